@@ -1,0 +1,9 @@
+import { defineConfig, loadEnv } from "vite";
+
+export default defineConfig(({ mode }) => {
+  // PORT comes from where the server reads it: the environment, or else the .env one folder up.
+  const { PORT } = loadEnv(mode, "..", "PORT");
+  const server = `http://127.0.0.1:${PORT || 8000}`;
+  const paths = ["/search", "/img", "/health", "/docs", "/openapi.json"];
+  return { server: { proxy: Object.fromEntries(paths.map((path) => [path, server])) } };
+});
