@@ -1,0 +1,119 @@
+"""The commands of the tutorial: cocoindex setup, update, show, server, drop; uvicorn --reload."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import ROOT, App, NewApp, eventually, free_port, names
+
+COCOINDEX = Path(sys.executable).with_name("cocoindex")
+FLOW = "ImageSearch"
+
+
+def query_by_cocoinsight(app: App, query: str) -> list[str]:
+    """Start `cocoindex server -ci main`, ask its query handler as CocoInsight does, and stop it."""
+    address = f"127.0.0.1:{free_port()}"
+    with app.log.open("ab") as log:
+        server = subprocess.Popen(
+            [COCOINDEX, "server", "-ci", "--address", address, "main"], cwd=ROOT, env=app.env,
+            stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    api = f"http://{address}/cocoindex/api/flows"
+    origin = {"Origin": "https://cocoindex.io"}
+    flows = eventually(lambda: httpx.get(api, headers=origin))
+    assert flows.headers["access-control-allow-origin"] == origin["Origin"]
+    namespace = app.env["QDRANT_COLLECTION"] or "image_search"
+    assert flows.json() == [f"{namespace}.{FLOW}"]
+    handler = f"{api}/{flows.json()[0]}/queryHandlers/query_photos"
+    answer = httpx.get(handler, params={"query": query}, timeout=60)
+    assert answer.status_code == 200, answer.text
+    server.send_signal(signal.SIGINT)
+    assert server.wait(15) == 0
+    return [dict(hit)["filename"] for hit in answer.json()["results"]]
+
+
+@pytest.mark.parametrize("stores", ["embedded", "servers"])
+def test_command_line(
+    new_app: NewApp, stores: str, qdrant_settings: dict[str, str], postgres_url: str
+) -> None:
+    """Setup, update, show, server -ci and drop do what they say, with both kinds of store."""
+    servers = qdrant_settings | {"COCOINDEX_DATABASE_URL": postgres_url}
+    settings = servers if stores == "servers" else {}
+    app = new_app("cat.png", "coffee.png", "rocket.jpg", **settings)
+
+    setup = app.cli("setup", "--force", "main")
+    assert setup.returncode == 0, setup.stderr
+    assert "Done for flow" in setup.stdout
+    assert "up to date" in app.cli("setup", "main").stdout
+
+    update = app.cli("update", "main")
+    assert update.returncode == 0, update.stderr
+    assert "3 added" in update.stdout
+    assert "3 no change" in app.cli("update", "main").stdout
+
+    show = app.cli("show", "main")
+    assert "images[].embedding" in show.stdout
+    assert "LocalFile" in show.stdout
+
+    assert query_by_cocoinsight(app, "a cup of coffee")[0] == "coffee.png"
+    app.start()  # what the command line has indexed is there for the app
+    assert names(app.search("a cup of coffee"))[0] == "coffee.png"
+    app.stop()
+
+    drop = app.cli("drop", "--force", "main")
+    assert drop.returncode == 0, drop.stderr
+    update = app.cli("update", "--force", "main")
+    assert "3 added" in update.stdout, update.stderr
+    eventually(lambda: not app.processes(), within=15)
+
+
+@pytest.mark.parametrize("command", [["update", "main"], ["drop", "--force", "main"]])
+def test_a_store_in_use_is_left_alone(new_app: NewApp, command: list[str]) -> None:
+    """With the app running a second writer fails at once: which process, and what to do."""
+    app = new_app("cat.png").start()
+    app.finds("cat.png")
+    assert app.process is not None
+    second = app.cli(*command)
+    assert second.returncode != 0
+    last = second.stderr.strip().splitlines()[-1]
+    assert f"is open in process {app.process.pid}" in last
+    assert "stop that one first, or set QDRANT_URL" in last
+    another = subprocess.run(
+        [sys.executable, "main.py"], cwd=ROOT, env=app.env | {"PORT": str(free_port())},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert another.returncode == 3
+    assert f"is open in process {app.process.pid}" in another.stderr
+    assert "Traceback" not in another.stderr
+    app.add("coffee.png", "coffee.png")
+    app.finds("cat.png", "coffee.png")
+    app.stop()
+
+
+def test_the_tutorials_uvicorn_command(new_app: NewApp, tmp_path: Path) -> None:
+    """`uvicorn main:app --reload --host 0.0.0.0` serves, reloads changed code, and stops clean."""
+    project = tmp_path / "project"
+    project.mkdir()
+    shutil.copy(ROOT / "main.py", project)
+    app = new_app("cat.png")
+    port = ("--port", str(app.port))
+    app.start(
+        sys.executable, "-m", "uvicorn", "main:app", "--reload", "--host", "0.0.0.0", *port,  # noqa: S104
+        cwd=project,
+    )  # fmt: skip
+    app.finds("cat.png")
+    code = (project / "main.py").read_text()
+    (project / "main.py").write_text(code.replace('title="Image search"', 'title="Reloaded"'))
+
+    def has_reloaded() -> bool:
+        return bool(app.get("/openapi.json").json()["info"]["title"] == "Reloaded")
+
+    eventually(has_reloaded)
+    app.finds("cat.png")
+    app.stop(signal.SIGINT)
+    eventually(lambda: not app.processes(), within=15)

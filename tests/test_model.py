@@ -1,0 +1,180 @@
+"""Photos and words become vectors, by any dual encoder; what is no photo says so."""
+
+import io
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from transformers import AutoConfig, BertConfig, BertModel
+
+import main
+from tests.conftest import PHOTOS, ROOT, STARTER, environment
+
+pytestmark = pytest.mark.usefixtures("tiny_clip")
+
+
+def encoded(image: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def pixels(content: bytes) -> NDArray[np.uint8]:
+    return np.asarray(main.load_image(content))
+
+
+@pytest.mark.parametrize("photo", ["cat.png", "rocket.jpg", "raccoon.webp"])
+def test_same_photo_same_vector(photo: str) -> None:
+    """The same bytes give the same vector: unit length, as long as the model's config says."""
+    content = (PHOTOS / photo).read_bytes()
+    first, again = (main.embed_image(main.load_image(content)) for _ in range(2))
+    assert np.array_equal(first, again)
+    assert first.shape == (AutoConfig.from_pretrained(main.MODEL_FOLDER).projection_dim,)
+    assert np.linalg.norm(first) == pytest.approx(1, abs=1e-5)
+
+
+def test_words_are_in_the_same_space() -> None:
+    """A text's vector has the images' shape and unit length, however long the text is."""
+    for text in ("cat", "a cup of coffee " * 500, "☕ кофе", "\x00"):
+        vector = main.embed_text(text)
+        assert vector.shape == (main.embedding_dimension(),)
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photos_are_seen_upright(orientation: int) -> None:
+    """Each of the eight EXIF orientations of a photo decodes to the same upright pixels."""
+    upright = Image.open(PHOTOS / "cat.png").convert("RGB").resize((40, 30))
+    turned_back = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = upright.transpose(turned_back[orientation]) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(stored, exif=exif)
+    assert np.array_equal(pixels(content), np.asarray(upright))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_transparency_is_white(mode: str) -> None:
+    """Where a picture is transparent, a person sees white, and so does the model."""
+    half = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    half.paste((0, 0, 0, 255), (0, 0, 4, 8))
+    content = encoded(half.convert(mode), "TIFF" if mode == "PA" else "PNG")
+    if mode == "PA":  # a palette with one transparent colour, as GIF and PNG have it
+        palette = Image.new("P", (8, 8), 1)
+        palette.putpalette([0, 0, 0, 9, 9, 9])
+        palette.paste(0, (0, 0, 4, 8))
+        content = encoded(palette, transparency=1)
+    seen = pixels(content)
+    assert seen.shape == (8, 8, 3)
+    assert (seen[:, :4] == 0).all()
+    assert (seen[:, 4:] == 255).all()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no photo", b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+     (PHOTOS / "cat.png").read_bytes()[:5000], (PHOTOS / "rocket.jpg").read_bytes()[:5000],
+     encoded(Image.new("RGB", (4, 4)), "GIF")],
+    ids=["empty", "text", "svg", "half-a-png", "half-a-jpeg", "gif"],
+)  # fmt: skip
+def test_what_is_no_photo_says_so(content: bytes) -> None:
+    """Bytes that are no photo of a known format raise PhotoError with a reason, nothing else."""
+    with pytest.raises(main.PhotoError, match=r"\w+ \w+"):
+        main.load_image(content)
+
+
+def test_grey_and_deep_photos_are_rgb() -> None:
+    """Whatever a photo's mode is, the model is shown RGB."""
+    for mode in ("1", "L", "P", "CMYK", "RGB"):
+        file_format = "JPEG" if mode == "CMYK" else "PNG"
+        photo = ImageOps.fit(Image.open(PHOTOS / "coffee.png"), (20, 10)).convert(mode)
+        assert main.load_image(encoded(photo, file_format)).mode == "RGB"
+
+
+def test_no_dimension_is_written_down() -> None:
+    """The length of a vector comes from the model: no number in main.py is one."""
+    with (ROOT / "main.py").open("rb") as file:
+        numbers = {token.string for token in tokenize.tokenize(file.readline) if token.type == 2}
+    assert not numbers & {"384", "512", "768", "1024", "1152"}
+
+
+def test_changed_weights_are_another_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder whose weights change under the same name is another model to the cache."""
+    monkeypatch.setattr(main, "MODEL_FOLDER", tmp_path)
+    keys = set()
+    for weights in (b"some", b"others", b"some"):
+        (tmp_path / "model.safetensors").write_bytes(weights)
+        keys.add(main.model_key.__wrapped__())
+    assert len(keys) == 2
+
+
+def no_model(folder: Path) -> str:
+    folder.mkdir()
+    return str(folder)
+
+
+def no_dual_encoder(folder: Path) -> str:
+    small = BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, vocab_size=9)
+    BertModel(small).save_pretrained(folder)
+    return str(folder)
+
+
+def broken_weights(folder: Path) -> str:
+    folder.mkdir()
+    for file in STARTER.iterdir():
+        content = b"broken" if file.suffix == ".safetensors" else file.read_bytes()
+        (folder / file.name).write_bytes(content)
+    return str(folder)
+
+
+@pytest.mark.parametrize("kind", ["no/such-model", no_model, no_dual_encoder, broken_weights])
+def test_a_model_that_cannot_be_loaded_stops_the_start(kind: object, tmp_path: Path) -> None:
+    """One sentence names CLIP_MODEL and what to do; no traceback, no fallback, no server."""
+    model = kind(tmp_path / "model") if callable(kind) else str(kind)
+    env = environment(CLIP_MODEL=model, DATA_DIR=tmp_path / "data", PORT="1")
+    run = subprocess.run(
+        [sys.executable, "main.py"], cwd=ROOT, env=env, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 3
+    sentences = [line for line in run.stderr.splitlines() if f"CLIP_MODEL={model} " in line]
+    assert len(sentences) == 1
+    assert "Set CLIP_MODEL to " in sentences[0]
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_without_a_hub_make_run_asks_for_the_starter(tmp_path: Path) -> None:
+    """The default model, and no hub: said in one sentence, and exit code 3 has it built."""
+    env = environment(HF_HOME=tmp_path)
+    run = subprocess.run(
+        [sys.executable, "tests/starter/get_model.py"], cwd=ROOT, env=env, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 3
+    assert run.stdout.count("\n") == 1
+    assert "Hub can't be reached for openai/clip-vit-large-patch14" in run.stdout
+
+
+def test_a_chosen_model_is_never_replaced(tmp_path: Path) -> None:
+    """A model that somebody chose is not exchanged for the starter, hub or no hub."""
+    env = environment(HF_HOME=tmp_path, CLIP_MODEL="openai/clip-vit-base-patch32")
+    run = subprocess.run(
+        [sys.executable, "tests/starter/get_model.py"], cwd=ROOT, env=env, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert "CLIP_MODEL=openai/clip-vit-base-patch32 cannot be loaded" in run.stderr
