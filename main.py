@@ -46,6 +46,7 @@ import qdrant_edge
 import uvicorn
 from cocoindex import subprocess_exec
 from cocoindex.op import TargetStateCompatibility
+from cocoindex.setup import flow_names_with_setup
 from cocoindex.typing import VectorInfo
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
@@ -118,6 +119,12 @@ except ValidationError as error:
 
 PHOTO_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 Embedding = NDArray[np.float32]  # shape (d,), unit length; d is the model's, 768 for CLIP ViT-L/14
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a path below IMAGE_DIR is hidden, or in a hidden folder."""
+    return any(part.startswith(".") for part in path.parts)
+
 
 MODEL_FOLDER = ROOT / Path(settings.clip_model).expanduser()  # if CLIP_MODEL is one
 
@@ -367,6 +374,11 @@ def qdrant(url: AnyHttpUrl) -> QdrantClient:
     return client
 
 
+def qdrant_problem(error: grpc.RpcError) -> str:
+    reason = error.details() if isinstance(error, grpc.Call) else str(error)
+    return f"Qdrant at QDRANT_URL={settings.qdrant_url} does not answer: {reason}."
+
+
 class Hit(BaseModel):
     """A photo that was found."""
 
@@ -449,6 +461,15 @@ def vector_store() -> cocoindex.op.TargetSpec:
     """The target that photos are exported to: Qdrant at QDRANT_URL, or in this process."""
     if settings.qdrant_url is None:
         return QdrantEdge(settings.qdrant_collection, model_key(), embedding_dimension())
+    try:
+        exists = qdrant(settings.qdrant_url).collection_exists(settings.qdrant_collection)
+    except grpc.RpcError as error:
+        raise StartError(qdrant_problem(error)) from error
+    if exists and not flow_names_with_setup():  # CocoIndex would replace it, whosever it is
+        raise StartError(
+            f"Qdrant has a collection {settings.qdrant_collection} that this app did not make, or "
+            "whose state in Postgres is lost: delete it, or set QDRANT_COLLECTION to another name."
+        )
     server = cocoindex.targets.QdrantConnection(str(settings.qdrant_url), settings.qdrant_api_key)
     connection = cocoindex.add_auth_entry("qdrant", server)  # by reference: no key in Postgres
     return cocoindex.targets.Qdrant(settings.qdrant_collection, connection)
@@ -498,23 +519,30 @@ def query_photos(query: str) -> cocoindex.QueryOutput[dict[str, Any]]:
 first_pass = asyncio.Event()  # set once the whole folder has been looked at
 
 
+async def look_through_folder() -> None:
+    """Bring the index up to date once, or say what keeps us from it."""
+    try:
+        await image_search.update_async()
+        first_pass.set()
+    except RuntimeError as error:  # CocoIndex's own: the folder can't be read, Postgres is away
+        logger.error("Indexing waits: %s", str(error).partition("Stack backtrace:")[0].strip())
+
+
 async def follow_folder() -> None:
-    """Look through the folder, and again at every change in it and every REFRESH_SECONDS."""
+    """Look through the folder at every change in it, at once, and every REFRESH_SECONDS."""
     changes = awatch(
         settings.image_dir,
+        watch_filter=lambda _, path: not is_hidden(Path(path).relative_to(settings.image_dir)),
         step=200,  # ms of quiet before we look, so that a file being copied is not read half
         debounce=2_000,  # ms, however long the quiet is in coming
         rust_timeout=int(settings.refresh_seconds * 1000),  # ms
         yield_on_timeout=True,
     )
-    while True:
-        change = asyncio.create_task(anext(changes))  # before we look: nothing falls in between
-        try:
-            await image_search.update_async()
-            first_pass.set()
-        except RuntimeError as error:  # CocoIndex's own: the folder can't be read, Postgres is away
-            logger.error("Indexing waits: %s", str(error).partition("Stack backtrace:")[0].strip())
-        await change
+    try:
+        async for _ in changes:
+            await look_through_folder()
+    except (OSError, RuntimeError) as error:  # such as the system's limit of watched folders
+        logger.warning("Changes are seen every %g s only: %s", settings.refresh_seconds, error)
 
 
 def stop_embedding_process() -> None:
@@ -530,9 +558,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(clip)  # before any photo is touched: may raise StartError
         await image_search.setup_async()
         async with cocoindex.FlowLiveUpdater(image_search):  # polls, every REFRESH_SECONDS
-            following = asyncio.create_task(follow_folder())
+            jobs = [asyncio.create_task(job()) for job in (follow_folder, look_through_folder)]
             yield
-            following.cancel()
+            for job in jobs:
+                job.cancel()
     finally:
         cocoindex.stop()
         stop_embedding_process()
@@ -551,8 +580,7 @@ class SearchResponse(BaseModel):
 @app.exception_handler(grpc.RpcError)
 def qdrant_error(request: Request, error: grpc.RpcError) -> JSONResponse:
     """A search that can't be answered says so; it never says that there is nothing to find."""
-    reason = error.details() if isinstance(error, grpc.Call) else str(error)
-    return JSONResponse({"detail": f"Qdrant at QDRANT_URL does not answer: {reason}"}, 503)
+    return JSONResponse({"detail": qdrant_problem(error)}, 503)
 
 
 QueryText = Annotated[str, Query(pattern=r"\S", description="What you want to see.")]
@@ -583,8 +611,7 @@ class Photos(StaticFiles):
     """The photos of the image folder and nothing else that may lie there, such as HTML."""
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        hidden = any(part.startswith(".") for part in Path(path).parts)
-        if hidden or Path(path).suffix.lower() not in PHOTO_FORMATS:
+        if is_hidden(Path(path)) or Path(path).suffix.lower() not in PHOTO_FORMATS:
             return "", None
         return super().lookup_path(path)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from qdrant_client import models
 
 from tests.conftest import ROOT, App, NewApp, eventually, free_port, names
+from tests.qdrant_standin import QdrantStandIn
 
 COCOINDEX = Path(sys.executable).with_name("cocoindex")
 FLOW = "ImageSearch"
@@ -49,7 +51,6 @@ def test_command_line(
     setup = app.cli("setup", "--force", "main")
     assert setup.returncode == 0, setup.stderr
     assert "Done for flow" in setup.stdout
-    assert "up to date" in app.cli("setup", "main").stdout
 
     update = app.cli("update", "main")
     assert update.returncode == 0, update.stderr
@@ -72,27 +73,47 @@ def test_command_line(
     eventually(lambda: not app.processes(), within=15)
 
 
-@pytest.mark.parametrize("command", [["update", "main"], ["drop", "--force", "main"]])
-def test_a_store_in_use_is_left_alone(new_app: NewApp, command: list[str]) -> None:
+def test_a_store_in_use_is_left_alone(new_app: NewApp) -> None:
     """With the app running a second writer fails at once: which process, and what to do."""
     app = new_app("cat.png").start()
     app.finds("cat.png")
     assert app.process is not None
-    second = app.cli(*command)
-    assert second.returncode != 0
-    last = second.stderr.strip().splitlines()[-1]
-    assert f"is open in process {app.process.pid}" in last
-    assert "stop that one first, or set QDRANT_URL" in last
+    holder = f"is open in process {app.process.pid}"
+    for command in (["update", "main"], ["drop", "--force", "main"]):
+        second = app.cli(*command)
+        assert second.returncode != 0
+        last = second.stderr.strip().splitlines()[-1]
+        assert holder in last
+        assert "stop that one first, or set QDRANT_URL" in last
     another = subprocess.run(
         [sys.executable, "main.py"], cwd=ROOT, env=app.env | {"PORT": str(free_port())},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert another.returncode == 3
-    assert f"is open in process {app.process.pid}" in another.stderr
+    assert holder in another.stderr
     assert "Traceback" not in another.stderr
     app.add("coffee.png", "coffee.png")
     app.finds("cat.png", "coffee.png")
     app.stop()
+
+
+@pytest.mark.parametrize("server", ["unreachable", "foreign"])
+def test_a_qdrant_that_is_not_ours_is_left_alone(new_app: NewApp, server: str) -> None:
+    """No server, or a collection that someone else made: one sentence, twice, and nothing lost."""
+    qdrant = QdrantStandIn()
+    shape = {"theirs": models.VectorParams(size=4, distance=models.Distance.DOT)}
+    qdrant.qdrant.create_collection("image_search", vectors_config=shape)
+    if server == "unreachable":
+        qdrant.stop()
+    app = new_app("cat.png", QDRANT_URL=qdrant.url)
+    for _ in range(2):  # CocoIndex itself refuses once, and replaces the collection the next time
+        setup = app.cli("setup", "--force", "main")
+        assert setup.returncode == 1
+        assert len(setup.stderr.strip().splitlines()) == 1
+        said = "this app did not make" if server == "foreign" else f"{qdrant.url}/ does not answer"
+        assert said in setup.stderr
+    assert qdrant.qdrant.get_collection("image_search").config.params.vectors == shape
+    qdrant.stop()
 
 
 def test_the_tutorials_uvicorn_command(new_app: NewApp, tmp_path: Path) -> None:

@@ -114,18 +114,17 @@ def test_the_poll_finds_what_nobody_told_of(new_app: NewApp) -> None:
     app.stop()
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_warm_start_embeds_nothing_again(new_app: NewApp, how: signal.Signals) -> None:
+def test_a_warm_start_embeds_nothing_again(new_app: NewApp) -> None:
     """After a clean stop nothing runs on; the next start, by any command, embeds nothing again."""
     app = new_app(*FEW).start()
     app.finds(*FEW)
     before = app.search("a cup of coffee")
-    app.stop(how)
+    app.stop(signal.SIGTERM)
     eventually(lambda: not app.processes(), within=5)
-    uvicorn = (sys.executable, "-m", "uvicorn", "main:app", "--port", str(app.port))
-    app.start(*uvicorn)
+    app.start(sys.executable, "-m", "uvicorn", "main:app", "--port", str(app.port))
     assert app.search("a cup of coffee") == before
-    app.stop(how)
+    app.stop(signal.SIGINT)
+    eventually(lambda: not app.processes(), within=5)
     update = app.cli("update", "main")
     assert update.returncode == 0, update.stderr
     assert f"{len(FEW)} no change" in update.stdout
@@ -199,18 +198,8 @@ def test_a_qdrant_server_answers_the_same(
     app.stop()
 
 
-def test_a_postgres_server_beside_the_embedded_store(new_app: NewApp, postgres_url: str) -> None:
-    """With COCOINDEX_DATABASE_URL alone, state is there and vectors are here; a restart is warm."""
-    app = new_app(*FEW, COCOINDEX_DATABASE_URL=postgres_url).start()
-    app.finds(*FEW)
-    app.stop()
-    assert not (app.data / "postgres").exists()
-    update = app.cli("update", "main")
-    assert f"{len(FEW)} no change" in update.stdout, update.stderr
-
-
 def test_two_apps_share_one_postgres(new_app: NewApp, postgres_url: str) -> None:
-    """Apps with a collection each keep apart in one Postgres, and in one DATA_DIR."""
+    """With COCOINDEX_DATABASE_URL alone vectors stay here; collections keep apps apart."""
     one = new_app("cat.png", COCOINDEX_DATABASE_URL=postgres_url)
     two = new_app("coffee.png", COCOINDEX_DATABASE_URL=postgres_url, QDRANT_COLLECTION="other")
     two.env["DATA_DIR"] = one.env["DATA_DIR"]
@@ -220,6 +209,10 @@ def test_two_apps_share_one_postgres(new_app: NewApp, postgres_url: str) -> None
     two.stop()
     one.finds("cat.png")
     one.stop()
+    assert (one.data / "edge").exists()
+    assert not (one.data / "postgres").exists()
+    update = one.cli("update", "main")
+    assert "1 no change" in update.stdout, update.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="every test runs as an ordinary user already")
