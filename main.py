@@ -20,6 +20,7 @@ import logging
 import mimetypes
 import os
 import shutil
+import signal
 import threading
 import uuid
 import warnings
@@ -343,9 +344,7 @@ class QdrantEdgeConnector:
         return states.COMPATIBLE if desired == existing else states.NOT_COMPATIBLE
 
     @staticmethod
-    def apply_setup_change(
-        key: str, previous: QdrantEdge | None, current: QdrantEdge | None
-    ) -> None:
+    def apply_setup_change(key: str, previous: Any, current: Any) -> None:
         edge.drop()  # the shard that is wanted is made when it is opened
 
     @staticmethod
@@ -415,9 +414,10 @@ def embedded_postgres() -> str:
     PostgresServer._lock = fasteners.InterProcessLock(folder.with_suffix(".lock"))
     # It stops with its last user. A killed one never signs off, so strike the dead from the list.
     users = folder / ".handle_pids.json"
-    if users.exists():
-        pids = json.loads(users.read_text() or "[]")
-        users.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
+    with PostgresServer._lock:
+        if users.exists():
+            pids = json.loads(users.read_text() or "[]")
+            users.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
     server = get_server(folder)
     opened.callback(server.cleanup)
     # CocoIndex's driver takes no URL without a host; the socket's folder is in its parameters.
@@ -427,10 +427,11 @@ def embedded_postgres() -> str:
 @cocoindex.settings
 @functools.cache  # it is asked several times a row
 def cocoindex_settings() -> cocoindex.Settings:
-    """Where CocoIndex keeps what it has done, under a name for each collection."""
+    """Where CocoIndex keeps what it has done, under a name for each collection in each store."""
     url = settings.cocoindex_database_url or embedded_postgres()
     database = cocoindex.DatabaseConnectionSpec(url=url, min_connections=1, max_connections=10)
-    return cocoindex.Settings(database=database, app_namespace=settings.qdrant_collection)
+    namespace = settings.qdrant_collection + ("_server" if settings.qdrant_url else "")
+    return cocoindex.Settings(database=database, app_namespace=namespace)
 
 
 class EmbedImage(cocoindex.op.FunctionSpec):
@@ -535,7 +536,7 @@ async def follow_folder() -> None:
         watch_filter=lambda _, path: not is_hidden(Path(path).relative_to(settings.image_dir)),
         step=200,  # ms of quiet before we look, so that a file being copied is not read half
         debounce=2_000,  # ms, however long the quiet is in coming
-        rust_timeout=int(settings.refresh_seconds * 1000),  # ms
+        rust_timeout=int(settings.refresh_seconds * 1000),
         yield_on_timeout=True,
     )
     try:
@@ -622,4 +623,6 @@ if (PAGE := ROOT / "frontend" / "dist").is_dir():  # built by `make run`, or npm
     app.frontend("/", directory=PAGE)
 
 if __name__ == "__main__":
+    # A terminal that is closed ends the app as Ctrl-C in it does.
+    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     uvicorn.run(app, host=settings.host, port=settings.port)

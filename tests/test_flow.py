@@ -195,6 +195,10 @@ def test_a_qdrant_server_answers_the_same(
     app.stop()
     eventually(lambda: not app.processes(), within=5)
     app.start().finds(*FEW[1:])
+    app.stop(signal.SIGHUP)
+    eventually(lambda: not app.processes(), within=5)
+    app.env["QDRANT_URL"] = ""  # back to the embedded store
+    app.start().finds(*FEW[1:])
     app.stop()
 
 
