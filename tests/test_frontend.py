@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -202,16 +203,21 @@ def test_screenshots(
 def test_the_development_server(app: App) -> None:
     """`npm run dev` serves the page and passes searches and photos on to the app."""
     port = free_port()
+    # Where the system has no Node, `make` has put one beside Python.
+    path = f"{os.environ['PATH']}{os.pathsep}{Path(sys.executable).parent}"
+    settings = {"PORT": str(app.port), "PATH": path}
     npm = subprocess.Popen(
         ["npm", "run", "dev", "--", "--port", str(port), "--strictPort", "--host", "127.0.0.1"],
-        cwd=ROOT / "frontend", env=os.environ | {"PORT": str(app.port)}, start_new_session=True,
+        cwd=ROOT / "frontend", env=os.environ | settings, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
-    page = eventually(lambda: httpx.get(url))
-    assert '<div id="app">' in page.text
-    found = httpx.get(f"{url}/search", params={"q": "cat"}).json()["results"]
-    assert found[0]["filename"] == "cat.png"
-    assert httpx.get(f"{url}/img/cat.png").content == Path(PHOTOS / "cat.png").read_bytes()
-    os.killpg(npm.pid, signal.SIGTERM)
-    npm.wait(15)
+    try:
+        page = eventually(lambda: httpx.get(url))
+        assert '<div id="app">' in page.text
+        found = httpx.get(f"{url}/search", params={"q": "cat"}).json()["results"]
+        assert found[0]["filename"] == "cat.png"
+        assert httpx.get(f"{url}/img/cat.png").content == Path(PHOTOS / "cat.png").read_bytes()
+    finally:
+        os.killpg(npm.pid, signal.SIGTERM)
+        npm.wait(15)

@@ -96,6 +96,20 @@ def test_what_is_no_photo_says_so(content: bytes) -> None:
         main.load_image(content)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # so Pillow tells of damage
+def test_damaged_exif_does_not_hide_a_photo() -> None:
+    """A photo whose EXIF data are broken anywhere is still that photo."""
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    exif[0x010E] = "a description"
+    content = bytearray(encoded(Image.new("RGB", (6, 4), "red"), "JPEG", exif=exif))
+    start = content.index(exif.tobytes())
+    for at in range(start + 6, start + len(exif.tobytes())):
+        for value in (0, 255):
+            broken = bytes(content[:at] + bytes([value]) + content[at + 1 :])
+            assert pixels(broken)[0, 0] == pytest.approx([254, 0, 0], abs=2)
+
+
 def test_grey_and_deep_photos_are_rgb() -> None:
     """Whatever a photo's mode is, the model is shown RGB."""
     for mode in ("1", "L", "P", "CMYK", "RGB"):
@@ -169,12 +183,14 @@ def test_without_a_hub_make_run_asks_for_the_starter(tmp_path: Path) -> None:
     assert "Hub can't be reached for openai/clip-vit-large-patch14" in run.stdout
 
 
-def test_a_chosen_model_is_never_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["openai/clip-vit-base-patch32", "/no/such/folder"])
+def test_a_chosen_model_is_never_replaced(tmp_path: Path, model: str) -> None:
     """A model that somebody chose is not exchanged for the starter, hub or no hub."""
-    env = environment(HF_HOME=tmp_path, CLIP_MODEL="openai/clip-vit-base-patch32")
+    env = environment(HF_HOME=tmp_path, CLIP_MODEL=model)
     run = subprocess.run(
         [sys.executable, "tests/starter/get_model.py"], cwd=ROOT, env=env, capture_output=True,
         text=True, timeout=60, check=False,
     )  # fmt: skip
     assert run.returncode == 1
-    assert "CLIP_MODEL=openai/clip-vit-base-patch32 cannot be loaded" in run.stderr
+    assert f"CLIP_MODEL={model} cannot be loaded" in run.stderr
+    assert "Traceback" not in run.stderr
