@@ -33,7 +33,7 @@ clean: ## Remove everything that was installed or built; photos and .env stay.
 	rm -rf .venv .data frontend/dist frontend/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 starter: .data/starter/config.json
-	@.venv/bin/dotenv --file .env set CLIP_MODEL .data/starter | sed 's/^/Written to .env: /'
+	@.venv/bin/dotenv --file .env --quote never set CLIP_MODEL .data/starter | sed 's/^/Written to .env: /'
 
 # Each of these files is the sign that its step is done.
 
