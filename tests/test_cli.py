@@ -117,6 +117,19 @@ def test_a_qdrant_that_is_not_ours_is_left_alone(new_app: NewApp, server: str) -
     qdrant.stop()
 
 
+def test_a_lost_qdrant_collection_is_said(new_app: NewApp) -> None:
+    """A collection deleted behind our back stops the app, with a sentence that names it."""
+    qdrant = QdrantStandIn()
+    app = new_app("cat.png", QDRANT_URL=qdrant.url)
+    assert app.cli("setup", "--force", "main").returncode == 0
+    qdrant.qdrant.delete_collection("image_search")
+    update = app.cli("update", "main")
+    assert update.returncode == 1
+    assert "Error: Qdrant has lost its collection image_search" in update.stderr
+    assert "Traceback" not in update.stderr
+    qdrant.stop()
+
+
 def test_the_tutorials_uvicorn_command(new_app: NewApp, tmp_path: Path) -> None:
     """`uvicorn main:app --reload --host 0.0.0.0` serves, reloads changed code, and stops clean."""
     project = tmp_path / "project"
