@@ -1,20 +1,49 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { Icon } from "./Icon";
 
-type Props = { query: string; onSearch: (query: string) => void };
+type Props = { q: string; onSearch: (typed: string) => void; onPhoto: (file: File) => void };
 
-export function SearchBar({ query, onSearch }: Props) {
+const isTyping = (target: EventTarget | null) =>
+  target instanceof Element && target.closest("input, textarea, select, dialog") !== null;
+
+export function SearchBar({ q, onSearch, onPhoto }: Props) {
   const input = useRef<HTMLInputElement>(null);
+  const picker = useRef<HTMLInputElement>(null);
 
   // Not a value prop: an answer that arrives while the next query is being typed must not undo it.
+  useLayoutEffect(() => {
+    input.current!.value = q;
+  }, [q]);
+
   useEffect(() => {
-    input.current!.value = query;
-  }, [query]);
+    function focus(event: KeyboardEvent) {
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
+      event.preventDefault();
+      input.current!.select();
+    }
+    addEventListener("keydown", focus);
+    return () => removeEventListener("keydown", focus);
+  }, []);
 
   function submit(event: SubmitEvent) {
     event.preventDefault();
+    const { value } = input.current!;
     // Folds away the on-screen keyboard, which would cover the photos.
     if (matchMedia("(pointer: coarse)").matches) input.current!.blur();
-    onSearch(input.current!.value.trim());
+    onSearch(value);
+    input.current!.value = q; // what was understood comes back by the effect above
+  }
+
+  function key(event: KeyboardEvent) {
+    if (event.key !== "ArrowDown") return;
+    event.preventDefault();
+    document.querySelector<HTMLElement>('.photos [tabindex="0"]')?.focus();
+  }
+
+  function pick() {
+    const [file] = picker.current!.files!;
+    picker.current!.value = ""; // so that the same photo can be chosen again
+    if (file) onPhoto(file);
   }
 
   return (
@@ -31,8 +60,15 @@ export function SearchBar({ query, onSearch }: Props) {
         enterkeyhint="search"
         autocomplete="off"
         autofocus
+        onKeyDown={key}
       />
-      <button>Search</button>
+      <button type="button" aria-label="Search with a photo" title="Search with a photo" onClick={() => picker.current!.click()}>
+        <Icon name="camera" />
+      </button>
+      <input ref={picker} type="file" accept="image/*,.heic,.heif" hidden onChange={pick} />
+      <button class="strong" aria-label="Search">
+        <Icon name="search" />
+      </button>
     </form>
   );
 }

@@ -1,31 +1,134 @@
-export type Photo = { filename: string; score: number };
+/** The server, as the page sees it: the only file that asks it anything. */
 
-export type Answer =
-  | { kind: "done"; query: string; photos: Photo[] }
-  | { kind: "failed"; reason: "unreachable" | "not ready" | "refused"; message: string };
+export type Photo = {
+  filename: string;
+  score: number | null;
+  width: number;
+  height: number;
+  taken: string | null;
+};
 
-const LIMIT = 24;
+export type Failure = {
+  reason: "unreachable" | "not ready" | "unreadable" | "refused" | "not here";
+  message: string;
+};
 
-export function photoUrl(filename: string): string {
-  return "/img/" + filename.split("/").map(encodeURIComponent).join("/");
+/** `cut`: photos that fit the search less well were left out, and can be asked for. */
+export type Found = { photos: Photo[]; more: boolean; cut: boolean };
+
+/** What can be asked for; the photo is one the visitor brought. Empty means: any. */
+export type Question = {
+  q: string;
+  like: string;
+  minus: string[];
+  folder: string;
+  after: string;
+  before: string;
+  sort: "score" | "newest";
+  photo: Blob | null;
+  offset: number;
+  everything: boolean;
+};
+
+export type Status = {
+  state: "indexing" | "ready";
+  model: string;
+  photos: number;
+  indexed: number;
+  waiting: number;
+  skipped: number;
+  skipped_photos: { filename: string; reason: string }[];
+  seconds_to_go: number | null;
+  last_change: string | null;
+  last_error: string | null;
+};
+
+const PAGE_SIZE = 100;
+// Photos that score less than this share of the best one are shown on demand only.
+const CUTOFF = 0.75;
+const RECONNECT_MS = 3000;
+
+const pathOf = (filename: string) => filename.split("/").map(encodeURIComponent).join("/");
+
+export const originalUrl = (filename: string) => `/img/${pathOf(filename)}`;
+
+export const thumbUrl = (filename: string, size: 256 | 512 | 1024) =>
+  `/thumb/${pathOf(filename)}?size=${size}`;
+
+function parametersOf(question: Question): URLSearchParams {
+  const { q, like, minus, folder, after, before, sort, photo, offset, everything } = question;
+  const described = q || like || minus.length > 0 || photo;
+  const wanted = {
+    q,
+    like,
+    folder,
+    after,
+    before,
+    sort: described ? sort : "", // without a description there is one order: the newest first
+    limit: String(PAGE_SIZE),
+    offset: offset ? String(offset) : "",
+    cutoff: described && !everything ? String(CUTOFF) : "",
+  };
+  const parameters = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
+  for (const term of minus) parameters.append("minus", term);
+  return parameters;
 }
 
-function messageIn(body: { detail?: string | { msg: string }[] } | null, response: Response): string {
-  if (typeof body?.detail === "string") return body.detail;
-  if (body?.detail) return body.detail.map(({ msg }) => msg).join(". ");
-  return `The server gave an unexpected answer (${response.status} ${response.statusText}).`;
+type Body = { results?: Photo[]; more?: boolean; detail?: string | { msg: string }[] };
+
+function failure({ status, statusText }: Response, body: Body | null, brought: boolean): Failure {
+  const { detail } = body ?? {};
+  const message =
+    typeof detail === "string"
+      ? detail
+      : (detail?.map(({ msg }) => msg).join(". ") ??
+        `The server gave an unexpected answer (${status} ${statusText}).`);
+  if (status === 503) return { reason: "not ready", message };
+  const unreadable = brought && [413, 415, 422].includes(status);
+  return { reason: unreadable ? "unreadable" : "refused", message };
 }
 
-export async function searchPhotos(query: string, signal: AbortSignal): Promise<Answer> {
-  const parameters = new URLSearchParams({ q: query, limit: String(LIMIT) });
-  const response = await fetch(`/search?${parameters}`, { signal }).catch(() => null);
+export async function search(question: Question, signal: AbortSignal): Promise<Found | Failure> {
+  const { photo, offset, everything } = question;
+  const parameters = parametersOf(question);
+  const options: RequestInit = photo ? { method: "POST", body: photo, signal } : { signal };
+  const response = await fetch(`/search?${parameters}`, options).catch(() => null);
   // 502 and 504 are a proxy, such as Vite's, saying that nobody answers behind it.
   if (!response || response.status === 502 || response.status === 504) {
-    const message = "Make sure that it is running, then try again.";
-    return { kind: "failed", reason: "unreachable", message };
+    const message = "Make sure that it is running. This page goes on as soon as it answers.";
+    return { reason: "unreachable", message };
   }
-  const body = await response.json().catch(() => null);
-  if (response.ok && body?.results) return { kind: "done", query, photos: body.results };
-  const reason = response.status === 503 ? "not ready" : "refused";
-  return { kind: "failed", reason, message: messageIn(body, response) };
+  const body: Body | null = await response.json().catch(() => null);
+  if (!response.ok || !body?.results) return failure(response, body, photo !== null);
+
+  const { results: photos, more = false } = body;
+  const cut = parameters.has("cutoff") && more && photos.length < PAGE_SIZE;
+  // The cut never leaves a page empty.
+  if (cut && offset + photos.length === 0 && !everything) {
+    return search({ ...question, everything: true }, signal);
+  }
+  return { photos, more, cut };
+}
+
+/** Hand on the server's status now and at each change, null while it is away; returns the end. */
+export function followStatus(tell: (status: Status | null) => void): () => void {
+  let timer: number;
+  let events: EventSource;
+  let failures = 0; // in a row: one is a connection that ended, and is made anew at once
+  function connect() {
+    events = new EventSource("/status/events");
+    events.onopen = () => (failures = 0);
+    events.onmessage = ({ data }) => tell(JSON.parse(data));
+    events.onerror = () => {
+      failures += 1;
+      if (failures > 1) tell(null);
+      // A lost connection is made anew by the browser, a refused one is not.
+      if (events.readyState === EventSource.CLOSED) timer = setTimeout(connect, RECONNECT_MS);
+    };
+  }
+  connect();
+  return () => {
+    clearTimeout(timer);
+    events.close();
+  };
 }

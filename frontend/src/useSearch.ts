@@ -1,45 +1,114 @@
-import { useLayoutEffect, useState } from "preact/hooks";
-import { searchPhotos, type Answer } from "./api";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { search, type Failure, type Found } from "./api";
+import { addressOf, type Query } from "./address";
+import { photoKept } from "./brought";
 
 export type SearchState =
-  | { kind: "idle" }
-  | { kind: "loading"; query: string; previous: Answer | null }
-  | Answer;
+  | { kind: "loading"; previous: Settled | null }
+  | ({ kind: "found"; tail: "idle" | "loading" | "failed" } & Found)
+  | ({ kind: "failed" } & Failure);
+
+type Settled = Exclude<SearchState, { kind: "loading" }>;
 
 const RETRY_MS = 2000;
+const REMEMBERED = 12;
 
-function loading(query: string, last: SearchState): SearchState {
-  if (last.kind === "idle") return { kind: "loading", query, previous: null };
-  return { kind: "loading", query, previous: last.kind === "loading" ? last.previous : last };
+const NOT_HERE: Failure = {
+  reason: "not here",
+  message: "It never left the device and browser where it was chosen. Choose it again to go on.",
+};
+
+/** Ask for the photos after `offset`. */
+async function ask(query: Query, offset: number, signal: AbortSignal): Promise<Found | Failure> {
+  const brought = query.image ? await photoKept(query.image) : null;
+  if (query.image && !brought) return NOT_HERE;
+  const photo = brought?.bytes ?? null;
+  return search({ ...query, photo, offset, everything: query.rest }, signal);
 }
 
-// The server is up and will have more to say soon, without anybody doing anything on this page.
-function isPending(answer: Answer): boolean {
-  return answer.kind === "done" ? answer.photos.length === 0 : answer.reason === "not ready";
+const isFound = (answer: Found | Failure): answer is Found => "photos" in answer;
+
+/** One list from two; a photo that moved down meanwhile, because others came, is not shown twice. */
+function joined(shown: Found, next: Found): Found {
+  const known = new Set(shown.photos.map(({ filename }) => filename));
+  const added = next.photos.filter(({ filename }) => !known.has(filename));
+  return { ...next, more: next.more && added.length > 0, photos: [...shown.photos, ...added] };
 }
 
-export function useSearch(query: string) {
-  const [state, setState] = useState<SearchState>({ kind: "idle" });
+/**
+ * The photos of a query, at once if it was asked before. `count` is how many were shown when the
+ * visitor left, so that the page becomes as long as it was.
+ */
+export function useSearch(query: Query, key: string, count: number) {
+  const [state, setState] = useState<SearchState>({ kind: "loading", previous: null });
   const [attempt, setAttempt] = useState(0);
+  const answers = useRef(new Map<string, Found>());
+  const running = useRef(new AbortController());
+  const asked = useRef("");
+
+  function show(found: Found) {
+    answers.current.delete(key);
+    answers.current.set(key, found);
+    const [oldest] = answers.current.keys();
+    if (answers.current.size > REMEMBERED) answers.current.delete(oldest!);
+    setState({ kind: "found", tail: "idle", ...found });
+  }
 
   // A layout effect, so that the page is never painted with a new query and the old state.
   useLayoutEffect(() => {
-    if (!query) return setState({ kind: "idle" });
     const controller = new AbortController();
+    const { signal } = controller;
     let timer: number;
-    async function ask() {
-      const answer = await searchPhotos(query, controller.signal);
-      if (controller.signal.aborted) return;
-      setState(answer);
-      if (isPending(answer)) timer = setTimeout(ask, RETRY_MS);
+
+    async function start(found: Found | null) {
+      let answer = found ?? (await ask(query, 0, signal));
+      const wanted = found ? found.photos.length + 1 : count;
+      while (isFound(answer) && answer.more && !answer.cut && answer.photos.length < wanted) {
+        const next = await ask(query, answer.photos.length, signal);
+        answer = isFound(next) ? joined(answer, next) : next;
+      }
+      if (signal.aborted) return;
+      if (isFound(answer)) return show(answer);
+      setState({ kind: "failed", ...answer });
+      // These pass without anybody doing anything on this page.
+      if (answer.reason === "not ready" || answer.reason === "unreachable") {
+        timer = setTimeout(() => start(null), RETRY_MS);
+      }
     }
-    setState((last) => loading(query, last));
-    ask();
+
+    const known = answers.current.get(key);
+    // The rest follows what is shown already: nothing of that is asked for again.
+    const best = query.rest && answers.current.get(addressOf({ ...query, rest: false }));
+    // Photos that are looked up once more stay as they are until the answer is here.
+    const again = asked.current === key && state.kind === "found";
+    running.current = controller;
+    asked.current = key;
+    if (known) {
+      show(known);
+    } else {
+      if (!again) setState({ kind: "loading", previous: state.kind === "loading" ? state.previous : state });
+      start(best ? { ...best, cut: false } : null);
+    }
     return () => {
       controller.abort();
       clearTimeout(timer);
     };
-  }, [query, attempt]);
+  }, [key, attempt]);
 
-  return { state, searchAgain: () => setAttempt((count) => count + 1) };
+  async function loadMore() {
+    if (state.kind !== "found" || state.tail === "loading" || !state.more || state.cut) return;
+    const { signal } = running.current;
+    setState({ ...state, tail: "loading" });
+    const next = await ask(query, state.photos.length, signal);
+    if (signal.aborted) return;
+    if (isFound(next)) show(joined(state, next));
+    else setState({ ...state, tail: "failed" });
+  }
+
+  function searchAgain() {
+    answers.current.clear();
+    setAttempt((number) => number + 1);
+  }
+
+  return { state, loadMore, searchAgain };
 }

@@ -1,0 +1,70 @@
+import { useRef } from "preact/hooks";
+import { filtersOf, type Query } from "./address";
+import { Icon } from "./Icon";
+
+type Props = { query: Query; folders: string[]; onQuery: (query: Query) => void };
+
+export function Filters({ query, folders, onQuery }: Props) {
+  const popover = useRef<HTMLFormElement>(null);
+  const active = filtersOf(query);
+
+  function submit(event: SubmitEvent) {
+    event.preventDefault();
+    const fields = new FormData(popover.current!);
+    const text = (name: string) => String(fields.get(name)).trim();
+    popover.current!.hidePopover();
+    const folder = text("folder").replace(/^\/+|\/+$/g, "");
+    onQuery({ ...query, folder, after: text("after"), before: text("before") });
+  }
+
+  function clear() {
+    popover.current!.hidePopover();
+    onQuery({ ...query, folder: "", after: "", before: "" });
+  }
+
+  return (
+    <div class="filters">
+      <button class="plain" popovertarget="filters" aria-label={active ? `Filters, ${active} active` : "Filters"}>
+        <Icon name="filters" />
+        <span>Filters</span>
+        {active > 0 && <b>{active}</b>}
+      </button>
+      {/* The key brings the fields back to what is asked for. */}
+      <form
+        ref={popover}
+        key={[query.folder, query.after, query.before].join()}
+        id="filters"
+        popover="auto"
+        class="popover"
+        aria-label="Filters"
+        onSubmit={submit}
+      >
+        <label>
+          Folder
+          <input name="folder" list="folders" placeholder="Any folder" autocomplete="off" defaultValue={query.folder} />
+        </label>
+        <datalist id="folders">
+          {folders.map((folder) => (
+            <option key={folder} value={folder} />
+          ))}
+        </datalist>
+        <div class="pair">
+          <label>
+            Taken from
+            <input name="after" type="date" defaultValue={query.after.slice(0, 10)} />
+          </label>
+          <label>
+            Taken before
+            <input name="before" type="date" defaultValue={query.before.slice(0, 10)} />
+          </label>
+        </div>
+        <div class="buttons">
+          <button type="button" class="plain" onClick={clear} disabled={active === 0}>
+            Clear
+          </button>
+          <button class="strong">Apply</button>
+        </div>
+      </form>
+    </div>
+  );
+}

@@ -1,0 +1,113 @@
+import { useState } from "preact/hooks";
+import { thumbUrl, type Photo } from "./api";
+import { addressOf, type Query } from "./address";
+import { Icon } from "./Icon";
+import { nameOf } from "./words";
+
+type Props = {
+  photos: Photo[];
+  query: Query;
+  onOpen: (filename: string) => void;
+  onLike: (filename: string) => void;
+};
+
+const SIZES = [256, 512, 1024] as const;
+
+export const ratioOf = ({ width, height }: Photo) => width / height || 1.5;
+
+/** Let the browser take the smallest file that is sharp; a size is that of the longer side. */
+function sourcesOf(photo: Photo) {
+  const ratio = ratioOf(photo);
+  const width = (size: number) => Math.round(size * Math.min(1, ratio));
+  return {
+    src: thumbUrl(photo.filename, 512),
+    srcset: SIZES.map((size) => `${thumbUrl(photo.filename, size)} ${width(size)}w`).join(", "),
+    sizes: `auto, ${Math.round(ratio * 240)}px`,
+  };
+}
+
+type CardProps = Omit<Props, "photos"> & { photo: Photo; tabIndex: number };
+
+function Card({ photo, query, tabIndex, onOpen, onLike }: CardProps) {
+  const { filename, score, width, height } = photo;
+  const name = nameOf(filename);
+
+  function open(event: MouseEvent) {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab or window of its own
+    event.preventDefault();
+    onOpen(filename);
+  }
+
+  return (
+    <li class="photo" style={{ "--ratio": ratioOf(photo) }}>
+      <a href={addressOf(query, filename)} data-photo={filename} tabIndex={tabIndex} onClick={open}>
+        <img {...sourcesOf(photo)} width={width} height={height} alt={name} loading="lazy" decoding="async" />
+        <span class="caption" aria-hidden="true">
+          <span>{name}</span>
+          {score !== null && <span>{score.toFixed(2)}</span>}
+        </span>
+      </a>
+      <button class="round" aria-label={`More like ${name}`} title="More like this" tabIndex={tabIndex} onClick={() => onLike(filename)}>
+        <Icon name="similar" />
+      </button>
+    </li>
+  );
+}
+
+/** The card that an arrow key leads to: along the row, or to what is nearest in the next one. */
+function neighbour(cards: HTMLElement[], from: number, key: string): HTMLElement | undefined {
+  if (key === "Home") return cards[0];
+  if (key === "End") return cards.at(-1);
+  if (key === "ArrowRight") return cards[from + 1];
+  if (key === "ArrowLeft") return cards[from - 1];
+  const step = key === "ArrowDown" ? 1 : key === "ArrowUp" ? -1 : 0;
+  if (step === 0) return;
+
+  const middle = (card: HTMLElement) => card.offsetLeft + card.offsetWidth / 2;
+  const start = cards[from]!;
+  let first = from;
+  while (cards[first]?.offsetTop === start.offsetTop) first += step;
+  let best = cards[first];
+  for (let i = first; cards[i] && cards[i]!.offsetTop === best!.offsetTop; i += step) {
+    const distance = (card: HTMLElement) => Math.abs(middle(card) - middle(start));
+    if (distance(cards[i]!) < distance(best!)) best = cards[i];
+  }
+  return best;
+}
+
+export function Grid({ photos, query, onOpen, onLike }: Props) {
+  // One stop for the Tab key, however many photos there are; the arrow keys lead on from it.
+  const [current, setCurrent] = useState("");
+  const stop = Math.max(0, photos.findIndex(({ filename }) => filename === current));
+
+  function move(event: KeyboardEvent & { currentTarget: HTMLElement }) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") return document.getElementById("q")!.focus();
+    const cards = [...event.currentTarget.children] as HTMLElement[];
+    const from = cards.findIndex((card) => card.contains(event.target as Node));
+    const next = neighbour(cards, from, event.key);
+    if (!next) return;
+    event.preventDefault();
+    next.querySelector("a")!.focus();
+  }
+
+  function follow({ target }: FocusEvent) {
+    const link = (target as Element).closest("li")?.querySelector("a");
+    setCurrent(link?.dataset.photo ?? "");
+  }
+
+  return (
+    <ul class="photos" role="list" aria-label="Photos" onKeyDown={move} onFocusIn={follow}>
+      {photos.map((photo, index) => (
+        <Card
+          key={photo.filename}
+          photo={photo}
+          query={query}
+          tabIndex={index === stop ? 0 : -1}
+          onOpen={onOpen}
+          onLike={onLike}
+        />
+      ))}
+    </ul>
+  );
+}

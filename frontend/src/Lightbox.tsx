@@ -1,0 +1,146 @@
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { originalUrl, thumbUrl, type Photo } from "./api";
+import { Icon } from "./Icon";
+import { dateOf, folderOf, nameOf, number } from "./words";
+
+type Props = {
+  filename: string;
+  /** What is known of it: nothing, if it is not among the photos that are shown. */
+  photo: Photo | undefined;
+  previous: string | undefined;
+  next: string | undefined;
+  onTurn: (filename: string) => void;
+  onLike: (filename: string) => void;
+  onClose: () => void;
+};
+
+const SWIPE = 48; // px
+
+function Details({ photo }: { photo: Photo }) {
+  const { filename, width, height, taken, score } = photo;
+  const folder = folderOf(filename);
+  return (
+    <dl>
+      {folder && (
+        <div>
+          <dt>Folder</dt>
+          <dd>{folder}</dd>
+        </div>
+      )}
+      {taken && (
+        <div>
+          <dt>Taken</dt>
+          <dd>{dateOf(taken)}</dd>
+        </div>
+      )}
+      <div>
+        <dt>Size</dt>
+        <dd>
+          {number(width)} × {number(height)}
+        </dd>
+      </div>
+      {score !== null && (
+        <div>
+          <dt>Score</dt>
+          <dd>{score.toFixed(3)}</dd>
+        </div>
+      )}
+    </dl>
+  );
+}
+
+export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onClose }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const shown = useRef(filename);
+  const touch = useRef<{ x: number; y: number } | null>(null);
+  shown.current = filename;
+
+  useLayoutEffect(() => {
+    dialog.current!.showModal();
+    dialog.current!.focus();
+    // Back to the card, which is not where it began if arrows were used.
+    return () => document.querySelector<HTMLElement>(`[data-photo="${CSS.escape(shown.current)}"]`)?.focus();
+  }, []);
+
+  useEffect(() => {
+    for (const neighbour of [next, previous]) {
+      if (neighbour) new Image().src = thumbUrl(neighbour, 1024);
+    }
+  }, [next, previous]);
+
+  function turn(to: string | undefined) {
+    if (to) onTurn(to);
+  }
+
+  function key(event: KeyboardEvent) {
+    if (event.key === "ArrowRight") turn(next);
+    if (event.key === "ArrowLeft") turn(previous);
+  }
+
+  function touchStart({ touches }: TouchEvent) {
+    const [finger] = touches;
+    // Two fingers enlarge; they do not turn.
+    touch.current = touches.length === 1 ? { x: finger!.clientX, y: finger!.clientY } : null;
+  }
+
+  function touchEnd({ changedTouches }: TouchEvent) {
+    if (!touch.current) return;
+    const x = changedTouches[0]!.clientX - touch.current.x;
+    const y = changedTouches[0]!.clientY - touch.current.y;
+    touch.current = null;
+    if (Math.abs(x) > SWIPE && Math.abs(x) > 2 * Math.abs(y)) turn(x < 0 ? next : previous);
+    if (y > 2 * SWIPE && y > 2 * Math.abs(x)) dialog.current!.close();
+  }
+
+  return (
+    <dialog
+      ref={dialog}
+      class="lightbox"
+      aria-labelledby="photo-name"
+      tabIndex={-1}
+      onKeyDown={key}
+      onClose={onClose}
+    >
+      <div
+        class="stage"
+        onTouchStart={touchStart}
+        onTouchEnd={touchEnd}
+        onClick={({ target, currentTarget }) => target === currentTarget && dialog.current!.close()}
+      >
+        {/* A new element for each photo: the old one must not stand there while the next loads. */}
+        <img
+          key={filename}
+          src={thumbUrl(filename, 1024)}
+          width={photo?.width}
+          height={photo?.height}
+          alt={nameOf(filename)}
+        />
+      </div>
+      <button class="round turn previous" aria-label="Previous photo" disabled={!previous} onClick={() => turn(previous)}>
+        <Icon name="previous" />
+      </button>
+      <button class="round turn next" aria-label="Next photo" disabled={!next} onClick={() => turn(next)}>
+        <Icon name="next" />
+      </button>
+      <div class="about">
+        <div aria-live="polite">
+          <h2 id="photo-name">{nameOf(filename)}</h2>
+          {photo && <Details photo={photo} />}
+        </div>
+        <div class="buttons">
+          <button class="strong" onClick={() => onLike(filename)}>
+            <Icon name="similar" />
+            More like this
+          </button>
+          <a class="plain" href={originalUrl(filename)} download={nameOf(filename)}>
+            <Icon name="download" />
+            Download
+          </a>
+        </div>
+      </div>
+      <button class="round close" aria-label="Close" onClick={() => dialog.current!.close()}>
+        <Icon name="close" />
+      </button>
+    </dialog>
+  );
+}

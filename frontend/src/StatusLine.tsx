@@ -1,0 +1,56 @@
+import type { Status } from "./api";
+import { number, photos, timeToGo } from "./words";
+
+/** How far the index is, and then one quiet line about it. */
+export function StatusLine({ status }: { status: Status | null }) {
+  return (
+    <footer>
+      {!status ? (
+        <p>Waiting for the server…</p>
+      ) : status.state === "indexing" && status.waiting > 0 ? (
+        <Progress {...status} />
+      ) : (
+        <p>
+          {photos(status.indexed)} · {status.model}
+        </p>
+      )}
+      {status && status.skipped > 0 && <LeftOut {...status} />}
+      {status?.last_error && <p class="trouble">{status.last_error}</p>}
+    </footer>
+  );
+}
+
+function Progress({ indexed, photos: total, seconds_to_go }: Status) {
+  const text = `${number(indexed)} of ${photos(total)} indexed`;
+  return (
+    <>
+      <progress value={indexed} max={total} aria-label="Photos indexed" />
+      <p>
+        {text}
+        {seconds_to_go !== null && `, ${timeToGo(seconds_to_go)}`}
+      </p>
+    </>
+  );
+}
+
+function LeftOut({ skipped, skipped_photos }: Status) {
+  const others = skipped - skipped_photos.length;
+  return (
+    <>
+      <span aria-hidden="true">·</span>
+      <button popovertarget="left-out">{number(skipped)} left out</button>
+      <div id="left-out" popover="auto" class="popover" role="dialog" aria-label="Photos left out">
+        <h2>Left out</h2>
+        <ul role="list" tabIndex={0} aria-label="Photos left out">
+          {skipped_photos.map(({ filename, reason }) => (
+            <li key={filename}>
+              <b>{filename}</b>
+              {reason}
+            </li>
+          ))}
+        </ul>
+        {others > 0 && <p>and {photos(others)} more</p>}
+      </div>
+    </>
+  );
+}

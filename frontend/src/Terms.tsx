@@ -1,0 +1,108 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { thumbUrl } from "./api";
+import type { Query } from "./address";
+import { photoKept } from "./brought";
+import { Icon, type IconName } from "./Icon";
+import { dateOf, nameOf } from "./words";
+
+type Props = { query: Query; onQuery: (query: Query) => void };
+
+/** The visitor's own photo; browsers can't show every kind, HEIC for one. */
+function BroughtPhoto({ id }: { id: string }) {
+  const [url, setUrl] = useState("");
+
+  useEffect(() => {
+    let made = "";
+    let gone = false;
+    photoKept(id).then((photo) => {
+      if (!photo || gone) return;
+      made = URL.createObjectURL(photo.bytes);
+      setUrl(made);
+    });
+    return () => {
+      gone = true;
+      URL.revokeObjectURL(made);
+    };
+  }, [id]);
+
+  return url ? <img src={url} alt="" onError={() => setUrl("")} /> : <Icon name="photo" />;
+}
+
+/** Everything that is asked for beside the words in the box, each removable. */
+function chipsOf(query: Query) {
+  const { q, like, image, minus, folder, after, before } = query;
+  const chips: { text: string; icon?: IconName; kind?: string; without: Partial<Query> }[] = [];
+  if (image) chips.push({ text: "Your photo", kind: "image", without: { image: "" } });
+  if (like) chips.push({ text: `Like ${nameOf(like)}`, kind: "like", without: { like: "" } });
+  // The words alone stand in the box already.
+  if (q && (like || image || minus.length)) chips.push({ text: q, without: { q: "" } });
+  for (const term of minus) {
+    const others = minus.filter((other) => other !== term);
+    chips.push({ text: term, icon: "without", kind: "minus", without: { minus: others } });
+  }
+  if (folder) chips.push({ text: folder, icon: "folder", without: { folder: "" } });
+  if (after) chips.push({ text: `From ${dateOf(after)}`, icon: "calendar", without: { after: "" } });
+  if (before) chips.push({ text: `Before ${dateOf(before)}`, icon: "calendar", without: { before: "" } });
+  return chips;
+}
+
+/** For those who do not know that a minus in the box does the same. */
+export function Exclude({ query, onQuery }: Props) {
+  const [open, setOpen] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+
+  useEffect(() => {
+    if (open) input.current!.focus();
+  }, [open]);
+
+  function submit(event: SubmitEvent) {
+    event.preventDefault();
+    const term = input.current!.value.trim();
+    setOpen(false);
+    if (term) onQuery({ ...query, minus: [...new Set([...query.minus, term])] });
+  }
+
+  if (!open) {
+    return (
+      <button class="chip exclude" onClick={() => setOpen(true)}>
+        <Icon name="without" />
+        Exclude…
+      </button>
+    );
+  }
+  return (
+    <form class="chip exclude" onSubmit={submit} onKeyDown={(event) => event.key === "Escape" && setOpen(false)}>
+      <Icon name="without" />
+      <input
+        ref={input}
+        aria-label="What the photos should not show"
+        placeholder="such as grass"
+        size={14}
+        enterkeyhint="done"
+        autocomplete="off"
+        onBlur={({ currentTarget }) => currentTarget.value || setOpen(false)}
+      />
+    </form>
+  );
+}
+
+export function Terms({ query, onQuery }: Props) {
+  const chips = chipsOf(query);
+  if (chips.length === 0) return null;
+  return (
+    <ul class="terms" role="list" aria-label="Search terms">
+      {chips.map(({ text, icon, kind, without }) => (
+        <li key={`${kind} ${text}`} class={`chip ${kind ?? ""}`}>
+          {kind === "image" && <BroughtPhoto id={query.image} />}
+          {kind === "like" && <img src={thumbUrl(query.like, 256)} alt="" />}
+          {icon && <Icon name={icon} />}
+          {kind === "minus" && <span class="unseen">without </span>}
+          <span class="text">{text}</span>
+          <button aria-label={`Remove ${text}`} onClick={() => onQuery({ ...query, ...without })}>
+            <Icon name="close" />
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}

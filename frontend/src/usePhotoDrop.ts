@@ -1,0 +1,40 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+
+/** Take a photo dropped anywhere, or pasted; returns whether one is being held over the page. */
+export function usePhotoDrop(onPhoto: (file: File) => void): boolean {
+  const [over, setOver] = useState(false);
+  const take = useRef(onPhoto);
+  take.current = onPhoto;
+
+  useEffect(() => {
+    const listening = new AbortController();
+    const on = <K extends keyof DocumentEventMap>(type: K, listener: (event: DocumentEventMap[K]) => void) =>
+      document.addEventListener(type, listener, { signal: listening.signal });
+
+    let ours = false; // a photo of this page that is being dragged is no file to bring
+    const holdsFile = (event: DragEvent) => !ours && event.dataTransfer?.types.includes("Files");
+
+    on("dragstart", () => (ours = true));
+    on("dragend", () => (ours = false));
+    on("dragover", (event) => {
+      if (!holdsFile(event)) return;
+      event.preventDefault();
+      setOver(true);
+    });
+    on("dragleave", ({ relatedTarget }) => relatedTarget || setOver(false));
+    on("drop", (event) => {
+      if (!holdsFile(event)) return;
+      event.preventDefault();
+      setOver(false);
+      const [file] = event.dataTransfer!.files;
+      if (file) take.current(file);
+    });
+    on("paste", ({ clipboardData }) => {
+      const [file] = clipboardData?.files ?? [];
+      if (file) take.current(file);
+    });
+    return () => listening.abort();
+  }, []);
+
+  return over;
+}

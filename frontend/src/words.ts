@@ -1,0 +1,32 @@
+/** What the page says about numbers, dates and names. */
+
+import type { Query } from "./address";
+
+export const number = (value: number) => value.toLocaleString("en");
+
+export const photos = (count: number) => `${number(count)} ${count === 1 ? "photo" : "photos"}`;
+
+export const nameOf = (filename: string) => filename.slice(filename.lastIndexOf("/") + 1);
+
+export const folderOf = (filename: string) => filename.slice(0, Math.max(0, filename.lastIndexOf("/")));
+
+const DATE = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
+
+export const dateOf = (iso: string) => DATE.format(new Date(iso.length === 10 ? `${iso}T00:00` : iso));
+
+export function timeToGo(seconds: number): string {
+  if (seconds < 90) return "about a minute to go";
+  if (seconds < 5400) return `about ${Math.round(seconds / 60)} min to go`;
+  return `about ${Math.round(seconds / 3600)} h to go`;
+}
+
+/** The query as a phrase: for “dog”, like cat.png, without “grass”. */
+export function phraseOf({ q, like, image, minus }: Query): string {
+  const parts = [
+    q && `for “${q}”`,
+    like && `like ${nameOf(like)}`,
+    image && "like your photo",
+    minus.length > 0 && `without ${minus.map((term) => `“${term}”`).join(", ")}`,
+  ];
+  return parts.filter(Boolean).join(", ");
+}
