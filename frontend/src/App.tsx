@@ -71,8 +71,8 @@ function useStatus() {
 export function App() {
   const { place, go, turn, close } = usePlace();
   const { query, key, open } = place;
-  const { state, loadMore, searchAgain } = useSearch(query, key, place.kept.count ?? 0);
   const { status, version } = useStatus();
+  const { state, loadMore, searchAgain } = useSearch(query, key, place.kept.count ?? 0, version);
   const [waiting, setWaiting] = useState(false); // new photos, until the visitor wants to see them
 
   const shown = state.kind === "found" ? state.photos : [];
@@ -83,16 +83,25 @@ export function App() {
   const due = useRef<number | null>(null); // where to scroll to, once the photos are there
   const showing = useRef<string | null>(null); // the version of the index that is shown
 
+  function startAfresh() {
+    showing.current = null;
+    setWaiting(false);
+  }
+
+  function lookAgain() {
+    startAfresh();
+    searchAgain();
+  }
+
   useLayoutEffect(() => {
     const { y = null } = place.kept;
     due.current = y;
     if (y === null) scrollTo(0, 0);
-    setWaiting(false);
+    startAfresh();
   }, [key]);
 
   useLayoutEffect(() => {
     if (state.kind === "loading") return;
-    showing.current = version;
     if (due.current !== null) scrollTo(0, due.current);
     due.current = null;
   }, [state]);
@@ -119,7 +128,7 @@ export function App() {
     const timer = setTimeout(() => {
       const settled = scrollY > NEAR_TOP || open || document.activeElement?.closest(".photos");
       if (settled) setWaiting(true);
-      else searchAgain();
+      else lookAgain();
     }, count ? SETTLE_MS : 0);
     return () => clearTimeout(timer);
   }, [stale, open, key]);
@@ -132,7 +141,7 @@ export function App() {
   /** Leave for another query, from a place that Back finds again. */
   function ask(next: Query, stay = false) {
     keep({ y: scrollY, count });
-    if (addressOf(next) === key && !open) searchAgain();
+    if (addressOf(next) === key && !open) lookAgain();
     else go({ query: next, stay });
   }
 
@@ -149,9 +158,8 @@ export function App() {
   const held = usePhotoDrop(bring);
 
   function showNew() {
-    setWaiting(false);
     scrollTo(0, 0);
-    searchAgain();
+    lookAgain();
   }
 
   function turnTo(filename: string) {
@@ -203,7 +211,7 @@ export function App() {
           onLike={(filename) => askFor({ like: filename })}
           onMore={loadMore}
           onRest={() => ask({ ...query, rest: true }, true)}
-          onTryAgain={searchAgain}
+          onTryAgain={lookAgain}
         />
       </main>
       <StatusLine status={status} />

@@ -24,10 +24,15 @@ export function Filters({ query, folders, onQuery }: Props) {
 
   return (
     <div class="filters">
-      <button class="plain" popovertarget="filters" aria-label={active ? `Filters, ${active} active` : "Filters"}>
+      <button class="plain" popovertarget="filters">
         <Icon name="filters" />
         <span>Filters</span>
-        {active > 0 && <b>{active}</b>}
+        {active > 0 && (
+          <>
+            {" "}
+            <b>{active}</b> <span class="unseen">active</span>
+          </>
+        )}
       </button>
       {/* The key brings the fields back to what is asked for. */}
       <form

@@ -56,11 +56,16 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
   shown.current = filename;
 
   useLayoutEffect(() => {
-    dialog.current!.showModal();
-    dialog.current!.focus();
-    // Back to the card, which is not where it began if arrows were used.
-    return () => document.querySelector<HTMLElement>(`[data-photo="${CSS.escape(shown.current)}"]`)?.focus();
+    const box = dialog.current!;
+    box.showModal();
+    box.focus();
+    return () => box.open && returnFocus();
   }, []);
+
+  // To the card, which is not the one where it began if arrows were used.
+  function returnFocus() {
+    document.querySelector<HTMLElement>(`[data-photo="${CSS.escape(shown.current)}"]`)?.focus();
+  }
 
   useEffect(() => {
     for (const neighbour of [next, previous]) {
@@ -99,7 +104,10 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
       aria-labelledby="photo-name"
       tabIndex={-1}
       onKeyDown={key}
-      onClose={onClose}
+      onClose={() => {
+        returnFocus();
+        onClose();
+      }}
     >
       <div
         class="stage"

@@ -5,7 +5,7 @@ import { Icon, type IconName } from "./Icon";
 const FAILURES: Record<Failure["reason"], { title: string; icon: IconName }> = {
   unreachable: { title: "The server cannot be reached", icon: "offline" },
   "not ready": { title: "Not ready yet", icon: "wait" },
-  unreadable: { title: "This photo can’t be used", icon: "photo" },
+  unreadable: { title: "This photo cannot be used", icon: "photo" },
   "not here": { title: "Your photo is not on this device", icon: "photo" },
   refused: { title: "This search did not work", icon: "trouble" },
 };

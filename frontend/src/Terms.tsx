@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { thumbUrl } from "./api";
 import type { Query } from "./address";
 import { photoKept } from "./brought";
@@ -51,7 +51,7 @@ export function Exclude({ query, onQuery }: Props) {
   const [open, setOpen] = useState(false);
   const input = useRef<HTMLInputElement>(null);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (open) input.current!.focus();
   }, [open]);
 

@@ -110,12 +110,17 @@ export async function search(question: Question, signal: AbortSignal): Promise<F
   return { photos, more, cut };
 }
 
-/** Hand on the server's status now and at each change, null while it is away; returns the end. */
+/**
+ * Hand on the server's status now and at each change, null while it is away; returns the end.
+ * A hidden page lets go of its connection: a browser has six for all its tabs.
+ */
 export function followStatus(tell: (status: Status | null) => void): () => void {
   let timer: number;
-  let events: EventSource;
+  let events: EventSource | undefined;
   let failures = 0; // in a row: one is a connection that ended, and is made anew at once
   function connect() {
+    disconnect();
+    if (document.hidden) return;
     events = new EventSource("/status/events");
     events.onopen = () => (failures = 0);
     events.onmessage = ({ data }) => tell(JSON.parse(data));
@@ -123,12 +128,17 @@ export function followStatus(tell: (status: Status | null) => void): () => void 
       failures += 1;
       if (failures > 1) tell(null);
       // A lost connection is made anew by the browser, a refused one is not.
-      if (events.readyState === EventSource.CLOSED) timer = setTimeout(connect, RECONNECT_MS);
+      if (events?.readyState === EventSource.CLOSED) timer = setTimeout(connect, RECONNECT_MS);
     };
   }
-  connect();
-  return () => {
+  function disconnect() {
     clearTimeout(timer);
-    events.close();
+    events?.close();
+  }
+  connect();
+  document.addEventListener("visibilitychange", connect);
+  return () => {
+    document.removeEventListener("visibilitychange", connect);
+    disconnect();
   };
 }

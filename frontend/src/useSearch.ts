@@ -37,9 +37,10 @@ function joined(shown: Found, next: Found): Found {
 
 /**
  * The photos of a query, at once if it was asked before. `count` is how many were shown when the
- * visitor left, so that the page becomes as long as it was.
+ * visitor left, so that the page becomes as long as it was. What is known of another `version` of
+ * the index is forgotten.
  */
-export function useSearch(query: Query, key: string, count: number) {
+export function useSearch(query: Query, key: string, count: number, version: string | null) {
   const [state, setState] = useState<SearchState>({ kind: "loading", previous: null });
   const [attempt, setAttempt] = useState(0);
   const answers = useRef(new Map<string, Found>());
@@ -53,6 +54,8 @@ export function useSearch(query: Query, key: string, count: number) {
     if (answers.current.size > REMEMBERED) answers.current.delete(oldest!);
     setState({ kind: "found", tail: "idle", ...found });
   }
+
+  useLayoutEffect(() => answers.current.clear(), [version]);
 
   // A layout effect, so that the page is never painted with a new query and the old state.
   useLayoutEffect(() => {
