@@ -40,8 +40,16 @@ STATUS: dict[str, Any] = {
     "skipped": 0, "skipped_photos": [], "seconds_to_go": None, "last_change": None,
     "last_error": None,
 }  # fmt: skip
-INDEXING = STATUS | {"state": "indexing", "indexed": 312, "waiting": 685, "seconds_to_go": 240}
-LEFT_OUT = {"skipped": 1, "skipped_photos": [{"filename": "a/b.jpg", "reason": "it is cut off"}]}
+INDEXING: dict[str, Any] = STATUS | {
+    "state": "indexing",
+    "indexed": 312,
+    "waiting": 685,
+    "seconds_to_go": 240,
+}
+LEFT_OUT: dict[str, Any] = {
+    "skipped": 1,
+    "skipped_photos": [{"filename": "a/b.jpg", "reason": "it is cut off"}],
+}
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +136,14 @@ def have_many(page: Page, total: int) -> None:
     def answer(route: Route) -> None:
         asked = parse_qs(urlsplit(route.request.url).query)
         start, limit = int(asked.get("offset", ["0"])[0]), int(asked["limit"][0])
-        made_up = {"score": None, "width": 300, "height": 200, "taken": "2024-05-01T12:00:00"}
         found = [
-            {"filename": f"photo-{number}.jpg"} | made_up
+            {
+                "filename": f"photo-{number}.jpg",
+                "score": None,
+                "width": 300,
+                "height": 200,
+                "taken": "2024-05-01T12:00:00",
+            }
             for number in range(start, min(start + limit, total))
         ]
         route.fulfill(json={"results": found, "more": start + limit < total})

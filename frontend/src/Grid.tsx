@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { thumbUrl, type Photo } from "./api";
 import { addressOf, type Query } from "./address";
 import { Icon } from "./Icon";
@@ -26,28 +26,20 @@ function sourcesOf(photo: Photo) {
   };
 }
 
-type CardProps = Omit<Props, "photos"> & { photo: Photo; tabIndex: number };
-
-function Card({ photo, query, tabIndex, onOpen, onLike }: CardProps) {
+/** What a click on it does, and when the Tab key stops there, is the grid's to say. */
+function Card({ photo, query }: { photo: Photo; query: Query }) {
   const { filename, score, width, height } = photo;
   const name = nameOf(filename);
-
-  function open(event: MouseEvent) {
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab or window of its own
-    event.preventDefault();
-    onOpen(filename);
-  }
-
   return (
-    <li class="photo" style={{ "--ratio": ratioOf(photo) }}>
-      <a href={addressOf(query, filename)} data-photo={filename} tabIndex={tabIndex} onClick={open}>
+    <li class="photo" data-photo={filename} style={{ "--ratio": ratioOf(photo) }}>
+      <a href={addressOf(query, filename)} tabIndex={-1}>
         <img {...sourcesOf(photo)} width={width} height={height} alt={name} loading="lazy" decoding="async" />
         <span class="caption" aria-hidden="true">
           <span>{name}</span>
           {score !== null && <span>{score.toFixed(2)}</span>}
         </span>
       </a>
-      <button class="round" aria-label={`More like ${name}`} title="More like this" tabIndex={tabIndex} onClick={() => onLike(filename)}>
+      <button class="round" aria-label={`More like ${name}`} title="More like this" tabIndex={-1}>
         <Icon name="similar" />
       </button>
     </li>
@@ -76,38 +68,52 @@ function neighbour(cards: HTMLElement[], from: number, key: string): HTMLElement
 }
 
 export function Grid({ photos, query, onOpen, onLike }: Props) {
-  // One stop for the Tab key, however many photos there are; the arrow keys lead on from it.
+  const list = useRef<HTMLUListElement>(null);
   const [current, setCurrent] = useState("");
-  const stop = Math.max(0, photos.findIndex(({ filename }) => filename === current));
 
-  function move(event: KeyboardEvent & { currentTarget: HTMLElement }) {
+  // The same elements as before are left alone, and with them hundreds of photos at each step.
+  const cards = useMemo(
+    () => photos.map((photo) => <Card key={photo.filename} photo={photo} query={query} />),
+    [photos, query],
+  );
+
+  // One stop for the Tab key, however many photos there are; the arrow keys lead on from it.
+  useLayoutEffect(() => {
+    const all = [...list.current!.children] as HTMLElement[];
+    const stop = all.find((card) => card.dataset.photo === current) ?? all[0];
+    const links = stop?.querySelectorAll<HTMLElement>("a, button") ?? [];
+    for (const link of links) link.tabIndex = 0;
+    return () => links.forEach((link) => (link.tabIndex = -1));
+  }, [photos, current]);
+
+  function click(event: MouseEvent) {
+    const target = event.target as Element;
+    const filename = target.closest<HTMLElement>("[data-photo]")?.dataset.photo;
+    if (!filename) return;
+    if (target.closest("button")) return onLike(filename);
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab or window of its own
+    event.preventDefault();
+    onOpen(filename);
+  }
+
+  function move(event: KeyboardEvent) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") return document.getElementById("q")!.focus();
-    const cards = [...event.currentTarget.children] as HTMLElement[];
-    const from = cards.findIndex((card) => card.contains(event.target as Node));
-    const next = neighbour(cards, from, event.key);
+    const all = [...list.current!.children] as HTMLElement[];
+    const from = all.findIndex((card) => card.contains(event.target as Node));
+    const next = neighbour(all, from, event.key);
     if (!next) return;
     event.preventDefault();
     next.querySelector("a")!.focus();
   }
 
   function follow({ target }: FocusEvent) {
-    const link = (target as Element).closest("li")?.querySelector("a");
-    setCurrent(link?.dataset.photo ?? "");
+    setCurrent((target as Element).closest<HTMLElement>("[data-photo]")?.dataset.photo ?? "");
   }
 
   return (
-    <ul class="photos" role="list" aria-label="Photos" onKeyDown={move} onFocusIn={follow}>
-      {photos.map((photo, index) => (
-        <Card
-          key={photo.filename}
-          photo={photo}
-          query={query}
-          tabIndex={index === stop ? 0 : -1}
-          onOpen={onOpen}
-          onLike={onLike}
-        />
-      ))}
+    <ul ref={list} class="photos" role="list" aria-label="Photos" onClick={click} onKeyDown={move} onFocusIn={follow}>
+      {cards}
     </ul>
   );
 }

@@ -64,7 +64,8 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
 
   // To the card, which is not the one where it began if arrows were used.
   function returnFocus() {
-    document.querySelector<HTMLElement>(`[data-photo="${CSS.escape(shown.current)}"]`)?.focus();
+    const card = `[data-photo="${CSS.escape(shown.current)}"]`;
+    document.querySelector<HTMLElement>(`${card} a`)?.focus();
   }
 
   useEffect(() => {

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import type { Status } from "./api";
+import type { Photo, Status } from "./api";
 import { filtersOf, type Query } from "./address";
 import { Grid } from "./Grid";
 import { Empty, Failed, NoMatch } from "./Notices";
@@ -21,20 +21,20 @@ function Skeleton() {
 }
 
 /** Asks for more whenever it comes near the window. */
-function MoreToCome({ count, onNear }: { count: number; onNear: () => void }) {
+function MoreToCome({ after, onNear }: { after: Photo[]; onNear: () => void }) {
   const line = useRef<HTMLParagraphElement>(null);
   const near = useRef(onNear);
   near.current = onNear;
 
-  // Anew for each count: it may still be near after a few photos more.
+  // Anew after more photos: it may still be near.
   useEffect(() => {
     const observer = new IntersectionObserver(
-      ([entry]) => entry!.isIntersecting && near.current(),
+      (entries) => entries.at(-1)!.isIntersecting && near.current(), // the last is how it is now
       { rootMargin: AHEAD },
     );
     observer.observe(line.current!);
     return () => observer.disconnect();
-  }, [count]);
+  }, [after]);
 
   return (
     <p ref={line} class="tail">
@@ -89,7 +89,7 @@ export function Results({ state, query, status, onQuery, onOpen, onLike, onMore,
         </div>
       )}
       {!busy && shown.more && !shown.cut && shown.tail !== "failed" && (
-        <MoreToCome count={shown.photos.length} onNear={onMore} />
+        <MoreToCome after={shown.photos} onNear={onMore} />
       )}
     </div>
   );

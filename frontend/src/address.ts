@@ -91,22 +91,28 @@ export type Go = (to: { query?: Query; open?: string; stay?: boolean }) => void;
 export function usePlace(): { place: Place; go: Go; turn: (open: string) => void; close: () => void } {
   const [place, setPlace] = useState(here);
 
+  // The same query stays the same object, so that what was made from it need not be made anew.
+  const arrive = () =>
+    setPlace((last) => {
+      const next = here();
+      return next.key === last.key ? { ...next, query: last.query } : next;
+    });
+
   useEffect(() => {
-    const follow = () => setPlace(here());
     history.scrollRestoration = "manual"; // the page is as high as before only once it is filled
-    addEventListener("popstate", follow);
-    return () => removeEventListener("popstate", follow);
+    addEventListener("popstate", arrive);
+    return () => removeEventListener("popstate", arrive);
   }, []);
 
   const go: Go = ({ query = place.query, open = "", stay = open !== "" }) => {
     const kept: Kept = stay ? { ...history.state, opened: open !== "" } : {};
     history.pushState(kept, "", addressOf(query, open));
-    setPlace(here());
+    arrive();
   };
 
   const turn = (open: string) => {
     history.replaceState(history.state, "", addressOf(place.query, open));
-    setPlace(here());
+    arrive();
   };
 
   const close = () => {
