@@ -123,6 +123,11 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
           width={photo?.width}
           height={photo?.height}
           alt={nameOf(filename)}
+          style={{
+            "--ratio": photo && photo.width / photo.height,
+            "--width": photo && `${photo.width}px`,
+            "--preview": `url("${thumbUrl(filename, 512)}")`,
+          }}
         />
       </div>
       <button class="round turn previous" aria-label="Previous photo" disabled={!previous} onClick={() => turn(previous)}>
