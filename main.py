@@ -1,10 +1,10 @@
 """Image search: say in plain words what you want to see; the right photos of a folder come back.
 
     photo file -> load_image -> embed_image -> collect -> Qdrant     CocoIndex keeps this current
-    query text -> embed_text -> nearest -> {"results": [...]}        FastAPI answers this
+    words, photos, minus -> query_vector -> nearest -> results       FastAPI answers this
 
 Run it:     make run, or `uvicorn main:app`, or `python main.py`, or `cocoindex update main`
-Ask it:     /  (the page)    /search?q=&limit=    /img/<filename>    /health    /docs
+Ask it:     /  (the page)    /search    /img    /thumb    /status    /health    /docs
 
 Read from top to bottom: Settings, Model, Store, Index, Lifespan, API.
 """
@@ -12,6 +12,7 @@ Read from top to bottom: Settings, Model, Store, Index, Lifespan, API.
 import asyncio
 import atexit
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import io
@@ -21,13 +22,14 @@ import multiprocessing
 import os
 import shutil
 import threading
+import time
 import uuid
 import warnings
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from dotenv import load_dotenv
 
@@ -41,21 +43,25 @@ import click
 import cocoindex
 import grpc
 import numpy as np
+import pillow_heif
 import portalocker
+import qdrant_client
 import qdrant_edge
 import uvicorn
 from cocoindex import subprocess_exec
 from cocoindex.op import TargetStateCompatibility
 from cocoindex.setup import flow_names_with_setup
 from cocoindex.typing import VectorInfo
-from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
-from pydantic import AnyHttpUrl, BaseModel, Field, ValidationError, field_validator
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from pydantic import AnyHttpUrl, BaseModel, Field, NaiveDatetime, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from qdrant_client import QdrantClient
+from sse_starlette import EventSourceResponse
+from starlette.datastructures import UploadFile
 from watchfiles import awatch
 
 
@@ -116,35 +122,21 @@ except ValidationError as error:
 
 # --- Model: bytes -> image -> vector, text -> vector ----------------------------------------------
 
-PHOTO_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 Embedding = NDArray[np.float32]  # shape (d,), unit length; d is the model's, 768 for CLIP ViT-L/14
-
-
-def is_hidden(path: Path) -> bool:
-    """Whether a path below IMAGE_DIR is hidden, or in a hidden folder."""
-    return any(part.startswith(".") for part in path.parts)
-
-
 MODEL_FOLDER = ROOT / Path(settings.clip_model).expanduser()  # if CLIP_MODEL is one
 
 
 def pretrained(auto_class: str, **options: Any) -> Any:
-    """Load one part of CLIP_MODEL with a transformers Auto class; raises StartError.
-
-    What is on this machine is used as it is; the hub is asked only for what is missing.
-    """
+    """Load one part of CLIP_MODEL with a transformers Auto class; raises StartError."""
     import transformers  # not at the top: torch comes with it, which takes seconds
 
-    is_folder = MODEL_FOLDER.is_dir()
-    name = str(MODEL_FOLDER) if is_folder else settings.clip_model
     load = getattr(transformers, auto_class).from_pretrained
+    name = str(MODEL_FOLDER) if MODEL_FOLDER.is_dir() else settings.clip_model
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        try:
+        try:  # what is on this machine is used as it is, without asking the hub for news
             return load(name, local_files_only=True, **options)
         except OSError:
-            if is_folder:
-                raise
             transformers.utils.logging.enable_progress_bar()  # type: ignore[no-untyped-call]
             return load(name, **options)
     except Exception as error:  # of any type: there are many ways to be no model
@@ -193,149 +185,170 @@ def clip() -> tuple[Any, Any]:
     return model, pretrained("AutoProcessor", backend="pil")
 
 
+pillow_heif.register_heif_opener()
+PHOTO_FORMATS = {
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".heic": "HEIF",
+    ".heif": "HEIF", ".avif": "AVIF", ".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP",
+}  # fmt: skip
+
+
+def is_visible(path: Path) -> bool:
+    """Whether a path below IMAGE_DIR is not hidden, nor in a hidden folder."""
+    return not any(part.startswith(".") for part in path.parts)
+
+
+def is_photo(path: Path) -> bool:
+    """Whether a path below IMAGE_DIR is a photo's, by its name."""
+    return is_visible(path) and path.suffix.lower() in PHOTO_FORMATS
+
+
 class PhotoError(ValueError):
     """These bytes are no photo that can be shown to the model, and why."""
 
 
-def load_image(content: bytes) -> Image.Image:
-    """Decode a photo as a person sees it: upright, RGB, on white; raises PhotoError."""
+def open_image(content: bytes) -> Image.Image:
+    """Open a photo, without decoding it; raises PhotoError."""
     try:
-        with Image.open(io.BytesIO(content), formats=sorted({*PHOTO_FORMATS.values()})) as image:
-            upright: Image.Image = image
-            # CLIP saw upright photos: apply the EXIF rotation first, if the EXIF data are whole.
-            with contextlib.suppress(Exception):
-                upright = ImageOps.exif_transpose(image)
-            if not upright.has_transparency_data:
-                return upright.convert("RGB")
-            layer = upright.convert("RGBA")
-            white = Image.new("RGBA", layer.size, "white")
-            return Image.alpha_composite(white, layer).convert("RGB")
+        return Image.open(io.BytesIO(content), formats=sorted({*PHOTO_FORMATS.values()}))
     except UnidentifiedImageError:
-        raise PhotoError("it is no JPEG, PNG or WebP image") from None
+        raise PhotoError("it is no image of a known format") from None
     except Exception as error:  # of any type: decoders fail in many ways
         raise PhotoError(str(error) or repr(error)) from error
 
 
-def unit(features: Any) -> Embedding:
-    """The one row of what transformers' get_*_features returns, (1, d), scaled to length 1."""
-    vector: Embedding = np.asarray(features.pooler_output[0].cpu())
-    vector /= np.linalg.norm(vector)
-    return vector
+def load_image(content: bytes, at_least: int | None = None) -> Image.Image:
+    """Decode a photo (or its first frame) as a person sees it: upright, RGB, on white.
+
+    A JPEG may come out smaller, which is quicker, but no side under `at_least` pixels. Raises
+    PhotoError.
+    """
+    upright = image = open_image(content)
+    if at_least:
+        image.draft(None, (at_least, at_least))
+    try:
+        # CLIP saw upright photos: apply the EXIF rotation first, if the EXIF data are whole.
+        with contextlib.suppress(Exception):
+            upright = ImageOps.exif_transpose(image)
+        if not upright.has_transparency_data:
+            return upright.convert("RGB")
+        layer = upright.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    except Exception as error:
+        raise PhotoError(str(error) or repr(error)) from error
+
+
+def unit(vector: NDArray[Any]) -> Embedding:
+    """Scale a vector (d,) to length 1."""
+    return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
 
 def embed_image(image: Image.Image) -> Embedding:
     """Embed one RGB image (Radford et al., 2021, https://arxiv.org/abs/2103.00020)."""
     model, processor = clip()
     inputs = processor(images=image, return_tensors="pt").to(model.device)
-    return unit(model.get_image_features(**inputs))
+    return unit(model.get_image_features(**inputs).pooler_output[0].cpu().numpy())
 
 
 def embed_text(text: str) -> Embedding:
     """Embed a description, in the same space; what is beyond the model's text length is cut."""
     model, processor = clip()
     config = model.config
+    # SigLIP was trained on lower-case texts of full length, and sees something else in others.
+    is_siglip = config.model_type.startswith("siglip")
     inputs = processor(
-        text=[text],
-        # SigLIP was trained on padded texts only, and sees something else in any other.
-        padding="max_length" if config.model_type.startswith("siglip") else True,
+        text=[text.lower() if is_siglip else text],
+        padding="max_length" if is_siglip else True,
         max_length=config.text_config.max_position_embeddings,
         truncation=True,
         return_tensors="pt",
-    )
-    return unit(model.get_text_features(**inputs.to(model.device)))
+    ).to(model.device)
+    return unit(model.get_text_features(**inputs).pooler_output[0].cpu().numpy())
 
 
 # --- Store: where vectors live, and the one way to search them ------------------------------------
 
+# What a photo's point carries besides its vector, as far as it is searched by; Qdrant's types.
+PAYLOAD_INDEXES = {
+    "filename": "keyword", "folders": "keyword", "sha256": "keyword", "error": "keyword",
+    "taken": "datetime", "width": "integer", "height": "integer",
+}  # fmt: skip
 opened = contextlib.ExitStack()  # what this process holds open; closed by the lifespan, or at exit
 atexit.register(opened.close)
-
-
-class EdgeStore:
-    """Qdrant's own engine in this process: one shard in a folder, held by one process at a time."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.held = portalocker.PidFileLock(folder.with_suffix(".pid"))
-        self.guard = threading.RLock()
-        self.shard: qdrant_edge.EdgeShard | None = None
-
-    def hold(self) -> None:
-        """Take the folder for this process; raises StartError if another process has it."""
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self.held.acquire()
-        except portalocker.AlreadyLocked:
-            raise StartError(
-                f"The embedded store {self.folder} is open in process {self.held.read_pid()}, and "
-                "only one process can write to it: stop that one first, or set QDRANT_URL."
-            ) from None
-        opened.callback(self.held.release)
-
-    def open(self) -> qdrant_edge.EdgeShard:
-        """The open shard; raises StartError if it is held elsewhere, or is gone."""
-        with self.guard:
-            if self.shard is None:
-                self.hold()
-                if not self.folder.exists():
-                    raise StartError(
-                        f"The embedded store {self.folder} is gone, though CocoIndex has filled "
-                        "it: run `cocoindex drop main`, and start again."
-                    )
-                self.shard = qdrant_edge.EdgeShard.load(str(self.folder))
-                opened.callback(self.close)
-            return self.shard
-
-    def close(self) -> None:
-        with self.guard:
-            if self.shard is not None:
-                self.shard.close()
-                self.shard = None
-
-    def drop(self) -> None:
-        with self.guard:
-            self.hold()
-            self.close()
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def make(self, dimension: int) -> None:
-        """Make the shard, for vectors of this length, compared by their cosine."""
-        vector = qdrant_edge.EdgeVectorParams(dimension, qdrant_edge.Distance.Cosine)
-        config = qdrant_edge.EdgeConfig(vectors={"embedding": vector})
-        qdrant_edge.EdgeShard.create(str(self.folder), config).close()
-
-    def write(self, photos: dict[uuid.UUID, dict[str, Any] | None]) -> None:
-        """Upsert photos, delete the ids that have None; a photo without embedding is left out."""
-        delete: list[int | uuid.UUID | str] = []
-        upsert = []
-        for id, photo in photos.items():
-            if photo is None:
-                delete.append(id)
-            elif (vector := photo.pop("embedding")) is not None:
-                upsert.append(qdrant_edge.Point(id, {"embedding": vector}, payload=photo))
-        shard = self.open()
-        if upsert:
-            shard.update(qdrant_edge.UpdateOperation.upsert_points(upsert))
-        if delete:
-            shard.update(qdrant_edge.UpdateOperation.delete_points(delete))
-
-
-edge = EdgeStore(settings.data_dir / "edge" / settings.qdrant_collection)
-# Writes get a thread of their own: in asyncio's default pool they starve behind waiting embeddings.
-edge_writer = ThreadPoolExecutor(1, "edge-writer")
 
 
 class QdrantEdge(cocoindex.op.TargetSpec):
     """CocoIndex's view of the embedded store, as `cocoindex.targets.Qdrant` is that of a server."""
 
     collection: str
-    model: str
+    model: str  # another model's vectors need another shard
     dimension: int
 
 
 @cocoindex.op.target_connector(spec_cls=QdrantEdge, persistent_key_type=str)
-class QdrantEdgeConnector:
-    """What CocoIndex calls, in this order."""
+class Edge:
+    """Qdrant's own engine in this process: one shard in a folder, held by one process at a time."""
+
+    folder = settings.data_dir / "edge" / settings.qdrant_collection
+    held = portalocker.PidFileLock(folder.with_suffix(".pid"))
+    shard: qdrant_edge.EdgeShard | None = None
+    guard = threading.RLock()
+    # Writes get a thread of their own: in asyncio's they starve behind embeddings that wait.
+    writer = ThreadPoolExecutor(1, "edge-writer")
+
+    @classmethod
+    def hold(cls) -> None:
+        """Take the folder for this process; raises StartError if another process has it."""
+        cls.folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            cls.held.acquire()
+        except portalocker.AlreadyLocked:
+            raise StartError(
+                f"The embedded store {cls.folder} is open in process {cls.held.read_pid()}, and "
+                "only one process can write to it: stop that one first, or set QDRANT_URL."
+            ) from None
+        opened.callback(cls.held.release)
+
+    @classmethod
+    def open(cls) -> qdrant_edge.EdgeShard:
+        """The open shard, made if need be; raises StartError if another process has it."""
+        with cls.guard:
+            if cls.shard is None:
+                cls.hold()
+                if cls.folder.exists():
+                    cls.shard = qdrant_edge.EdgeShard.load(str(cls.folder))
+                else:
+                    cosine = qdrant_edge.Distance.Cosine
+                    vector = qdrant_edge.EdgeVectorParams(embedding_dimension(), cosine)
+                    config = qdrant_edge.EdgeConfig(vectors={"embedding": vector})
+                    cls.shard = qdrant_edge.EdgeShard.create(str(cls.folder), config)
+                opened.callback(cls.close)
+                for field, kind in PAYLOAD_INDEXES.items():
+                    schema = getattr(qdrant_edge.PayloadSchemaType, kind.title())
+                    cls.shard.update(qdrant_edge.UpdateOperation.create_field_index(field, schema))
+            return cls.shard
+
+    @classmethod
+    def close(cls) -> None:
+        with cls.guard:
+            if cls.shard is not None:
+                cls.shard.close()
+                cls.shard = None
+
+    @classmethod
+    def write(cls, photos: dict[uuid.UUID, Any]) -> None:
+        """Upsert photos, delete the ids that have None."""
+        delete: list[int | uuid.UUID | str] = [id for id, photo in photos.items() if photo is None]
+        upsert = []
+        for id, photo in photos.items():
+            if photo is not None:  # one that can't be read has no vector, and is never a hit
+                vector = photo.pop("embedding")
+                vectors = {} if vector is None else {"embedding": vector}
+                upsert.append(qdrant_edge.Point(id, vectors, payload=photo))
+        cls.open().update(qdrant_edge.UpdateOperation.upsert_points(upsert))
+        cls.open().update(qdrant_edge.UpdateOperation.delete_points(delete))
+
+    # What CocoIndex calls, in this order.
 
     @staticmethod
     def get_persistent_key(spec: QdrantEdge) -> str:
@@ -343,59 +356,77 @@ class QdrantEdgeConnector:
 
     @staticmethod
     def check_state_compatibility(desired: QdrantEdge, existing: QdrantEdge) -> Any:
-        states = TargetStateCompatibility  # another model's vectors need another shard
+        states = TargetStateCompatibility
         return states.COMPATIBLE if desired == existing else states.NOT_COMPATIBLE
 
-    @staticmethod
-    def apply_setup_change(key: str, previous: Any, current: QdrantEdge | None) -> None:
-        edge.drop()
-        if current is not None:
-            edge.make(current.dimension)
+    @classmethod
+    def apply_setup_change(cls, key: str, previous: Any, current: QdrantEdge | None) -> None:
+        with cls.guard:
+            cls.hold()
+            cls.close()
+            shutil.rmtree(cls.folder, ignore_errors=True)  # `open` makes it anew
 
-    @staticmethod
-    def prepare(spec: QdrantEdge) -> QdrantEdge:
-        edge.open()  # a store that is held elsewhere stops the update, not row after row
+    @classmethod
+    def prepare(cls, spec: QdrantEdge) -> QdrantEdge:
+        cls.open()  # a store that is held elsewhere stops the update, not row after row
         return spec
 
-    @staticmethod
-    async def mutate(*changes: tuple[QdrantEdge, dict[uuid.UUID, Any]]) -> None:
+    @classmethod
+    async def mutate(cls, *changes: tuple[QdrantEdge, dict[uuid.UUID, Any]]) -> None:
         for _, photos in changes:
-            await asyncio.get_running_loop().run_in_executor(edge_writer, edge.write, photos)
+            await asyncio.get_running_loop().run_in_executor(cls.writer, cls.write, photos)
 
 
 @functools.cache
-def qdrant(url: AnyHttpUrl) -> QdrantClient:
+def qdrant(url: AnyHttpUrl) -> qdrant_client.QdrantClient:
     """The client of the Qdrant server whose gRPC address this is."""
-    client = QdrantClient(
-        url=str(url),
-        grpc_port=url.port or 6334,
-        api_key=settings.qdrant_api_key,
-        prefer_grpc=True,
-        check_compatibility=False,  # it would ask the gRPC address by REST
-        timeout=10,  # seconds
-    )
+    grpc_only: dict[str, Any] = {
+        "grpc_port": url.port or 6334,
+        "prefer_grpc": True,
+        "check_compatibility": False,
+    }
+    key = settings.qdrant_api_key
+    client = qdrant_client.QdrantClient(url=str(url), api_key=key, timeout=10, **grpc_only)
     opened.callback(client.close)
     return client
 
 
-class Hit(BaseModel):
-    """A photo that was found."""
+# The two stores have classes of their own for conditions, with the same names and arguments.
+models: Any = qdrant_client.models if settings.qdrant_url else qdrant_edge
+DateRange: Any = models.DatetimeRange if settings.qdrant_url else qdrant_edge.RangeDateTime
+READABLE = models.FieldCondition(key="error", is_empty=True)
 
-    filename: str = Field(description="Path below the image folder; the file is /img/<filename>.")
-    score: float = Field(description="Cosine similarity with the query, -1 to 1; higher is closer.")
+
+def equals(key: str, value: str) -> Any:
+    """The condition that a payload field is this value, or a list that holds it."""
+    return models.FieldCondition(key=key, match=models.MatchValue(value=value))
 
 
-def nearest(vector: Embedding, limit: int) -> list[Hit]:
-    """The `limit` photos nearest to a vector of shape (d,), best first: every search ends here."""
-    points: Any  # the two stores have a class each, of the same shape
+def nearest(vector: Embedding | None, limit: int, where: Any, *, with_vectors: bool = False) -> Any:
+    """The `limit` points nearest to a vector of shape (d,), best first; newest first without one.
+
+    Every search ends here. `where` is a Filter; a point has `payload`, `score`, and `vector`.
+    """
+    query: Any
     if settings.qdrant_url:
-        client, collection = qdrant(settings.qdrant_url), settings.qdrant_collection
-        points = client.query_points(collection, vector, using="embedding", limit=limit).points
-    else:
+        newest = models.OrderByQuery(order_by=models.OrderBy(key="taken", direction="desc"))
+        query, using = (newest, None) if vector is None else (vector, "embedding")
+        options = {"query_filter": where, "limit": limit, "with_vectors": with_vectors}
+        client = qdrant(settings.qdrant_url)
+        return client.query_points(settings.qdrant_collection, query, using, **options).points
+    query = qdrant_edge.OrderBy("taken", qdrant_edge.Direction.Desc)
+    if vector is not None:
         query = qdrant_edge.Query.Nearest(vector, using="embedding")  # type: ignore[arg-type]
-        request = qdrant_edge.QueryRequest(limit, query=query, with_payload=True)
-        points = edge.open().query(request)
-    return [Hit(filename=point.payload["filename"], score=point.score) for point in points]
+    options = {"filter": where, "with_payload": True, "with_vector": with_vectors}
+    return Edge.open().query(qdrant_edge.QueryRequest(limit, query=query, **options))
+
+
+def count(where: Any = None) -> int:
+    """How many points there are, of those that a Filter lets through."""
+    if settings.qdrant_url:
+        client = qdrant(settings.qdrant_url)
+        return client.count(settings.qdrant_collection, count_filter=where).count
+    return Edge.open().count(qdrant_edge.CountRequest(filter=where))
 
 
 # --- Index: the flow ------------------------------------------------------------------------------
@@ -417,11 +448,10 @@ def embedded_postgres() -> str:
     server = get_server(folder, cleanup_mode=None)
 
     def leave() -> None:
+        alone = portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING
         with contextlib.suppress(portalocker.AlreadyLocked):
-            portalocker.lock(
-                users, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING
-            )
-            server.stop()  # nobody else is left
+            portalocker.lock(users, alone)
+            server.stop()
         users.close()
 
     opened.callback(leave)
@@ -447,7 +477,7 @@ class EmbedImage(cocoindex.op.FunctionSpec):
     dimension: int
 
 
-@cocoindex.op.executor_class(gpu=True, cache=True, behavior_version=1)
+@cocoindex.op.executor_class(gpu=True, cache=True, behavior_version=2)
 class EmbedImageExecutor:
     """Runs in a process of its own (gpu=True), which imports this file again."""
 
@@ -456,12 +486,46 @@ class EmbedImageExecutor:
     def analyze(self) -> Any:
         return Annotated[Embedding, VectorInfo(self.spec.dimension)] | None
 
-    def __call__(self, content: bytes, filename: str) -> Embedding | None:
+    def __call__(self, content: bytes) -> Embedding | None:
         try:
             return embed_image(load_image(content))
-        except PhotoError as error:  # once, not at every pass: a None is cached like any vector
-            logger.warning("%s is left out: %s.", filename, error)
+        except PhotoError:  # a None is cached like any vector, not tried again at every pass
             return None
+
+
+@dataclasses.dataclass
+class Photo:
+    """What a photo's point carries beside its embedding."""
+
+    width: int  # pixels, upright; 0 if it can't be read
+    height: int
+    taken: str  # ISO 8601, local time: by EXIF, else when the file was last written
+    folders: list[str]  # every folder above it, the innermost first
+    sha256: str  # of the file, in hexadecimal
+    error: str | None  # why it can't be read; then there is no embedding
+
+
+@cocoindex.op.function()
+def describe(content: bytes, filename: str, embedding: Embedding | None) -> Photo:
+    """Read what is to know about a photo from its header, or why it could not be embedded."""
+    path, size, exif, error = Path(filename), (0, 0), Image.Exif(), None
+    try:
+        image = open_image(content) if embedding is not None else load_image(content)
+        with contextlib.suppress(Exception):  # EXIF can be broken in many ways
+            exif = image.getexif()
+        turned = exif.get(ExifTags.Base.Orientation, 1) >= 5  # noqa: PLR2004, by a quarter
+        size = image.size[::-1] if turned else image.size
+    except PhotoError as problem:
+        error = str(problem)
+        logger.warning("%s is left out: %s.", filename, error)
+    try:
+        stamp = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
+        taken = datetime.strptime(str(stamp), "%Y:%m:%d %H:%M:%S")
+    except Exception:  # noqa: BLE001, there is none, or it is broken in one of many ways
+        taken = datetime.fromtimestamp((settings.image_dir / path).stat().st_mtime)
+    folders = [str(folder) for folder in path.parents[:-1]]
+    digest = hashlib.sha256(content).hexdigest()
+    return Photo(*size, taken.isoformat(timespec="seconds"), folders, digest, error)
 
 
 def vector_store() -> cocoindex.op.TargetSpec:
@@ -485,7 +549,7 @@ def vector_store() -> cocoindex.op.TargetSpec:
 
 @cocoindex.flow_def(name="ImageSearch")
 def image_search(flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.DataScope) -> None:
-    """Every photo of IMAGE_DIR -> its embedding -> one point in the vector store."""
+    """Every photo of IMAGE_DIR -> its embedding and payload -> one point in the vector store."""
     if not settings.image_dir.is_dir():
         raise StartError(f"IMAGE_DIR={settings.image_dir} is not a folder: set it to your photos'.")
 
@@ -503,12 +567,14 @@ def image_search(flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.Data
     photos = data_scope.add_collector()
     with data_scope["images"].row() as image:
         image["embedding"] = image["content"].transform(
-            EmbedImage(model_key(), embedding_dimension()), image["filename"]
+            EmbedImage(model_key(), embedding_dimension())
         )
+        image["photo"] = image["content"].transform(describe, image["filename"], image["embedding"])
         photos.collect(
             id=cocoindex.GeneratedField.UUID,
             filename=image["filename"],
             embedding=image["embedding"],
+            **{field.name: image["photo"][field.name] for field in dataclasses.fields(Photo)},
         )
     photos.export("photos", vector_store(), primary_key_fields=["id"])
 
@@ -519,12 +585,37 @@ def query_photos(query: str) -> cocoindex.QueryOutput[dict[str, Any]]:
     vector = embed_text(query)
     metric = cocoindex.VectorSimilarityMetric.COSINE_SIMILARITY
     info = cocoindex.QueryInfo(embedding=vector, similarity_metric=metric)
-    return cocoindex.QueryOutput([hit.model_dump() for hit in nearest(vector, limit=24)], info)
+    points = nearest(vector, 24, None)
+    return cocoindex.QueryOutput([p.payload | {"score": p.score} for p in points], info)
 
 
 # --- Lifespan: open, set up, follow the folder, close ---------------------------------------------
 
-first_pass = asyncio.Event()  # set once the whole folder has been looked at
+
+@dataclasses.dataclass
+class Progress:
+    """How the indexing goes."""
+
+    ready: bool = False  # the whole folder has been looked through
+    points: int = 0  # there were, at the end of the last pass
+    since: float = 0  # when the pass began, by time.monotonic(), and how many points there were
+    before: int = 0
+    last_change: datetime | None = None
+    last_error: str | None = None
+
+
+progress = Progress()
+
+
+@functools.lru_cache(maxsize=1)
+def photos_in_folder(moment: float) -> int:
+    """How many photos IMAGE_DIR holds; counted once in a moment, whatever that is to the caller."""
+    below = ((Path(folder), names) for folder, _, names in os.walk(settings.image_dir))
+    return sum(
+        is_photo((folder / name).relative_to(settings.image_dir))
+        for folder, names in below
+        for name in names
+    )
 
 
 def explained(error: Exception) -> str:
@@ -536,25 +627,29 @@ def explained(error: Exception) -> str:
 async def look_through_folder() -> None:
     """Bring the index up to date once, or say what keeps us from it."""
     try:
-        # An empty store may be one that was lost behind CocoIndex's back: fill it from its cache.
-        anything = np.ones(embedding_dimension(), np.float32)
-        lost = not first_pass.is_set() and not await asyncio.to_thread(nearest, anything, 1)
-        await image_search.update_async(reexport_targets=lost)
-        first_pass.set()
+        progress.since, progress.before = time.monotonic(), await asyncio.to_thread(count)
+        # Points that went behind CocoIndex's back come back from its cache.
+        await image_search.update_async(reexport_targets=progress.before < progress.points)
+        if not progress.ready and await asyncio.to_thread(count) < photos_in_folder(-1):
+            await image_search.update_async(reexport_targets=True)
+        progress.points = await asyncio.to_thread(count)
+        progress.ready, progress.last_error = True, None
     except (RuntimeError, ValueError, grpc.RpcError) as error:  # CocoIndex's own, and Qdrant's
-        logger.error("Indexing waits: %s", explained(error))
+        progress.last_error = explained(error)
+        logger.error("Indexing waits: %s", progress.last_error)
 
 
 async def follow_folder() -> None:
     """Look through the folder at every change in it, at once; FlowLiveUpdater is the poll."""
     changes = awatch(
         settings.image_dir,
-        watch_filter=lambda _, path: not is_hidden(Path(path).relative_to(settings.image_dir)),
+        watch_filter=lambda _, path: is_visible(Path(path).relative_to(settings.image_dir)),
         step=200,  # ms of quiet before we look, so that a file being copied is not read half
         debounce=2_000,  # ms, however long the quiet is in coming
     )
     try:
         async for _ in changes:
+            progress.last_change = datetime.now()
             await look_through_folder()
     except (OSError, RuntimeError) as error:  # such as the system's limit of watched folders
         logger.warning("Changes are seen every %g s only: %s", settings.refresh_seconds, error)
@@ -577,6 +672,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             await image_search.setup_async()
         except RuntimeError as error:
             raise StartError(explained(error)) from None
+        if url := settings.qdrant_url:
+            for field, kind in PAYLOAD_INDEXES.items():
+                schema = models.PayloadSchemaType(kind)
+                qdrant(url).create_payload_index(settings.qdrant_collection, field, schema)
         async with cocoindex.FlowLiveUpdater(image_search):  # polls, every REFRESH_SECONDS
             jobs = asyncio.gather(look_through_folder(), follow_folder())
             yield
@@ -594,8 +693,89 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 app = FastAPI(title="Image search", lifespan=lifespan)
 
 
+class Hit(BaseModel):
+    """A photo that was found; its file is /img/<filename>, a small copy /thumb/<filename>."""
+
+    filename: str = Field(description="Its path below the image folder.")
+    score: float | None = Field(description="Cosine with the query, -1 to 1; null without one.")
+    width: int = Field(description="Pixels, upright.")
+    height: int
+    taken: datetime = Field(description="Local time; by EXIF, else when the file was written.")
+
+
 class SearchResponse(BaseModel):
     results: list[Hit]
+    more: bool = Field(description="Whether photos follow, beyond `limit` or below `cutoff`.")
+
+
+MINUS_WEIGHT = 0.5  # of a minus term, beside the 1 of all others
+CANDIDATES = 1000  # that sort=newest puts in order
+NOTHING = 1e-3  # a sum of unit vectors this short is rounding error
+Words = Annotated[str, Field(pattern=r"\S", max_length=1000)]
+
+
+class Search(BaseModel, extra="forbid"):
+    """What to look for. All of it may be combined; nothing at all stands for the newest photos."""
+
+    q: Words | None = Field(None, description="What you want to see.")
+    like: str | None = Field(None, description="The filename of a photo, to find others like it.")
+    minus: list[Words] = Field([], max_length=10, description="What you don't want to see.")
+    folder: str | None = Field(None, description="In this folder, or below it.")
+    after: NaiveDatetime | None = Field(None, description="Taken then or later, local time.")
+    before: NaiveDatetime | None = Field(None, description="Taken before then.")
+    sort: Literal["score", "newest"] = "score"
+    limit: int = Field(24, ge=1, le=100, description="How many photos at the most.")
+    offset: int = Field(0, ge=0, le=100_000, description="How many to skip.")
+    cutoff: float = Field(0, ge=0, le=1, description="Least share of the best photo's score.")
+
+
+def query_vector(query: Search, photo: bytes | None = None) -> Embedding | None:
+    """All that was asked for as one vector (d,): the sum of unit vectors, minus ones by a weight.
+
+    "a dog without grass" does not do that: CLIP hardly knows negation.
+    """
+    vectors = [embed_text(query.q)] if query.q else []
+    if photo is not None:
+        vectors.append(embed_image(load_image(photo)))
+    if query.like:
+        is_it = models.Filter(must=[equals("filename", query.like), READABLE])
+        stored = nearest(None, 1, is_it, with_vectors=True)
+        if not stored:
+            raise HTTPException(404, f"like: no photo {query.like} is in the index.")
+        vectors.append(np.asarray(stored[0].vector["embedding"], np.float32))
+    vectors += [-MINUS_WEIGHT * embed_text(text) for text in query.minus]
+    total = np.sum(vectors, axis=0)
+    if vectors and np.linalg.norm(total) < NOTHING:
+        raise HTTPException(422, "minus: takes away all that was asked for.")
+    return unit(total) if vectors else None
+
+
+def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
+    """Answer a search: its vector and conditions go to `nearest`, then cut, order and page."""
+    must, must_not = [READABLE], [equals("filename", query.like)] if query.like else []
+    if query.folder:
+        must.append(equals("folders", query.folder.strip("/")))
+    if query.after or query.before:
+        ends = {"gte": query.after, "lt": query.before}
+        period = DateRange(**{name: end.isoformat() for name, end in ends.items() if end})
+        must.append(models.FieldCondition(key="taken", range=period))
+
+    vector = query_vector(query, photo)
+    by_time = query.sort == "newest" and vector is not None
+    depth = CANDIDATES if by_time else query.offset + query.limit + 1
+    points = nearest(vector, depth, models.Filter(must=must, must_not=must_not))
+    if not points and not progress.ready:
+        later = {"Retry-After": "2"}
+        raise HTTPException(503, "The first photos are still being indexed: try again.", later)
+    hits = [Hit(**p.payload, score=None if vector is None else p.score) for p in points]
+    total = len(hits)
+    if vector is not None and query.cutoff and hits:
+        best = points[0].score  # a share of it, also where it is negative
+        hits = [hit for hit in hits if hit.score >= best - (1 - query.cutoff) * abs(best)]
+    if by_time:
+        hits.sort(key=lambda hit: hit.taken, reverse=True)
+    page = hits[query.offset : query.offset + query.limit]
+    return SearchResponse(results=page, more=total > query.offset + len(page))
 
 
 @app.exception_handler(grpc.RpcError)
@@ -603,46 +783,152 @@ def qdrant_error(request: Request, error: grpc.RpcError) -> JSONResponse:
     """A search that can't be answered says so; it never says that there is nothing to find."""
     logger.error("Qdrant does not answer: %s", error)
     code = error.code().name if isinstance(error, grpc.Call) else "no answer"
-    return JSONResponse({"detail": f"The vector store cannot answer just now: {code}."}, 503)
+    reason = f"The vector store cannot answer just now: {code}."
+    return JSONResponse({"detail": reason}, 503, {"Retry-After": "5"})
 
 
-QueryText = Annotated[str, Query(pattern=r"\S", description="What you want to see.")]
-Limit = Annotated[int, Query(ge=1, le=100, description="How many photos at the most.")]
+@app.exception_handler(PhotoError)
+def photo_error(request: Request, error: PhotoError) -> JSONResponse:
+    return JSONResponse({"detail": f"This photo can't be read: {error}."}, 422)
 
 
 @app.get("/search")
-def search(q: QueryText, limit: Limit = 24) -> SearchResponse:
-    """Find photos by a description in plain words, best first."""
-    hits = nearest(embed_text(q), limit)
-    if not hits and not first_pass.is_set():
-        raise HTTPException(503, "The first photos are still being indexed: try again in a moment.")
-    return SearchResponse(results=hits)
+def search(query: Annotated[Search, Query()]) -> SearchResponse:
+    """Find photos by words, by a photo of the folder, or both, best first."""
+    return answer(query)
 
 
-class Health(BaseModel):
-    status: str
+FILE = {"type": "string", "format": "binary"}
+FORM = {"type": "object", "properties": {"image": FILE}, "required": ["image"]}
+PHOTO = {"content": {"multipart/form-data": {"schema": FORM}, "image/*": {"schema": FILE}}}
+
+
+@app.post("/search", openapi_extra={"requestBody": PHOTO})
+async def search_by_photo(request: Request, query: Annotated[Search, Query()]) -> SearchResponse:
+    """Find photos like the one that is sent: as the form field `image`, or as the body itself."""
+    photo = await request.body()
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        async with request.form(max_files=1) as form:
+            image = form.get("image")
+            if not isinstance(image, UploadFile):
+                raise HTTPException(422, "The form has no file in a field `image`.")
+            photo = await image.read()
+    return await run_in_threadpool(answer, query, photo)
+
+
+class Status(BaseModel):
+    """What is indexed, with what, and what is left to do."""
+
+    state: Literal["indexing", "ready"]
+    model: str
+    device: str
+    precision: str
+    store: str
+    photos: int = Field(description="In the image folder. Of these:")
+    indexed: int
+    waiting: int
+    skipped: int
+    skipped_photos: list[dict[str, str]] = Field(description="100 of them: filename and reason.")
+    images_per_second: float | None
+    seconds_to_go: int | None
+    last_change: datetime | None = Field(description="In the folder, since the start.")
+    last_error: str | None
+
+
+@app.get("/status")
+def status() -> Status:
+    """How the indexing goes, for a person or a monitor."""
+    model = clip()[0]
+    done, indexed = count(), count(models.Filter(must=[READABLE]))
+    photos = max(done, photos_in_folder(time.monotonic() // 5))
+    new, seconds = done - progress.before, time.monotonic() - progress.since
+    rate = new / seconds if photos > done and new > 0 else None
+    skipped = [p.payload for p in nearest(None, 100, models.Filter(must_not=[READABLE]))]
+    return Status(
+        state="ready" if progress.ready and photos == done else "indexing",
+        model=getattr(model.config, "display_name", settings.clip_model),
+        device=str(model.device),
+        precision=str(model.dtype).removeprefix("torch."),
+        store=f"Qdrant at {settings.qdrant_url}" if settings.qdrant_url else "Qdrant Edge",
+        photos=photos,
+        indexed=indexed,
+        waiting=photos - done,
+        skipped=done - indexed,
+        skipped_photos=[{"filename": p["filename"], "reason": p["error"]} for p in skipped],
+        images_per_second=rate and round(rate, 2),
+        seconds_to_go=rate and round((photos - done) / rate),
+        last_change=progress.last_change,
+        last_error=progress.last_error,
+    )
+
+
+@app.get("/status/events", response_class=EventSourceResponse)
+async def status_events() -> EventSourceResponse:
+    """Send /status at once, and again whenever it changes, as server-sent events."""
+
+    async def changes() -> AsyncIterator[dict[str, str]]:
+        last = None
+        while True:
+            with contextlib.suppress(grpc.RpcError):  # the page learns that from its searches
+                if (now := await run_in_threadpool(status)) != last:
+                    yield {"data": now.model_dump_json()}
+                    last = now
+            await asyncio.sleep(1)
+
+    return EventSourceResponse(changes())
 
 
 @app.get("/health")
-def health() -> Health:
+def health() -> dict[str, str]:
     """200 once searches can be answered, by answering one; 503 with the reason before."""
-    search(q="photo", limit=1)
-    return Health(status="ok")
+    answer(Search(q="photo", limit=1))
+    return {"status": "ok"}
 
 
 class Photos(StaticFiles):
     """The photos of the image folder and nothing else that may lie there, such as HTML."""
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        if is_hidden(Path(path)) or Path(path).suffix.lower() not in PHOTO_FORMATS:
-            return "", None
-        return super().lookup_path(path)
+        return super().lookup_path(path) if is_photo(Path(path)) else ("", None)
 
 
-mimetypes.add_type("image/webp", ".webp")  # not every Python 3.11 knows it
-app.mount("/img", Photos(directory=settings.image_dir, check_dir=False))
+def thumbnail(photo: Path, changed: int, size: int) -> Path:
+    """A WebP copy of a photo within size x size pixels, upright, without metadata; cached."""
+    name = hashlib.sha256(f"{photo} {changed} {size}".encode()).hexdigest()
+    file = settings.data_dir / "thumbs" / name[:2] / f"{name}.webp"
+    if not file.exists():
+        image = load_image(photo.read_bytes(), at_least=size)
+        image.thumbnail((size, size))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(f".{threading.get_ident()}")
+        image.save(partial, "WEBP", quality=80)
+        partial.replace(file)  # whole or not there: others may be asking for it
+        newest_first = sorted(file.parent.iterdir(), key=os.path.getmtime, reverse=True)
+        for old in newest_first[200:]:  # times 256 such folders, times about 20 kB: 1 GB at most
+            old.unlink(missing_ok=True)
+    return file
+
+
+for suffix, kind in PHOTO_FORMATS.items():  # not every Python knows them
+    mimetypes.add_type(f"image/{kind.lower()}", suffix)
+photos = Photos(directory=settings.image_dir, check_dir=False)
+
+
+@app.get("/thumb/{filename:path}", response_class=Response)
+def thumb(request: Request, filename: str, size: Literal["256", "512", "1024"] = "256") -> Response:
+    """A small WebP copy of a photo: its longer side has `size` pixels, or fewer if it has."""
+    photo, found = photos.lookup_path(filename)
+    if found is None:
+        raise HTTPException(404, f"There is no photo {filename}.")
+    file = thumbnail(Path(photo), found.st_mtime_ns, int(size))
+    response = photos.file_response(file, file.stat(), request.scope)
+    response.headers["Cache-Control"] = "max-age=3600"
+    return response
+
+
+app.mount("/img", photos)
 if (PAGE := ROOT / "frontend" / "dist").is_dir():  # built by `make run`, or npm run build
     app.frontend("/", directory=PAGE)
 
 if __name__ == "__main__":
-    uvicorn.run(app, host=settings.host, port=settings.port)
+    uvicorn.run(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=3)

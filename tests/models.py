@@ -1,10 +1,35 @@
-"""A real CLIP, small and with random weights, as any other model that the app could be given."""
+"""Real dual encoders, small and with random weights, as any other that the app could be given."""
 
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
-from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, CLIPTokenizer
+from tokenizers.processors import TemplateProcessing
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    CLIPProcessor,
+    CLIPTokenizer,
+    PreTrainedTokenizerFast,
+    Siglip2Config,
+    Siglip2ImageProcessorPil,
+    Siglip2Model,
+    Siglip2Processor,
+    SiglipConfig,
+    SiglipImageProcessorPil,
+    SiglipModel,
+    SiglipProcessor,
+)
+
+SMALL = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+}
 
 
 def save_tiny_clip(folder: Path, dimension: int = 24, seed: int = 0) -> None:
@@ -15,16 +40,56 @@ def save_tiny_clip(folder: Path, dimension: int = 24, seed: int = 0) -> None:
     tokenizer = CLIPTokenizer(
         vocab={token: number for number, token in enumerate(tokens)}, merges=[]
     )
-    small = {"hidden_size": 32, "intermediate_size": 64}
-    small |= {"num_hidden_layers": 2, "num_attention_heads": 4}
     last = len(tokens) - 1
     ends = {"bos_token_id": last - 1, "eos_token_id": last, "pad_token_id": last}
     config = CLIPConfig(
-        text_config=small | ends | {"vocab_size": len(tokens), "max_position_embeddings": 77},
-        vision_config=small | {"image_size": 32, "patch_size": 8},
+        text_config=SMALL | ends | {"vocab_size": len(tokens), "max_position_embeddings": 77},
+        vision_config=SMALL | {"image_size": 32, "patch_size": 8},
         projection_dim=dimension,
     )
     torch.manual_seed(seed)
     CLIPModel(config).save_pretrained(folder)
     images = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
     CLIPProcessor(images, tokenizer).save_pretrained(folder)
+
+
+def save_tiny_siglip(folder: Path) -> None:
+    """Save a SiglipModel, as which SigLIP and SigLIP 2 come; images 32 x 32, vectors (32,)."""
+    config = SiglipConfig(
+        text_config=_siglip_text(), vision_config=SMALL | {"image_size": 32, "patch_size": 8}
+    )
+    torch.manual_seed(0)
+    SiglipModel(config).save_pretrained(folder)
+    images = SiglipImageProcessorPil(size={"height": 32, "width": 32})
+    SiglipProcessor(images, _byte_tokenizer()).save_pretrained(folder)
+
+
+def save_tiny_siglip2(folder: Path) -> None:
+    """Save a Siglip2Model, the one for images of any shape (NaFlex); vectors (32,)."""
+    config = Siglip2Config(
+        text_config=_siglip_text(), vision_config=SMALL | {"num_patches": 256, "patch_size": 16}
+    )
+    torch.manual_seed(0)
+    Siglip2Model(config).save_pretrained(folder)
+    images = Siglip2ImageProcessorPil(patch_size=16, max_num_patches=256)
+    Siglip2Processor(images, _byte_tokenizer()).save_pretrained(folder)
+
+
+def _siglip_text() -> dict[str, int]:
+    return SMALL | {"vocab_size": 300, "max_position_embeddings": 64, "projection_size": 32}
+
+
+def _byte_tokenizer() -> PreTrainedTokenizerFast:
+    """A tokenizer of single bytes that, like Gemma's in SigLIP 2, tells upper case from lower."""
+    words = ["<pad>", "<eos>", "<unk>", *sorted(ByteLevel.alphabet())]
+    tokenizer = Tokenizer(BPE(vocab={word: n for n, word in enumerate(words)}, merges=[]))
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    tokenizer.post_processor = TemplateProcessing(
+        single="$A <eos>", special_tokens=[("<eos>", words.index("<eos>"))]
+    )
+    specials = {"pad_token": "<pad>", "eos_token": "<eos>", "unk_token": "<unk>"}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_input_names=["input_ids"],  # SigLIP attends to its padding
+        **specials,
+    )

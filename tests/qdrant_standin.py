@@ -38,10 +38,15 @@ def optional(request: Any, field: str) -> Any:
     return getattr(request, field) if request.HasField(field) else None
 
 
+def condition(request: Any) -> Any:
+    return GrpcToRest.convert_filter(request.filter) if request.HasField("filter") else None
+
+
 class QdrantStandIn(proto.CollectionsServicer):
     def __init__(self, api_key: str | None = None) -> None:
         self.api_key = api_key
         self.calls: list[str] = []
+        self.indexes: set[str] = set()  # local mode needs none
         self.turn = threading.Lock()  # local mode is not made for threads
         self.qdrant = QdrantClient(":memory:")
         self.port = 0
@@ -110,11 +115,23 @@ class QdrantStandIn(proto.CollectionsServicer):
             request.collection_name,
             query=GrpcToRest.convert_query(request.query),
             using=request.using or None,
+            query_filter=condition(request),
             limit=optional(request, "limit") or 10,
             with_payload=GrpcToRest.convert_with_payload_selector(request.with_payload),
+            with_vectors=GrpcToRest.convert_with_vectors_selector(request.with_vectors),
         )
         hits = [RestToGrpc.convert_scored_point(point) for point in found.points]
         return proto.QueryResponse(result=hits)
+
+    @call
+    def count_points(self, request: Any) -> Any:
+        found = self.qdrant.count(request.collection_name, count_filter=condition(request))
+        return proto.CountResponse(result=proto.CountResult(count=found.count))
+
+    @call
+    def create_field_index(self, request: Any) -> Any:
+        self.indexes.add(request.field_name)
+        return _COMPLETED
 
 
 _COMPLETED = proto.PointsOperationResponse(
@@ -127,3 +144,5 @@ class _Points(proto.PointsServicer):
         setattr(self, "Upsert", standin.upsert_points)  # noqa: B010, as a call of the protocol
         setattr(self, "Delete", standin.delete_points)  # noqa: B010
         setattr(self, "Query", standin.query_points)  # noqa: B010
+        setattr(self, "Count", standin.count_points)  # noqa: B010
+        setattr(self, "CreateFieldIndex", standin.create_field_index)  # noqa: B010

@@ -80,7 +80,7 @@ def test_a_broken_photo_is_left_out_and_said(live: App) -> None:
     eventually(lambda: found(live, "beside.jpg") and not found(live, "was-good.png"), SOON)
     assert not found(live, "broken.jpg")
     log = live.log.read_text()
-    assert log.count("broken.jpg is left out: it is no JPEG, PNG or WebP image.") == 1
+    assert log.count("broken.jpg is left out: it is no image of a known format.") == 1
     assert log.count("was-good.png is left out: ") == 1
     live.add("astronaut.jpg", "broken.jpg")
     eventually(lambda: found(live, "broken.jpg"), SOON)
@@ -145,31 +145,28 @@ def test_a_stop_does_not_wait_for_the_queue(new_app: NewApp, how: signal.Signals
     assert "leaked" not in app.log.read_text()
 
 
-def test_a_lost_store_is_not_an_empty_one(new_app: NewApp) -> None:
-    """With the embedded store deleted the app says what to do, and that brings everything back."""
+def test_a_lost_store_fills_itself_again(new_app: NewApp) -> None:
+    """With the embedded store deleted the next start brings every photo back, embedding none."""
     app = new_app(*FEW).start()
     app.finds(*FEW)
     app.stop()
     shutil.rmtree(app.data / "edge")
-    update = app.cli("update", "main")
-    assert update.returncode == 1
-    assert "though CocoIndex has filled it: run `cocoindex drop main`" in update.stderr
-    assert app.cli("drop", "--force", "main").returncode == 0
     app.start().finds(*FEW)
+    children = [p for p in app.processes() if "spawn_main" in " ".join(p.cmdline())]
+    assert not any("torch" in str(child.memory_maps()) for child in children)
     app.stop()
 
 
 def test_kill_9_while_indexing_loses_nothing(new_app: NewApp) -> None:
-    """Killed twice on the way through many photos, the index still ends with each of them once."""
+    """Killed on the way through many photos, the index still ends with each of them once."""
     app = new_app()
     cat = Image.open(PHOTOS / "cat.png").convert("RGB")
     many = [f"{number}.jpg" for number in range(60)]
     for number, name in enumerate(many):
         cat.rotate(number * 6).save(app.img / name)
-    for at_least in (5, 25):
-        app.start()
-        eventually(lambda at_least=at_least: len(app.search("cat")) >= at_least)  # type: ignore[misc]
-        app.kill()
+    app.start()
+    eventually(lambda: len(app.search("cat")) >= 5)
+    app.kill()
     app.start().finds(*many)
     app.stop()
     eventually(lambda: not app.processes(), within=15)
@@ -221,10 +218,8 @@ def test_a_qdrant_server_answers_the_same(
     assert (app.data / "postgres").exists() == (database == "embedded")
     app.stop()
     eventually(lambda: not app.processes(), within=5)
-    app.start().finds(*FEW[1:])
-    app.stop()
-    eventually(lambda: not app.processes(), within=5)
-    app.env["QDRANT_URL"] = ""  # back to the embedded store
+    if database == "embedded":
+        app.env["QDRANT_URL"] = ""  # back to the embedded store
     app.start().finds(*FEW[1:])
     app.stop()
 

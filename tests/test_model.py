@@ -1,9 +1,11 @@
 """Photos and words become vectors, by any dual encoder; what is no photo says so."""
 
+import functools
 import io
 import subprocess
 import sys
 import tokenize
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from transformers import AutoConfig, BertConfig, BertModel
 
 import main
 from tests.conftest import PHOTOS, ROOT, STARTER, environment
+from tests.models import save_tiny_siglip, save_tiny_siglip2
 
 pytestmark = pytest.mark.usefixtures("tiny_clip")
 
@@ -87,8 +90,8 @@ def test_transparency_is_white(mode: str) -> None:
     "content",
     [b"", b"no photo", b"<svg xmlns='http://www.w3.org/2000/svg'/>",
      (PHOTOS / "cat.png").read_bytes()[:5000], (PHOTOS / "rocket.jpg").read_bytes()[:5000],
-     encoded(Image.new("RGB", (4, 4)), "GIF")],
-    ids=["empty", "text", "svg", "half-a-png", "half-a-jpeg", "gif"],
+     encoded(Image.new("RGB", (4, 4)), "PPM")],
+    ids=["empty", "text", "svg", "half-a-png", "half-a-jpeg", "ppm"],
 )  # fmt: skip
 def test_what_is_no_photo_says_so(content: bytes) -> None:
     """Bytes that are no photo of a known format raise PhotoError with a reason, nothing else."""
@@ -133,6 +136,27 @@ def test_changed_weights_are_another_model(tmp_path: Path, monkeypatch: pytest.M
         (tmp_path / "model.safetensors").write_bytes(weights)
         keys.add(main.model_key.__wrapped__())
     assert len(keys) == 2
+
+
+@pytest.mark.parametrize("save", [save_tiny_siglip, save_tiny_siglip2])
+def test_siglip_gets_the_texts_it_was_trained_on(
+    save: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A SigLIP model is given lower-case texts padded to its full length, and photos as ever."""
+    save(tmp_path)
+    monkeypatch.setattr(main, "MODEL_FOLDER", tmp_path)
+    for cached in (main.embedding_dimension, main.clip):
+        monkeypatch.setattr(main, cached.__name__, functools.cache(cached.__wrapped__))
+    model, processor = main.clip()
+    inputs = processor.tokenizer(
+        "a cat, asleep", padding="max_length", max_length=64, return_tensors="pt"
+    )
+    as_trained = model.get_text_features(inputs["input_ids"]).pooler_output[0].numpy()
+    for text in ("a cat, asleep", "A Cat, ASLEEP"):
+        assert main.embed_text(text) == pytest.approx(main.unit(as_trained), abs=1e-6)
+    vector = main.embed_image(main.load_image((PHOTOS / "cat.png").read_bytes()))
+    assert vector.shape == (main.embedding_dimension(),)
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
 def no_model(folder: Path) -> str:

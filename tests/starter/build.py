@@ -318,6 +318,7 @@ def dual_encoder(text_model: Path) -> VisionTextDualEncoderModel:
     config = VisionTextDualEncoderConfig.from_vision_text_configs(
         vision.config, text.config, projection_dim=TEXT_SIZE
     )
+    config.display_name = "starter (object search)"  # what the app calls it before people
     model = VisionTextDualEncoderModel(config=config, vision_model=vision, text_model=text)
     image_projection = model.visual_projection.weight.zero_()  # (384, 1280)
     image_projection[:, :CLASS_COUNT] = (classes - mean).T
