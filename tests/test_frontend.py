@@ -15,7 +15,9 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
+import pillow_heif
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, JSHandle, Locator, Page, Route, expect, sync_playwright
 
 from tests.conftest import PHOTOS, ROOT, App, NewApp, eventually, free_port
@@ -130,23 +132,16 @@ def set_status(page: Page, status: dict[str, Any]) -> None:
     )
 
 
-def have_many(page: Page, total: int) -> None:
-    """Have the server hold many photos of one shape, made up; the first one is photo-0.jpg."""
+def have_many(page: Page, total: int, good: int = 1000) -> None:
+    """Have the server hold many photos of one shape, made up; the first is photo-0.jpg."""
 
     def answer(route: Route) -> None:
         asked = parse_qs(urlsplit(route.request.url).query)
         start, limit = int(asked.get("offset", ["0"])[0]), int(asked["limit"][0])
-        found = [
-            {
-                "filename": f"photo-{number}.jpg",
-                "score": None,
-                "width": 300,
-                "height": 200,
-                "taken": "2024-05-01T12:00:00",
-            }
-            for number in range(start, min(start + limit, total))
-        ]
-        route.fulfill(json={"results": found, "more": start + limit < total})
+        shape = {"score": None, "width": 300, "height": 200, "taken": "2024-05-01T12:00:00"}
+        end = min(start + limit, total, good if "cutoff" in asked else total)
+        found = [{"filename": f"photo-{number}.jpg", **shape} for number in range(start, end)]
+        route.fulfill(json={"results": found, "more": end < total})
 
     thumb = (PHOTOS / "raccoon.webp").read_bytes()
     page.route("**/search?*", answer)
@@ -350,6 +345,17 @@ def test_show_the_rest(page: Page) -> None:
     expect(photos(page)).to_have_count(2)
 
 
+def test_the_cut_may_fall_between_two_pages(page: Page) -> None:
+    """Where all that was loaded is good, and none of what follows, the rest is offered too."""
+    have_many(page, 120, good=100)
+    page.goto("/?q=cat")
+    expect(photos(page)).to_have_count(100)
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.get_by_role("button", name="Show the rest").click()
+    expect(photos(page)).to_have_count(120)
+    assert page.evaluate("scrollY") > 1000
+
+
 def test_the_cut_leaves_no_page_empty(page: Page) -> None:
     """Where the cut would leave nothing at all, everything is shown."""
     cut_after(page, 0)
@@ -387,6 +393,16 @@ def test_drop_a_photo(page: Page) -> None:
     page.dispatch_event("footer", "drop", {"dataTransfer": transfer})
     expect(page.get_by_text("Drop the photo")).to_be_hidden()
     expect_results(page, "like your photo", "motorcycle.jpg")
+
+
+def test_a_photo_from_a_phone(page: Page, tmp_path: Path) -> None:
+    """A HEIC file, which few browsers can show, finds its siblings like any other photo."""
+    phone = tmp_path / "IMG_0001.HEIC"
+    pillow_heif.from_pillow(Image.open(PHOTOS / "cat.png").convert("RGB")).save(phone)
+    page.goto("/")
+    page.dispatch_event("body", "drop", {"dataTransfer": held(page, phone)})
+    expect_results(page, "like your photo", "cat.png")
+    expect(chips(page)).to_have_text(["Your photo"])
 
 
 def test_paste_a_photo(page: Page) -> None:
@@ -671,20 +687,24 @@ def test_a_refused_search_says_why(page: Page) -> None:
     expect(page.get_by_role("alert")).to_contain_text("Too odd")
 
 
-def test_loading_and_empty(new_app: NewApp, page: Page) -> None:
-    """While a search runs there are placeholders; an empty folder is told as what it is."""
-    app = new_app().start()
-    eventually(lambda: app.get("/health").status_code == 200)
+def test_loading(page: Page) -> None:
+    """While a search runs there are placeholders, and a word for those who don't see them."""
     page.route("**/search?*", lambda _route: None)  # it never comes back
-    page.goto(f"{app.url}/?q=cat")
+    page.goto("/?q=cat")
     expect(page.get_by_role("status")).to_have_text("Searching for “cat”…")
     expect(page.locator(".skeleton")).to_be_visible()
-    page.unroute("**/search?*")
-    page.goto(f"{app.url}/?q=dog")
+
+
+def test_an_empty_folder(page: Page, app: App, tmp_path: Path) -> None:
+    """An empty folder is told as what it is, and the page fills as soon as it does."""
+    page.goto("/")
+    expect(photos(page)).to_have_count(len(SAMPLES))
+    elsewhere = shutil.copytree(app.img, tmp_path / "img")
+    for entry in list(app.img.iterdir()):
+        shutil.move(entry, tmp_path / f"{entry.name}.gone")
     expect(page.get_by_text("Put photos into the image folder")).to_be_visible()
-    app.add("cat.png", "cat.png")
-    expect(page.get_by_role("img", name="cat.png")).to_be_visible()
-    app.stop()
+    shutil.copytree(elsewhere, app.img, dirs_exist_ok=True)
+    expect(photos(page)).to_have_count(len(SAMPLES))
 
 
 # --- The look, and what it takes ------------------------------------------------------------------
@@ -762,6 +782,8 @@ def test_screenshots(
         eventually(lambda: page.evaluate(IN_SIGHT_IS_LOADED))
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.screenshot(path=SCREENSHOTS / f"{name}-{width}-{scheme}.jpg", type="jpeg", quality=85)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     colour = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     brightness = sum(int(part) for part in re.findall(r"\d+", colour)[:3])
     assert (brightness < 200) == (scheme == "dark")

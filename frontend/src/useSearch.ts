@@ -32,7 +32,7 @@ const isFound = (answer: Found | Failure): answer is Found => "photos" in answer
 function joined(shown: Found, next: Found): Found {
   const known = new Set(shown.photos.map(({ filename }) => filename));
   const added = next.photos.filter(({ filename }) => !known.has(filename));
-  return { ...next, more: next.more && added.length > 0, photos: [...shown.photos, ...added] };
+  return { ...next, more: next.more && (next.cut || added.length > 0), photos: [...shown.photos, ...added] };
 }
 
 /**
