@@ -567,6 +567,7 @@ def test_more_that_does_not_come(page: Page) -> None:
     have_many(page, 120)
     page.route("**/search?*offset=*", lambda route: route.abort())
     page.goto("/")
+    expect(photos(page)).to_have_count(100)
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
     expect(photos(page)).to_have_count(100)

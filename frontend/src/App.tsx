@@ -1,5 +1,14 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { addressOf, EVERYTHING, filtersOf, isDescribed, keep, understood, usePlace, type Query } from "./address";
+import {
+  addressOf,
+  EVERYTHING,
+  filtersOf,
+  isDescribed,
+  keep,
+  understood,
+  usePlace,
+  type Query,
+} from "./address";
 import { followStatus, type Status } from "./api";
 import { keepPhoto } from "./brought";
 import { Filters } from "./Filters";
@@ -21,7 +30,8 @@ const SETTLE_MS = 1500; // new photos come in bursts
 /** What a screen reader says, and the line above the photos. */
 function headline(state: SearchState, query: Query): string {
   const phrase = phraseOf(query);
-  if (state.kind === "loading") return phrase ? `Searching ${phrase}…` : "Loading the newest photos…";
+  if (state.kind === "loading")
+    return phrase ? `Searching ${phrase}…` : "Loading the newest photos…";
   if (state.kind === "failed") return "";
   const { length } = state.photos;
   if (length === 0) return `No photos ${phrase}`.trim();
@@ -77,7 +87,9 @@ export function App() {
 
   const shown = state.kind === "found" ? state.photos : [];
   const at = shown.findIndex(({ filename }) => filename === open);
-  const folders = [...new Set(shown.map(({ filename }) => folderOf(filename)))].filter(Boolean).sort();
+  const folders = [...new Set(shown.map(({ filename }) => folderOf(filename)))]
+    .filter(Boolean)
+    .sort();
 
   const count = shown.length;
   const due = useRef<number | null>(null); // where to scroll to, once the photos are there
@@ -106,30 +118,38 @@ export function App() {
     due.current = null;
   }, [state]);
 
+  /** Note where the visitor is, unless the page is still on its way to somewhere. */
+  function note() {
+    if (due.current === null && state.kind === "found") keep({ y: scrollY, count });
+  }
+
   useEffect(() => {
     let timer: number;
-    const note = () => {
+    const noteSoon = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => due.current === null && keep({ y: scrollY, count }), 100);
+      timer = setTimeout(note, 100);
     };
-    note();
-    addEventListener("scroll", note, { passive: true });
+    noteSoon();
+    addEventListener("scroll", noteSoon, { passive: true });
     return () => {
       clearTimeout(timer);
-      removeEventListener("scroll", note);
+      removeEventListener("scroll", noteSoon);
     };
-  }, [key, count]);
+  }, [key, state]);
 
   // New photos come in quietly for those who have only just arrived, and on demand for others.
   showing.current ??= version;
   const stale = state.kind === "found" && version !== null && version !== showing.current;
   useEffect(() => {
     if (!stale) return;
-    const timer = setTimeout(() => {
-      const settled = scrollY > NEAR_TOP || open || document.activeElement?.closest(".photos");
-      if (settled) setWaiting(true);
-      else lookAgain();
-    }, count ? SETTLE_MS : 0);
+    const timer = setTimeout(
+      () => {
+        const settled = scrollY > NEAR_TOP || open || document.activeElement?.closest(".photos");
+        if (settled) setWaiting(true);
+        else lookAgain();
+      },
+      count ? SETTLE_MS : 0,
+    );
     return () => clearTimeout(timer);
   }, [stale, open, key]);
 
@@ -140,7 +160,7 @@ export function App() {
 
   /** Leave for another query, from a place that Back finds again. */
   function ask(next: Query, stay = false) {
-    keep({ y: scrollY, count });
+    note();
     if (addressOf(next) === key && !open) lookAgain();
     else go({ query: next, stay });
   }
@@ -190,7 +210,7 @@ export function App() {
           {isDescribed(query) && state.kind !== "failed" && (
             <div class="controls">
               <Exclude query={query} onQuery={refine} />
-              <Sort query={query} onQuery={refine} />
+              <Sort query={query} onQuery={(next) => ask(next)} />
             </div>
           )}
         </div>
@@ -205,7 +225,7 @@ export function App() {
           status={status}
           onQuery={refine}
           onOpen={(filename) => {
-            keep({ y: scrollY, count });
+            note();
             go({ open: filename });
           }}
           onLike={(filename) => askFor({ like: filename })}

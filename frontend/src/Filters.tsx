@@ -46,7 +46,13 @@ export function Filters({ query, folders, onQuery }: Props) {
       >
         <label>
           Folder
-          <input name="folder" list="folders" placeholder="Any folder" autocomplete="off" defaultValue={query.folder} />
+          <input
+            name="folder"
+            list="folders"
+            placeholder="Any folder"
+            autocomplete="off"
+            defaultValue={query.folder}
+          />
         </label>
         <datalist id="folders">
           {folders.map((folder) => (

@@ -33,7 +33,14 @@ function Card({ photo, query }: { photo: Photo; query: Query }) {
   return (
     <li class="photo" data-photo={filename} style={{ "--ratio": ratioOf(photo) }}>
       <a href={addressOf(query, filename)} tabIndex={-1}>
-        <img {...sourcesOf(photo)} width={width} height={height} alt={name} loading="lazy" decoding="async" />
+        <img
+          {...sourcesOf(photo)}
+          width={width}
+          height={height}
+          alt={name}
+          loading="lazy"
+          decoding="async"
+        />
         <span class="caption" aria-hidden="true">
           <span>{name}</span>
           {score !== null && <span>{score.toFixed(2)}</span>}
@@ -112,7 +119,15 @@ export function Grid({ photos, query, onOpen, onLike }: Props) {
   }
 
   return (
-    <ul ref={list} class="photos" role="list" aria-label="Photos" onClick={click} onKeyDown={move} onFocusIn={follow}>
+    <ul
+      ref={list}
+      class="photos"
+      role="list"
+      aria-label="Photos"
+      onClick={click}
+      onKeyDown={move}
+      onFocusIn={follow}
+    >
       {cards}
     </ul>
   );

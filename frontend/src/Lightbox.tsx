@@ -130,10 +130,20 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
           }}
         />
       </div>
-      <button class="round turn previous" aria-label="Previous photo" disabled={!previous} onClick={() => turn(previous)}>
+      <button
+        class="round turn previous"
+        aria-label="Previous photo"
+        disabled={!previous}
+        onClick={() => turn(previous)}
+      >
         <Icon name="previous" />
       </button>
-      <button class="round turn next" aria-label="Next photo" disabled={!next} onClick={() => turn(next)}>
+      <button
+        class="round turn next"
+        aria-label="Next photo"
+        disabled={!next}
+        onClick={() => turn(next)}
+      >
         <Icon name="next" />
       </button>
       <div class="about">

@@ -22,7 +22,12 @@ function Notice({ icon, title, children }: NoticeProps) {
   );
 }
 
-type FailedProps = { failure: Failure; busy: boolean; onTryAgain: () => void; onWithoutPhoto: () => void };
+type FailedProps = {
+  failure: Failure;
+  busy: boolean;
+  onTryAgain: () => void;
+  onWithoutPhoto: () => void;
+};
 
 export function Failed({ failure, busy, onTryAgain, onWithoutPhoto }: FailedProps) {
   const { reason, message } = failure;

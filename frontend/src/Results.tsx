@@ -55,7 +55,17 @@ type Props = {
   onTryAgain: () => void;
 };
 
-export function Results({ state, query, status, onQuery, onOpen, onLike, onMore, onRest, onTryAgain }: Props) {
+export function Results({
+  state,
+  query,
+  status,
+  onQuery,
+  onOpen,
+  onLike,
+  onMore,
+  onRest,
+  onTryAgain,
+}: Props) {
   const busy = state.kind === "loading";
   // While the next answer is under way the previous one stays, dimmed, so that nothing jumps.
   const shown = state.kind === "loading" ? state.previous : state;
@@ -63,7 +73,9 @@ export function Results({ state, query, status, onQuery, onOpen, onLike, onMore,
   if (!shown) return <Skeleton />;
   if (shown.kind === "failed") {
     const withoutPhoto = () => onQuery({ ...query, image: "" });
-    return <Failed failure={shown} busy={busy} onTryAgain={onTryAgain} onWithoutPhoto={withoutPhoto} />;
+    return (
+      <Failed failure={shown} busy={busy} onTryAgain={onTryAgain} onWithoutPhoto={withoutPhoto} />
+    );
   }
   if (shown.photos.length === 0 && !busy) {
     const clear = () => onQuery({ ...query, folder: "", after: "", before: "" });

@@ -62,7 +62,12 @@ export function SearchBar({ q, onSearch, onPhoto }: Props) {
         autofocus
         onKeyDown={key}
       />
-      <button type="button" aria-label="Search with a photo" title="Search with a photo" onClick={() => picker.current!.click()}>
+      <button
+        type="button"
+        aria-label="Search with a photo"
+        title="Search with a photo"
+        onClick={() => picker.current!.click()}
+      >
         <Icon name="camera" />
       </button>
       <input ref={picker} type="file" accept="image/*,.heic,.heif" hidden onChange={pick} />

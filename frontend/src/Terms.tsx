@@ -41,8 +41,10 @@ function chipsOf(query: Query) {
     chips.push({ text: term, icon: "without", kind: "minus", without: { minus: others } });
   }
   if (folder) chips.push({ text: folder, icon: "folder", without: { folder: "" } });
-  if (after) chips.push({ text: `From ${dateOf(after)}`, icon: "calendar", without: { after: "" } });
-  if (before) chips.push({ text: `Before ${dateOf(before)}`, icon: "calendar", without: { before: "" } });
+  if (after)
+    chips.push({ text: `From ${dateOf(after)}`, icon: "calendar", without: { after: "" } });
+  if (before)
+    chips.push({ text: `Before ${dateOf(before)}`, icon: "calendar", without: { before: "" } });
   return chips;
 }
 
@@ -71,7 +73,11 @@ export function Exclude({ query, onQuery }: Props) {
     );
   }
   return (
-    <form class="chip exclude" onSubmit={submit} onKeyDown={(event) => event.key === "Escape" && setOpen(false)}>
+    <form
+      class="chip exclude"
+      onSubmit={submit}
+      onKeyDown={(event) => event.key === "Escape" && setOpen(false)}
+    >
       <Icon name="without" />
       <input
         ref={input}

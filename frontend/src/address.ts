@@ -88,7 +88,12 @@ export function understood(typed: string): { q: string; minus: string[] } {
 export type Go = (to: { query?: Query; open?: string; stay?: boolean }) => void;
 
 /** Where the page is, and the ways to leave: to a place of its own in the history, or in place. */
-export function usePlace(): { place: Place; go: Go; turn: (open: string) => void; close: () => void } {
+export function usePlace(): {
+  place: Place;
+  go: Go;
+  turn: (open: string) => void;
+  close: () => void;
+} {
   const [place, setPlace] = useState(here);
 
   // The same query stays the same object, so that what was made from it need not be made anew.

@@ -31,7 +31,8 @@ async function shelf(mode: IDBTransactionMode): Promise<IDBObjectStore> {
 
 /** Keep a photo; returns its name. The oldest ones make room. */
 export async function keepPhoto(file: File): Promise<string> {
-  const buffer = await file.arrayBuffer();
+  // A folder has no bytes; the server says that nothing is no photo.
+  const buffer = await file.arrayBuffer().catch(() => new ArrayBuffer(0));
   const id = hash(new Uint8Array(buffer));
   const bytes = new Blob([buffer], { type: file.type });
   memory.set(id, { id, name: file.name, bytes, at: Date.now() });

@@ -8,8 +8,10 @@ export function usePhotoDrop(onPhoto: (file: File) => void): boolean {
 
   useEffect(() => {
     const listening = new AbortController();
-    const on = <K extends keyof DocumentEventMap>(type: K, listener: (event: DocumentEventMap[K]) => void) =>
-      document.addEventListener(type, listener, { signal: listening.signal });
+    const on = <K extends keyof DocumentEventMap>(
+      type: K,
+      listener: (event: DocumentEventMap[K]) => void,
+    ) => document.addEventListener(type, listener, { signal: listening.signal });
 
     let ours = false; // a photo of this page that is being dragged is no file to bring
     const holdsFile = (event: DragEvent) => !ours && event.dataTransfer?.types.includes("Files");
@@ -30,6 +32,7 @@ export function usePhotoDrop(onPhoto: (file: File) => void): boolean {
       if (file) take.current(file);
     });
     on("paste", ({ clipboardData }) => {
+      if (clipboardData?.types.includes("text/plain")) return; // text that has a picture as well
       const [file] = clipboardData?.files ?? [];
       if (file) take.current(file);
     });

@@ -32,7 +32,11 @@ const isFound = (answer: Found | Failure): answer is Found => "photos" in answer
 function joined(shown: Found, next: Found): Found {
   const known = new Set(shown.photos.map(({ filename }) => filename));
   const added = next.photos.filter(({ filename }) => !known.has(filename));
-  return { ...next, more: next.more && (next.cut || added.length > 0), photos: [...shown.photos, ...added] };
+  return {
+    ...next,
+    more: next.more && (next.cut || added.length > 0),
+    photos: [...shown.photos, ...added],
+  };
 }
 
 /**
@@ -89,7 +93,8 @@ export function useSearch(query: Query, key: string, count: number, version: str
     if (known) {
       show(known);
     } else {
-      if (!again) setState({ kind: "loading", previous: state.kind === "loading" ? state.previous : state });
+      if (!again)
+        setState({ kind: "loading", previous: state.kind === "loading" ? state.previous : state });
       start(best ? { ...best, cut: false } : null);
     }
     return () => {

@@ -8,13 +8,16 @@ export const photos = (count: number) => `${number(count)} ${count === 1 ? "phot
 
 export const nameOf = (filename: string) => filename.slice(filename.lastIndexOf("/") + 1);
 
-export const folderOf = (filename: string) => filename.slice(0, Math.max(0, filename.lastIndexOf("/")));
+export const folderOf = (filename: string) =>
+  filename.slice(0, Math.max(0, filename.lastIndexOf("/")));
 
 const DATE = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
 
-export const dateOf = (iso: string) => DATE.format(new Date(iso.length === 10 ? `${iso}T00:00` : iso));
+export const dateOf = (iso: string) =>
+  DATE.format(new Date(iso.length === 10 ? `${iso}T00:00` : iso));
 
 export function timeToGo(seconds: number): string {
+  if (seconds < 45) return "less than a minute to go";
   if (seconds < 90) return "about a minute to go";
   if (seconds < 5400) return `about ${Math.round(seconds / 60)} min to go`;
   return `about ${Math.round(seconds / 3600)} h to go`;
