@@ -402,23 +402,38 @@ def equals(key: str, value: str) -> Any:
     return models.FieldCondition(key=key, match=models.MatchValue(value=value))
 
 
-def nearest(vector: Embedding | None, limit: int, where: Any, *, with_vectors: bool = False) -> Any:
+def nearest(
+    vector: Embedding | None, limit: int, where: Any, *, with_vectors: bool = False
+) -> list[Any]:
     """The `limit` points nearest to a vector of shape (d,), best first; newest first without one.
 
-    Every search ends here. `where` is a Filter; a point has `payload`, `score`, and `vector`.
+    Every search ends here. `where` is a Filter; a point has `payload`, `score`, and `vector`. Equal
+    ones are in the order of their names, so that pages join up.
     """
-    query: Any
-    if settings.qdrant_url:
-        newest = models.OrderByQuery(order_by=models.OrderBy(key="taken", direction="desc"))
-        query, using = (newest, None) if vector is None else (vector, "embedding")
-        options = {"query_filter": where, "limit": limit, "with_vectors": with_vectors}
-        client = qdrant(settings.qdrant_url)
-        return client.query_points(settings.qdrant_collection, query, using, **options).points
-    query = qdrant_edge.OrderBy("taken", qdrant_edge.Direction.Desc)
-    if vector is not None:
-        query = qdrant_edge.Query.Nearest(vector, using="embedding")  # type: ignore[arg-type]
-    options = {"filter": where, "with_payload": True, "with_vector": with_vectors}
-    return Edge.open().query(qdrant_edge.QueryRequest(limit, query=query, **options))
+
+    def ask(depth: int) -> list[Any]:
+        query: Any
+        if settings.qdrant_url:
+            newest = models.OrderByQuery(order_by=models.OrderBy(key="taken", direction="desc"))
+            query, using = (newest, None) if vector is None else (vector, "embedding")
+            options = {"query_filter": where, "limit": depth, "with_vectors": with_vectors}
+            client = qdrant(settings.qdrant_url)
+            return client.query_points(settings.qdrant_collection, query, using, **options).points
+        query = qdrant_edge.OrderBy("taken", qdrant_edge.Direction.Desc)
+        if vector is not None:
+            query = qdrant_edge.Query.Nearest(vector, using="embedding")  # type: ignore[arg-type]
+        options = {"filter": where, "with_payload": True, "with_vector": with_vectors}
+        return Edge.open().query(qdrant_edge.QueryRequest(depth, query=query, **options))
+
+    def rank(point: Any) -> Any:
+        return point.payload["taken"] if vector is None else point.score
+
+    depth = limit + 1
+    while len(points := ask(depth)) == depth and rank(points[-1]) == rank(points[limit - 1]):
+        depth *= 2  # equals of the last one may wait behind it
+    points.sort(key=lambda point: point.payload["filename"])
+    points.sort(key=rank, reverse=True)
+    return points[:limit]
 
 
 def count(where: Any = None) -> int:
