@@ -623,14 +623,10 @@ progress = Progress()
 
 
 @functools.lru_cache(maxsize=1)
-def photos_in_folder(moment: float) -> int:
-    """How many photos IMAGE_DIR holds; counted once in a moment, whatever that is to the caller."""
-    below = ((Path(folder), names) for folder, _, names in os.walk(settings.image_dir))
-    return sum(
-        is_photo((folder / name).relative_to(settings.image_dir))
-        for folder, names in below
-        for name in names
-    )
+def photos_in_folder(when: float) -> int:
+    """How many photos IMAGE_DIR holds; counted once for each `when`, whatever the caller means."""
+    paths = settings.image_dir.rglob("*")
+    return sum(is_photo(path.relative_to(settings.image_dir)) for path in paths)
 
 
 def explained(error: Exception) -> str:
@@ -645,7 +641,7 @@ async def look_through_folder() -> None:
         progress.since, progress.before = time.monotonic(), await asyncio.to_thread(count)
         # Points that went behind CocoIndex's back come back from its cache.
         await image_search.update_async(reexport_targets=progress.before < progress.points)
-        if not progress.ready and await asyncio.to_thread(count) < photos_in_folder(-1):
+        if not progress.ready and await asyncio.to_thread(count) < photos_in_folder(progress.since):
             await image_search.update_async(reexport_targets=True)
         progress.points = await asyncio.to_thread(count)
         progress.ready, progress.last_error = True, None
@@ -855,7 +851,7 @@ def status() -> Status:
     """How the indexing goes, for a person or a monitor."""
     model = clip()[0]
     done, indexed = count(), count(models.Filter(must=[READABLE]))
-    photos = max(done, photos_in_folder(time.monotonic() // 5))
+    photos = max(done, photos_in_folder(progress.since))  # as of the last change
     new, seconds = done - progress.before, time.monotonic() - progress.since
     rate = new / seconds if photos > done and new > 0 else None
     skipped = [p.payload for p in nearest(None, 100, models.Filter(must_not=[READABLE]))]
