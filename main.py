@@ -402,23 +402,38 @@ def equals(key: str, value: str) -> Any:
     return models.FieldCondition(key=key, match=models.MatchValue(value=value))
 
 
-def nearest(vector: Embedding | None, limit: int, where: Any, *, with_vectors: bool = False) -> Any:
+def nearest(
+    vector: Embedding | None, limit: int, where: Any, *, with_vectors: bool = False
+) -> list[Any]:
     """The `limit` points nearest to a vector of shape (d,), best first; newest first without one.
 
-    Every search ends here. `where` is a Filter; a point has `payload`, `score`, and `vector`.
+    Every search ends here. `where` is a Filter; a point has `payload`, `score`, and `vector`. Equal
+    ones are in the order of their names, so that pages join up.
     """
-    query: Any
-    if settings.qdrant_url:
-        newest = models.OrderByQuery(order_by=models.OrderBy(key="taken", direction="desc"))
-        query, using = (newest, None) if vector is None else (vector, "embedding")
-        options = {"query_filter": where, "limit": limit, "with_vectors": with_vectors}
-        client = qdrant(settings.qdrant_url)
-        return client.query_points(settings.qdrant_collection, query, using, **options).points
-    query = qdrant_edge.OrderBy("taken", qdrant_edge.Direction.Desc)
-    if vector is not None:
-        query = qdrant_edge.Query.Nearest(vector, using="embedding")  # type: ignore[arg-type]
-    options = {"filter": where, "with_payload": True, "with_vector": with_vectors}
-    return Edge.open().query(qdrant_edge.QueryRequest(limit, query=query, **options))
+
+    def ask(depth: int) -> list[Any]:
+        query: Any
+        if settings.qdrant_url:
+            newest = models.OrderByQuery(order_by=models.OrderBy(key="taken", direction="desc"))
+            query, using = (newest, None) if vector is None else (vector, "embedding")
+            options = {"query_filter": where, "limit": depth, "with_vectors": with_vectors}
+            client = qdrant(settings.qdrant_url)
+            return client.query_points(settings.qdrant_collection, query, using, **options).points
+        query = qdrant_edge.OrderBy("taken", qdrant_edge.Direction.Desc)
+        if vector is not None:
+            query = qdrant_edge.Query.Nearest(vector, using="embedding")  # type: ignore[arg-type]
+        options = {"filter": where, "with_payload": True, "with_vector": with_vectors}
+        return Edge.open().query(qdrant_edge.QueryRequest(depth, query=query, **options))
+
+    def rank(point: Any) -> Any:
+        return point.payload["taken"] if vector is None else point.score
+
+    depth = limit + 1
+    while len(points := ask(depth)) == depth and rank(points[-1]) == rank(points[limit - 1]):
+        depth *= 2  # equals of the last one may wait behind it
+    points.sort(key=lambda point: point.payload["filename"])
+    points.sort(key=rank, reverse=True)
+    return points[:limit]
 
 
 def count(where: Any = None) -> int:
@@ -608,14 +623,10 @@ progress = Progress()
 
 
 @functools.lru_cache(maxsize=1)
-def photos_in_folder(moment: float) -> int:
-    """How many photos IMAGE_DIR holds; counted once in a moment, whatever that is to the caller."""
-    below = ((Path(folder), names) for folder, _, names in os.walk(settings.image_dir))
-    return sum(
-        is_photo((folder / name).relative_to(settings.image_dir))
-        for folder, names in below
-        for name in names
-    )
+def photos_in_folder(when: float) -> int:
+    """How many photos IMAGE_DIR holds; counted once for each `when`, whatever the caller means."""
+    paths = settings.image_dir.rglob("*")
+    return sum(is_photo(path.relative_to(settings.image_dir)) for path in paths)
 
 
 def explained(error: Exception) -> str:
@@ -630,7 +641,7 @@ async def look_through_folder() -> None:
         progress.since, progress.before = time.monotonic(), await asyncio.to_thread(count)
         # Points that went behind CocoIndex's back come back from its cache.
         await image_search.update_async(reexport_targets=progress.before < progress.points)
-        if not progress.ready and await asyncio.to_thread(count) < photos_in_folder(-1):
+        if not progress.ready and await asyncio.to_thread(count) < photos_in_folder(progress.since):
             await image_search.update_async(reexport_targets=True)
         progress.points = await asyncio.to_thread(count)
         progress.ready, progress.last_error = True, None
@@ -840,7 +851,7 @@ def status() -> Status:
     """How the indexing goes, for a person or a monitor."""
     model = clip()[0]
     done, indexed = count(), count(models.Filter(must=[READABLE]))
-    photos = max(done, photos_in_folder(time.monotonic() // 5))
+    photos = max(done, photos_in_folder(progress.since))  # as of the last change
     new, seconds = done - progress.before, time.monotonic() - progress.since
     rate = new / seconds if photos > done and new > 0 else None
     skipped = [p.payload for p in nearest(None, 100, models.Filter(must_not=[READABLE]))]

@@ -24,7 +24,7 @@ def live(new_app: NewApp) -> Iterator[App]:
 
 
 def found(app: App, name: str) -> bool:
-    return name in names(app.search("photo"))
+    return name in app.photos()
 
 
 # The system tells of a change, and the model is warm: seconds are plenty, and the poll, at an hour,
@@ -48,7 +48,7 @@ def test_a_changed_photo_is_found_as_what_it_is(live: App) -> None:
     live.add("coffee.png", "changing.png")
     eventually(lambda: "changing.png" in names(live.search("a cup of coffee"))[:2], SOON)
     assert "changing.png" not in names(live.search("cat"))[:2]
-    assert names(live.search("photo")).count("changing.png") == 1
+    assert live.photos().count("changing.png") == 1
 
 
 def test_a_renamed_photo_goes_by_its_new_name(live: App) -> None:
@@ -100,7 +100,7 @@ def test_hidden_files_and_other_files_are_no_photos(live: App) -> None:
     live.add("cat.png", "last.png")
     eventually(lambda: found(live, "last.png"), SOON)
     kept_out = (".hidden.jpg", "._new.jpg", ".thumbs/a.jpg", "a/.b/c.jpg", "notes.txt", "a.jpg.bak")
-    assert not set(kept_out) & set(names(live.search("photo")))
+    assert not set(kept_out) & set(live.photos())
 
 
 def test_the_poll_finds_what_nobody_told_of(new_app: NewApp) -> None:
@@ -139,7 +139,7 @@ def test_a_stop_does_not_wait_for_the_queue(new_app: NewApp, how: signal.Signals
     for number in range(200):
         app.add("motorcycle.jpg", f"{number}.jpg")
     app.start()
-    eventually(lambda: app.get("/search", q="photo").status_code == 200)
+    eventually(app.photos)
     app.stop(how, within=6)
     eventually(lambda: not app.processes(), within=3)
     assert "leaked" not in app.log.read_text()
@@ -165,7 +165,7 @@ def test_kill_9_while_indexing_loses_nothing(new_app: NewApp) -> None:
     for number, name in enumerate(many):
         cat.rotate(number * 6).save(app.img / name)
     app.start()
-    eventually(lambda: len(app.search("cat")) >= 5)
+    eventually(lambda: len(app.photos()) >= 5)
     app.kill()
     app.start().finds(*many)
     app.stop()
