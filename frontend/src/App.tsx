@@ -25,7 +25,7 @@ import { folderOf, nameOf, photos, phraseOf } from "./words";
 const NAME = "Image Search";
 const EXAMPLES = ["a cup of coffee", "a rocket launch", "animal -cat"];
 const NEAR_TOP = 120; // px; whoever is no further down is not reading on
-const SETTLE_MS = 1500; // new photos come in bursts
+const SETTLE_MS = 1000; // new photos come in bursts
 
 /** What a screen reader says, and the line above the photos. */
 function headline(state: SearchState, query: Query): string {
@@ -57,7 +57,7 @@ function Sort({ query, onQuery }: { query: Query; onQuery: (query: Query) => voi
 function Welcome({ onSearch }: { onSearch: (typed: string) => void }) {
   return (
     <section class="welcome">
-      <p>Say in plain words what you want to see, or drop a photo to find its like.</p>
+      <p>Say in plain words what you want to see, or start from a photo.</p>
       <ul class="examples" role="list" aria-label="Examples">
         {EXAMPLES.map((example) => (
           <li key={example}>
