@@ -688,6 +688,17 @@ def test_a_refused_search_says_why(page: Page) -> None:
     expect(page.get_by_role("alert")).to_contain_text("Too odd")
 
 
+def test_a_senseless_address(page: Page) -> None:
+    """An address that asks for nonsense shows what is wrong with it, and how to go on."""
+    page.goto("/?after=yesterday&like=nothing.jpg&photo=nothing.jpg&rest")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("alert")).to_contain_text("This search did not work")
+    page.get_by_role("button", name="Remove From yesterday").click()
+    expect(page.get_by_role("alert")).to_contain_text("nothing.jpg")
+    page.get_by_role("button", name="Remove Like nothing.jpg").click()
+    expect(photos(page)).to_have_count(len(SAMPLES))
+
+
 def test_loading(page: Page) -> None:
     """While a search runs there are placeholders, and a word for those who don't see them."""
     page.route("**/search?*", lambda _route: None)  # it never comes back

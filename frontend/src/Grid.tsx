@@ -13,7 +13,7 @@ type Props = {
 
 const SIZES = [256, 512, 1024] as const;
 
-export const ratioOf = ({ width, height }: Photo) => width / height || 1.5;
+const ratioOf = ({ width, height }: Photo) => width / height || 1.5;
 
 /** Let the browser take the smallest file that is sharp; a size is that of the longer side. */
 function sourcesOf(photo: Photo) {

@@ -13,8 +13,10 @@ export const folderOf = (filename: string) =>
 
 const DATE = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
 
-export const dateOf = (iso: string) =>
-  DATE.format(new Date(iso.length === 10 ? `${iso}T00:00` : iso));
+export function dateOf(iso: string): string {
+  const date = new Date(iso.length === 10 ? `${iso}T00:00` : iso); // else it is taken for UTC
+  return Number.isNaN(date.getTime()) ? iso : DATE.format(date); // addresses can say anything
+}
 
 export function timeToGo(seconds: number): string {
   if (seconds < 45) return "less than a minute to go";
