@@ -67,7 +67,7 @@ frontend/node_modules/.package-lock.json: .venv/.node frontend/package.json fron
 	$(NPM) ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find frontend -name node_modules -prune -o -name dist -prune -o -type f ! -name screenshot.jpg -print)
+frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find frontend -name node_modules -prune -o -name dist -prune -o -type f ! -name 'screenshot*.jpg' -print)
 	$(NPM) run build --silent
 	@touch $@
 
