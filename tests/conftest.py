@@ -105,7 +105,7 @@ class App:
         return self
 
     def answers(self) -> bool:
-        return httpx.get(f"{self.url}/docs").is_success
+        return httpx.get(f"{self.url}/docs").status_code in {200, 401}
 
     def process_ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None

@@ -1,0 +1,203 @@
+"""Files as they come: broken, huge, odd, badly named. None stops the others, each says why."""
+
+import contextlib
+import io
+import os
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies
+from PIL import Image, ImageCms
+
+import main
+from tests.conftest import PHOTOS, App, NewApp, eventually, names
+from tests.models import save_tiny_clip
+
+ODD_NAMES = [
+    "a#b&c?d%20e.jpg",
+    'it\'s "quoted".png',
+    "new\nline.jpg",
+    "emoji \U0001f431.webp",
+    "\u05e2\u05d1\u05e8\u05d9\u05ea.jpg",  # right to left
+    "n" * 251 + ".jpg",
+    " spaces .jpg",
+    "back\\slash.jpg",
+    "-rf.jpg",
+]
+REASONS = {
+    "empty.jpg": "known format",
+    "text.png": "known format",
+    "cut.jpg": "truncated",
+    "cut.png": "truncated",
+    "bomb.png": "decompression bomb",
+    "outside.jpg": "link",
+    "outside/temple.jpg": "link",
+}
+FINE = ["strip.png", "cmyk.jpg", "16bit.png", "palette.png", "moving.gif", "is a png.jpg"]
+
+
+def fill(folder: Path) -> None:
+    cat = (PHOTOS / "cat.png").read_bytes()
+    rocket = (PHOTOS / "rocket.jpg").read_bytes()
+    photo = Image.open(PHOTOS / "cat.png").convert("RGB")
+    for name in ODD_NAMES:
+        (folder / name).write_bytes(rocket)
+    (folder / "empty.jpg").touch()
+    (folder / "text.png").write_text("no photo")
+    (folder / "cut.jpg").write_bytes(rocket[:20_000])
+    (folder / "cut.png").write_bytes(cat[:20_000])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        Image.new("1", (20_000, 20_000)).save(folder / "bomb.png")
+    Image.new("RGB", (10_000, 1), "red").save(folder / "strip.png")
+    photo.convert("CMYK").save(folder / "cmyk.jpg")
+    deep = np.asarray(photo.convert("L")).astype(np.uint16) * 257
+    Image.fromarray(deep).save(folder / "16bit.png")
+    photo.quantize().save(folder / "palette.png")
+    photo.save(folder / "moving.gif", save_all=True, append_images=[photo.rotate(90)])
+    (folder / "is a png.jpg").write_bytes(cat)
+    # What is no file of this folder, or can't be opened, is no photo.
+    (folder / "outside.jpg").symlink_to(PHOTOS / "temple.jpg")
+    (folder / "nowhere.jpg").symlink_to(folder / "no such file.jpg")
+    (folder.parent / "outside").mkdir()
+    shutil.copy(PHOTOS / "temple.jpg", folder.parent / "outside")
+    (folder / "outside").symlink_to(folder.parent / "outside")
+    (folder / "folder.jpg").mkdir()
+    with contextlib.suppress(OSError):
+        Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe.jpg")).write_bytes(rocket)
+
+
+@pytest.fixture(scope="module")
+def app(new_app: NewApp) -> Iterator[App]:
+    """The app on a folder with everything that is odd."""
+    app = new_app()
+    fill(app.img)
+    app.start()
+    app.finds(*ODD_NAMES, *FINE, within=90)
+    yield app
+    app.stop()
+
+
+def test_each_bad_file_is_named_with_its_reason(app: App) -> None:
+    """What can't be read is on the list of the skipped, each with a reason, and nothing else is."""
+    eventually(lambda: app.get("/status").json()["state"] == "ready")
+    skipped = app.get("/status").json()["skipped_photos"]
+    reasons = {photo["filename"]: photo["reason"] for photo in skipped}
+    assert set(reasons) == set(REASONS)
+    for name, reason in REASONS.items():
+        assert reason in reasons[name]
+
+
+def test_nothing_is_tried_again_for_ever(app: App) -> None:
+    """A further pass says nothing again about files that were said to be left out."""
+    app.add("coffee.png", "new.png")
+    eventually(lambda: "new.png" in app.photos())
+    log = app.log.read_text()
+    for name in REASONS:
+        assert log.count(f"{name} is left out") == 1
+    (app.img / "new.png").unlink()
+    eventually(lambda: "new.png" not in app.photos())
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_any_name_is_a_name(app: App, name: str) -> None:
+    """A photo of any name is served, has a thumbnail, and finds its like."""
+    assert app.get(f"/img/{quote(name)}").content == (PHOTOS / "rocket.jpg").read_bytes()
+    assert app.get(f"/thumb/{quote(name)}").status_code == 200
+    like = app.get("/search", like=name).json()["results"]
+    assert name not in names(like)
+    assert like[0]["score"] == pytest.approx(1, abs=1e-4)
+
+
+def test_a_vanishing_file_stops_nothing(app: App) -> None:
+    """Files that come and go while they are read leave no trace, and the others are found."""
+    for number in range(30):
+        app.add("motorcycle.jpg", f"fleeting {number}.jpg")
+        if number:
+            (app.img / f"fleeting {number - 1}.jpg").unlink()
+    app.finds(*ODD_NAMES, *FINE, "fleeting 29.jpg")
+    (app.img / "fleeting 29.jpg").unlink()
+    app.finds(*ODD_NAMES, *FINE)
+
+
+def photo(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def test_deep_photos_keep_their_shades() -> None:
+    """A photo of 16 bits looks as its 8-bit twin does, and is not burnt out."""
+    shades = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
+    deep = np.asarray(main.load_image(photo(Image.fromarray(shades))))[:, :, 0]
+    assert np.abs(deep.astype(int) - (shades >> 8)).max() <= 1
+
+
+def test_colours_are_those_of_the_profile() -> None:
+    """A photo with a colour profile is converted to sRGB; a broken profile changes nothing."""
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    red = Image.new("RGB", (4, 4), (200, 30, 30))
+    for profile in (lab, b"no profile", lab[:100]):
+        seen = np.asarray(main.load_image(photo(red, icc_profile=profile)))
+        assert np.abs(seen.astype(int) - (200, 30, 30)).max() <= 2
+    swapped = bytearray(lab)
+    first, second = swapped.find(b"rXYZ"), swapped.find(b"bXYZ")
+    swapped[first : first + 4], swapped[second : second + 4] = b"bXYZ", b"rXYZ"
+    seen = np.asarray(main.load_image(photo(red, icc_profile=bytes(swapped))))
+    assert seen[0, 0, 2] > seen[0, 0, 0]  # a profile that swaps red and blue does so
+
+
+def test_a_strip_takes_no_gigabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model is shown the middle of a strip, and no more of it than it can bear."""
+    monkeypatch.setattr(main, "MODEL_FOLDER", tmp_path)
+    save_tiny_clip(tmp_path)
+    for size in ((100_000, 1), (1, 100_000), (1, 1)):
+        vector = main.embed_image(Image.new("RGB", size, "blue"))
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+
+
+SEEDS = [
+    (PHOTOS / "raccoon.webp").read_bytes(),
+    *(
+        photo(Image.open(PHOTOS / "cat.png").convert("RGB").resize((30, 20)), kind)
+        for kind in ("JPEG", "PNG", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
+    ),
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    seed=strategies.sampled_from(SEEDS),
+    edits=strategies.lists(
+        strategies.tuples(strategies.floats(0, 1, exclude_max=True), strategies.binary(max_size=6)),
+        min_size=1,
+        max_size=8,
+    ),
+    length=strategies.floats(0.01, 1),
+)
+def test_mutated_photos_load_or_say_why(
+    seed: bytes, edits: list[tuple[float, bytes]], length: float
+) -> None:
+    """Whatever is done to a photo's bytes, it is an RGB image or a PhotoError, nothing else."""
+    content = bytearray(seed)
+    for place, change in edits:
+        start = int(place * len(content))
+        content[start : start + len(change)] = change
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of damage
+        with contextlib.suppress(main.PhotoError):
+            image = main.load_image(bytes(content[: int(length * len(content)) + 1]))
+            assert image.mode == "RGB"
+
+
+@settings(max_examples=200, deadline=None)
+@given(strategies.binary(max_size=2000))
+def test_any_bytes_load_or_say_why(content: bytes) -> None:
+    """Bytes of any kind are refused with a PhotoError."""
+    with contextlib.suppress(main.PhotoError):
+        main.load_image(content)

@@ -1,0 +1,280 @@
+"""What goes wrong around the app: it says so, loses nothing, and goes on by itself."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from PIL import Image
+from qdrant_client import models
+
+from tests.conftest import PHOTOS, ROOT, App, NewApp, eventually, names
+from tests.qdrant_standin import QdrantStandIn
+
+FEW = ("cat.png", "coffee.png", "rocket.jpg")
+SOON = 15
+
+
+def status(app: App) -> dict[str, Any]:
+    return dict(app.get("/status").json())
+
+
+def embeddings_made(app: App) -> int:
+    """How many photos' embeddings the app has ever made: it keeps each."""
+    database = app.data / "embedded.sqlite"
+    count = (
+        "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone())"
+    )
+    query = "SELECT count(*) FROM embedded"
+    return int(subprocess.check_output([sys.executable, "-c", count, str(database), query]))
+
+
+@pytest.fixture(scope="module")
+def app(new_app: NewApp) -> Iterator[App]:
+    """One app with short polls; each test leaves it as it was."""
+    app = new_app(*FEW, REFRESH_SECONDS="1").start()
+    app.finds(*FEW)
+    yield app
+    app.stop()
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "unreadable"])
+def test_a_folder_that_vanishes_takes_nothing_along(app: App, how: str) -> None:
+    """A folder gone, empty or unreadable: searches go on, and it is followed once it is back."""
+    away = app.img.with_name("away")
+    if how == "unreadable":
+        app.img.rename(away)
+        app.img.write_text("no folder")
+    else:
+        app.img.rename(away)
+        if how == "empty":
+            app.img.mkdir()
+    eventually(lambda: "has no photos any more" in (status(app)["last_error"] or ""), SOON)
+    assert names(app.search("cat"))[0] == "cat.png"
+    assert sorted(app.photos()) == sorted(FEW)
+    if app.img.is_dir():
+        app.img.rmdir()
+    else:
+        app.img.unlink(missing_ok=True)
+    away.rename(app.img)
+    eventually(lambda: status(app)["last_error"] is None, SOON)
+    app.add("flower.jpg", "new.jpg")
+    eventually(lambda: "new.jpg" in app.photos(), SOON)
+    (app.img / "new.jpg").unlink()
+    app.finds(*FEW, within=SOON)
+    assert app.log.read_text().count("has no photos any more") <= 3  # once for each time
+
+
+def test_an_older_file_is_noticed(app: App) -> None:
+    """A photo replaced by one with an older date is found as what it shows now."""
+    app.add("flower.jpg", "changing.jpg")
+    eventually(lambda: "changing.jpg" in app.photos(), SOON)
+    older = app.img.with_name("older.jpg")
+    shutil.copy(PHOTOS / "rocket.jpg", older)
+    os.utime(older, (1_000_000_000,) * 2)
+    older.replace(app.img / "changing.jpg")
+    eventually(lambda: "changing.jpg" in names(app.search("rocket launch"))[:2], SOON)
+    assert app.photos().count("changing.jpg") == 1
+    (app.img / "changing.jpg").unlink()
+    app.finds(*FEW, within=SOON)
+
+
+def test_a_moved_photo_is_not_embedded_again(app: App) -> None:
+    """Renamed, moved to another folder, copied, deleted and restored: the vector is known."""
+    made = embeddings_made(app)
+    (app.img / "cat.png").rename(app.img / "tomcat.png")
+    app.finds("tomcat.png", *FEW[1:], within=SOON)
+    (app.img / "2024").mkdir()
+    (app.img / "tomcat.png").rename(app.img / "2024" / "cat.png")
+    app.add("cat.png", "copy.png")
+    app.finds("2024/cat.png", "copy.png", *FEW[1:], within=SOON)
+    shutil.rmtree(app.img / "2024")
+    (app.img / "copy.png").unlink()
+    app.finds(*FEW[1:], within=SOON)
+    app.add("cat.png", "cat.png")
+    app.finds(*FEW, within=SOON)
+    assert embeddings_made(app) == made
+
+
+def embedding_process(app: App) -> psutil.Process:
+    assert app.process is not None
+    children = psutil.Process(app.process.pid).children()
+    [child] = [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+    return child
+
+
+def test_a_killed_embedding_process_comes_back(app: App) -> None:
+    """Killed at rest and in the middle of its work, it is started again, and nothing is missing."""
+    many = [f"many/{number}.jpg" for number in range(12)]
+    embedding_process(app).kill()
+    for name in many:
+        app.add("motorcycle.jpg", name)
+        with (app.img / name).open("ab") as photo:
+            photo.write(name.encode())  # no two are the same
+    eventually(lambda: any(name in app.photos() for name in many))
+    embedding_process(app).kill()
+    app.finds(*FEW, *many)
+    assert status(app)["skipped"] == 0
+    shutil.rmtree(app.img / "many")
+    app.finds(*FEW, within=SOON)
+
+
+def test_a_killed_postgres_comes_back(app: App) -> None:
+    """The embedded Postgres killed: searches go on, and the folder is followed soon again."""
+    postmasters = [p for p in app.processes() if p.name() == "postgres"]
+    for process in postmasters:
+        process.kill()
+    assert names(app.search("cat"))[0] == "cat.png"
+    app.add("flower.jpg", "new.jpg")
+    eventually(lambda: "new.jpg" in app.photos(), within=60)
+    (app.img / "new.jpg").unlink()
+    app.finds(*FEW)
+    eventually(lambda: status(app)["last_error"] is None)
+
+
+CRASHES = """
+import os, time
+import PIL.Image
+before = PIL.Image.Image.convert
+def convert(image, *args, **kwargs):
+    if image.size == (13, 13):
+        os._exit(11)
+    if image.size == (14, 14):
+        time.sleep(1000)
+    return before(image, *args, **kwargs)
+PIL.Image.Image.convert = convert
+import faulthandler
+at_most = faulthandler.dump_traceback_later
+faulthandler.dump_traceback_later = lambda seconds, **rest: at_most(seconds / 60, **rest)
+"""
+
+
+def test_a_photo_that_kills_the_decoder_is_given_up(new_app: NewApp, tmp_path: Path) -> None:
+    """A photo that crashes the embedding process, or hangs it, is skipped; the others are found."""
+    (tmp_path / "sitecustomize.py").write_text(CRASHES)
+    app = new_app(*FEW)
+    app.env["PYTHONPATH"] = str(tmp_path)
+    for name, side in (("crash.png", 13), ("hang.png", 14)):
+        Image.new("RGB", (side, side)).save(app.img / name)
+    app.start()
+    app.finds(*FEW, within=200)
+    eventually(lambda: status(app)["skipped"] == 2, within=250)
+    reasons = {photo["filename"]: photo["reason"] for photo in status(app)["skipped_photos"]}
+    assert set(reasons) == {"crash.png", "hang.png"}
+    assert all("crashed or hung" in reason for reason in reasons.values())
+    app.stop()
+
+
+def test_a_lost_collection_fills_itself_again(new_app: NewApp) -> None:
+    """Deleted or emptied while the app runs or rests, a collection is made and filled anew."""
+    qdrant = QdrantStandIn()
+    app = new_app(*FEW, QDRANT_URL=qdrant.url, REFRESH_SECONDS="1").start()
+    app.finds(*FEW)
+    made = embeddings_made(app)
+
+    def is_whole() -> bool:
+        return app.get("/search").is_success and sorted(app.photos()) == sorted(FEW)
+
+    qdrant.qdrant.delete_collection("image_search")
+    eventually(is_whole, SOON)
+    everything = models.FilterSelector(filter=models.Filter())
+    qdrant.qdrant.delete("image_search", everything)
+    eventually(is_whole, SOON)
+    app.stop()
+    qdrant.qdrant.delete_collection("image_search")
+    app.start()
+    eventually(is_whole, SOON)
+    assert names(app.search("cat"))[0] == "cat.png"
+    assert embeddings_made(app) == made
+    app.stop()
+    qdrant.stop()
+
+
+def test_a_collection_of_somebody_elses_is_left_alone(new_app: NewApp) -> None:
+    """Recreated by others in another shape, while the app runs: said in the status, not touched."""
+    qdrant = QdrantStandIn()
+    app = new_app(*FEW, QDRANT_URL=qdrant.url, REFRESH_SECONDS="1").start()
+    app.finds(*FEW)
+    shape = {"theirs": models.VectorParams(size=4, distance=models.Distance.DOT)}
+    qdrant.qdrant.delete_collection("image_search")
+    qdrant.qdrant.create_collection("image_search", vectors_config=shape)
+    qdrant.qdrant.upsert("image_search", [models.PointStruct(id=1, vector={"theirs": [1.0] * 4})])
+    eventually(lambda: app.get("/health").status_code == 503, SOON)
+    eventually(lambda: "left alone" in (status(app)["last_error"] or ""), SOON)
+    app.add("flower.jpg", "new.jpg")
+    eventually(lambda: "left alone" in (status(app)["last_error"] or ""), SOON)
+    assert qdrant.qdrant.count("image_search").count == 1
+    assert qdrant.qdrant.get_collection("image_search").config.params.vectors == shape
+    app.stop()
+    qdrant.stop()
+
+
+def test_qdrant_may_start_later(new_app: NewApp) -> None:
+    """The app waits a while for a Qdrant that isn't there yet, and then goes on."""
+    qdrant = QdrantStandIn()
+    qdrant.stop()
+    app = new_app(*FEW, QDRANT_URL=qdrant.url)
+    with app.log.open("ab") as log:
+        app.process = subprocess.Popen(
+            [sys.executable, "main.py"], cwd=ROOT, env=app.env, stdout=log, stderr=log
+        )
+    eventually(lambda: any(p.name() == "postgres" for p in app.processes()))
+    qdrant.start()
+    eventually(lambda: app.get("/health").status_code == 200)
+    app.finds(*FEW)
+    app.stop()
+    qdrant.stop()
+
+
+def test_servers_come_and_go(
+    new_app: NewApp, postgres_server: tuple[Path, int], postgres_url: str
+) -> None:
+    """Qdrant and Postgres away in turns while photos come: honest 503s, nothing lost."""
+    qdrant = QdrantStandIn()
+    app = new_app(
+        *FEW, QDRANT_URL=qdrant.url, COCOINDEX_DATABASE_URL=postgres_url, REFRESH_SECONDS="1"
+    ).start()
+    app.finds(*FEW)
+    added = []
+    drop_connections = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    for number in range(10):
+        qdrant.stop()
+        added.append(f"{number}.jpg")
+        app.add("motorcycle.jpg", added[-1])
+        answer = app.get("/search", q="cat")
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+        assert "UNAVAILABLE" in answer.json()["detail"]
+        qdrant.start()
+        programs, _ = postgres_server
+        subprocess.run(
+            [programs / "psql", postgres_url, "--quiet", "--command", drop_connections],
+            check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+    app.finds(*FEW, *added)
+    app.stop()
+    qdrant.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user has no second one at hand")
+def test_a_data_dir_that_cannot_be_written_stops_the_start(new_app: NewApp) -> None:
+    """A DATA_DIR without the right to write is named in one sentence."""
+    app = new_app("cat.png")
+    app.data.mkdir(mode=0o555)
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    may_read = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    run = subprocess.run(
+        [*nobody, *may_read, sys.executable, "main.py"], cwd=ROOT, env=app.env, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 3
+    assert f"DATA_DIR={app.data} cannot be written" in run.stderr
+    assert "Traceback" not in run.stderr

@@ -1,0 +1,205 @@
+"""Who asks, and for what: a password, known hosts, nothing but photos, and no end of nonsense."""
+
+import base64
+import concurrent.futures
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+
+from tests.conftest import PHOTOS, App, NewApp, eventually
+
+SECRET = "open: sesame ☂"
+
+
+@pytest.fixture(scope="module")
+def app(new_app: NewApp) -> Iterator[App]:
+    """An app as it is without any setting."""
+    app = new_app("cat.png", "coffee.png")
+    (app.img / "page.html").write_text("<script>alert(1)</script>")
+    (app.img / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (app.img / "script.jpg").write_text("<script>alert(1)</script>")
+    app.start()
+    app.finds("cat.png", "coffee.png")
+    yield app
+    app.stop()
+
+
+@pytest.fixture(scope="module")
+def locked(new_app: NewApp) -> Iterator[App]:
+    """An app with a password, a second name, and another site that may ask it."""
+    app = new_app(
+        "cat.png",
+        PASSWORD=SECRET,
+        ALLOWED_HOSTS="photos.example, nas.local",
+        CORS_ORIGINS="https://friend.example",
+    )
+    app.start()
+    yield app
+    app.stop()
+
+
+PATHS = ("/", "/search?q=cat", "/img/cat.png", "/thumb/cat.png", "/status", "/status/events",
+         "/health", "/metrics", "/docs", "/openapi.json")  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_password_is_asked_for_everywhere(locked: App, path: str) -> None:
+    """Without the password, or with another, every address answers 401, and asks for one."""
+    wrong = [
+        "",
+        "Basic",
+        "Basic !",
+        "Basic " + base64.b64encode(b"user:wrong").decode(),
+        "Bearer x",
+    ]
+    for authorization in wrong:
+        response = httpx.get(f"{locked.url}{path}", headers={"Authorization": authorization})
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"].startswith("Basic ")
+    assert httpx.post(f"{locked.url}/search", content=b"x").status_code == 401
+
+
+def test_the_password_opens(locked: App) -> None:
+    """With the password, and any user's name, everything works as it does without one."""
+    right = httpx.BasicAuth("anyone", SECRET)
+    eventually(lambda: httpx.get(f"{locked.url}/health", auth=right).status_code == 200)
+    found = httpx.get(f"{locked.url}/search", params={"q": "cat"}, auth=right).json()["results"]
+    assert found[0]["filename"] == "cat.png"
+    assert SECRET not in locked.log.read_text()
+    assert SECRET not in httpx.get(f"{locked.url}/status", auth=right).text
+
+
+def test_only_known_hosts_are_answered(locked: App) -> None:
+    """A name that we don't go by gets 400, so that no foreign page can pose as this one."""
+    right = httpx.BasicAuth("anyone", SECRET)
+    codes = {
+        host: httpx.get(f"{locked.url}/status", headers={"Host": host}, auth=right).status_code
+        for host in ("localhost", "127.0.0.1:99", "[::1]:80", "192.168.1.7", "nas.local:8000",
+                     "photos.example", "evil.example", "localhost.evil.example")
+    }  # fmt: skip
+    refused = {host for host, code in codes.items() if code == 400}
+    assert refused == {"evil.example", "localhost.evil.example"}
+    assert set(codes.values()) == {200, 400}
+
+
+def test_other_sites_are_not_told(app: App, locked: App) -> None:
+    """No other site may read an answer, but those in CORS_ORIGINS, and those by their name only."""
+    right = httpx.BasicAuth("anyone", SECRET)
+    for origin in ("https://friend.example", "https://evil.example", "null"):
+        headers = {"Origin": origin}
+        answer = httpx.get(f"{app.url}/status", headers=headers)
+        assert "access-control-allow-origin" not in answer.headers
+        answer = httpx.get(f"{locked.url}/status", headers=headers, auth=right)
+        allowed = answer.headers.get("access-control-allow-origin")
+        assert allowed == (origin if "friend" in origin else None)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_browsers_are_told_to_be_strict(app: App, path: str) -> None:
+    """Every response forbids foreign scripts and guesses at its type (the docs use a CDN's)."""
+    with httpx.stream("GET", f"{app.url}{path}") as response:
+        assert response.headers["x-content-type-options"] == "nosniff"
+        if path != "/docs":
+            assert "default-src 'self'" in response.headers["content-security-policy"]
+
+
+def test_what_looks_like_a_photo_is_sent_as_one(app: App) -> None:
+    """HTML by a photo's name is sent as a photo, which no browser runs; other files never."""
+    response = app.get("/img/script.jpg")
+    assert response.headers["content-type"] == "image/jpeg"
+    for name in ("page.html", "drawing.svg"):
+        assert app.get(f"/img/{name}").status_code == 404
+        assert app.get(f"/thumb/{name}").status_code == 404
+
+
+def test_listening_to_everyone_without_a_password_is_warned_of(new_app: NewApp) -> None:
+    """Beyond this machine's own address the start warns, unless there is a password."""
+    app = new_app("cat.png", HOST="0.0.0.0")  # noqa: S104
+    app.start()
+    app.stop()
+    assert "PASSWORD" in app.log.read_text()
+
+
+def test_uploads_have_bounds(app: App) -> None:
+    """A photo too large is refused before it is held, by whatever way it comes."""
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(80):
+            yield bytes(2**20)
+
+    for content in (endless(), b"x" * (65 * 2**20)):
+        with contextlib.suppress(httpx.WriteError):  # it hangs up before all is sent
+            response = httpx.post(f"{app.url}/search", content=content, timeout=60)
+            assert response.status_code == 413
+    with contextlib.suppress(httpx.WriteError):
+        form = {"image": b"x" * (65 * 2**20)}
+        assert httpx.post(f"{app.url}/search", files=form, timeout=60).status_code == 413
+
+
+def test_many_uploads_at_once_are_put_off(app: App) -> None:
+    """More photos at once than are worked on get 429 and Retry-After; a search is not held up."""
+    photo = (PHOTOS / "motorcycle.jpg").read_bytes()
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        sent = [pool.submit(httpx.post, f"{app.url}/search", content=photo, timeout=60)
+                for _ in range(24)]  # fmt: skip
+        assert app.get("/search", q="cat").status_code == 200
+        codes = {response.result().status_code for response in sent}
+    assert codes <= {200, 429}
+    assert 200 in codes
+    assert httpx.post(f"{app.url}/search", content=photo, timeout=60).status_code == 200
+
+
+def test_slow_and_idle_strangers_do_not_stop_a_search(app: App) -> None:
+    """Hundreds of connections that say little or nothing leave searches as they were."""
+    idle = []
+    for number in range(500):
+        connection = socket.create_connection(("127.0.0.1", app.port))
+        if number % 2:
+            connection.sendall(b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n")
+        idle.append(connection)
+    assert app.get("/search", q="cat").status_code == 200
+    for connection in idle:
+        connection.close()
+
+
+def test_metrics(app: App) -> None:
+    """/metrics counts searches and photos, in the format of Prometheus."""
+    before = app.get("/metrics").text
+    app.search("cat")
+    after = app.get("/metrics").text
+    assert 'image_search_photos{state="indexed"} 2.0' in after
+
+    def searches(text: str) -> float:
+        [line] = [x for x in text.splitlines() if x.startswith("image_search_seconds_count")]
+        return float(line.split()[1])
+
+    assert searches(after) == searches(before) + 1
+
+
+@pytest.mark.parametrize("generation", list(schemathesis.GenerationMode))
+def test_the_api_survives_its_own_description(
+    app: App, generation: schemathesis.GenerationMode
+) -> None:
+    """Whatever the OpenAPI document allows, and what it forbids, is answered without a 500."""
+    schema: Any = schemathesis.openapi.from_url(f"{app.url}/openapi.json")
+    operations = [operation.ok() for operation in schema.get_all_operations()]
+    assert {"/search", "/thumb/{filename}", "/status"} <= {o.path for o in operations}
+    for operation in operations:
+        if operation.path == "/status/events":
+            continue  # never ends its answer
+
+        @given(case=operation.as_strategy(generation_mode=generation))
+        @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+        def survives(case: schemathesis.Case[Any]) -> None:
+            response = case.call(base_url=app.url, timeout=30)
+            assert response.status_code < 500, (response.status_code, response.text)
+
+        with contextlib.suppress(Unsatisfiable):  # nothing wrong can be sent where nothing is asked
+            survives()
