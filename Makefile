@@ -8,9 +8,11 @@ PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 NODE_IS_NEW := $(shell node -e 'const [a, b] = process.versions.node.split("."); console.log(a > 20 || (a == 20 && b >= 19) ? "yes" : "")' 2>/dev/null)
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix frontend
 
+MINUTES ?= 3
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test fix clean starter system
+.PHONY: help run test soak fix clean starter system
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -24,6 +26,9 @@ test: .venv/.test frontend/dist/index.html .data/starter/config.json system ## R
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/pytest --numprocesses=2 --dist=worksteal
+
+soak: .venv/.test .data/starter/config.json ## Change the folder, search and cause faults for some MINUTES.
+	.venv/bin/python -m tests.soak $(MINUTES)
 
 fix: .venv/.test ## Lay out the code and mend what the linter can mend.
 	.venv/bin/ruff check --fix

@@ -4,7 +4,7 @@
     words, photos, minus -> query_vector -> nearest -> results       FastAPI answers this
 
 Run it:     make run, or `uvicorn main:app`, or `python main.py`, or `cocoindex update main`
-Ask it:     /  (the page)    /search    /img    /thumb    /status    /health    /docs
+Ask it:     /  (the page)   /search   /img   /thumb   /status   /health   /metrics   /docs
 
 Read from top to bottom: Settings, Model, Store, Index, Lifespan, API.
 """
@@ -213,8 +213,9 @@ def is_visible(path: Path) -> bool:
 
 
 def is_photo(path: Path) -> bool:
-    """Whether a path below IMAGE_DIR is a photo's, by its name."""
-    return is_visible(path) and path.suffix.lower() in PHOTO_FORMATS
+    """Whether a path below IMAGE_DIR is a photo's, by its name; CocoIndex wants it in UTF-8."""
+    is_utf8 = not any("\udc80" <= letter <= "\udcff" for letter in str(path))
+    return is_utf8 and is_visible(path) and path.suffix.lower() in PHOTO_FORMATS
 
 
 def is_link_out(path: Path) -> bool:
@@ -238,7 +239,7 @@ def open_image(content: bytes) -> Image.Image:
     except UnidentifiedImageError:
         raise PhotoError("it is no image of a known format") from None
     except Exception as error:  # of any type: decoders fail in many ways
-        raise PhotoError(str(error) or repr(error)) from error
+        raise PhotoError((str(error) or repr(error)).rstrip(".")) from error
 
 
 def load_image(content: bytes, at_least: int | None = None) -> Image.Image:
@@ -267,7 +268,7 @@ def load_image(content: bytes, at_least: int | None = None) -> Image.Image:
         white = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(white, layer).convert("RGB")
     except Exception as error:
-        raise PhotoError(str(error) or repr(error)) from error
+        raise PhotoError((str(error) or repr(error)).rstrip(".")) from error
 
 
 def unit(vector: NDArray[Any]) -> Embedding:
@@ -414,13 +415,15 @@ class Edge:
 @functools.cache
 def qdrant(url: AnyHttpUrl) -> qdrant_client.QdrantClient:
     """The client of the Qdrant server whose gRPC address this is."""
-    grpc_only: dict[str, Any] = {
-        "grpc_port": url.port or 6334,
-        "prefer_grpc": True,
-        "check_compatibility": False,
-    }
-    key = settings.qdrant_api_key
-    client = qdrant_client.QdrantClient(url=str(url), api_key=key, timeout=10, **grpc_only)
+    key, port = settings.qdrant_api_key, url.port or 6334
+    client = qdrant_client.QdrantClient(
+        str(url),
+        grpc_port=port,
+        prefer_grpc=True,
+        check_compatibility=False,
+        api_key=key,
+        timeout=9,
+    )
     opened.callback(client.close)
     return client
 
@@ -556,29 +559,28 @@ TRIES = 3  # for a photo that crashes the process, or takes longer than this
 SECONDS = 60
 
 
-def why_not(digest: str) -> Path:
-    """The file that says why a photo can't be embedded; a line for each try that did not return."""
-    return settings.data_dir / "unreadable" / digest
-
-
 @functools.cache
-def embedded() -> sqlite3.Connection:
-    """Embeddings by model and photo: one that is moved or restored is not embedded again."""
-    database = sqlite3.connect(settings.data_dir / "embedded.sqlite", isolation_level=None)
+def outcomes() -> sqlite3.Connection:
+    """What came of each photo, by model and digest: its embedding or an error, and how many tries.
+
+    So a photo that is moved or restored is not embedded again. And one that crashes a decoder, or
+    keeps it busy for ever, is given up: CocoIndex would start another process for it without end.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(
+        settings.data_dir / "outcomes.sqlite", isolation_level=None, check_same_thread=False
+    )
     database.executescript(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"  # it can be made again
-        "CREATE TABLE IF NOT EXISTS embedded (photo TEXT PRIMARY KEY, embedding BLOB)"
+        "CREATE TABLE IF NOT EXISTS outcomes (model, photo, tries DEFAULT 1, embedding, error, "
+        "PRIMARY KEY (model, photo)) WITHOUT ROWID"
     )
     return database
 
 
 @cocoindex.op.executor_class(gpu=True, cache=True, behavior_version=2)
 class EmbedImageExecutor:
-    """Runs in a process of its own (gpu=True), which imports this file again.
-
-    A photo may crash a decoder, or keep it busy for ever. CocoIndex then starts another process and
-    tries again, without end; so the tries are counted where they outlast the process.
-    """
+    """Runs in a process of its own (gpu=True), which imports this file again."""
 
     spec: EmbedImage
 
@@ -588,31 +590,27 @@ class EmbedImageExecutor:
     def __call__(self, content: bytes, filename: str) -> Embedding | None:
         if is_link_out(Path(filename)):
             return None
-        digest = hashlib.sha256(content).hexdigest()
-        key = f"{self.spec.model} {digest}"
-        find = embedded().execute("SELECT embedding FROM embedded WHERE photo = ?", (key,))
-        if row := find.fetchone():
-            return np.frombuffer(row[0], np.float32)
         clip()  # takes its own time, once
-        note = why_not(digest)
-        note.parent.mkdir(parents=True, exist_ok=True)
-        with note.open("a+") as tries:
-            tries.seek(0)
-            if len(tries.readlines()) >= TRIES:
-                return None  # is cached like any vector, not tried again at every pass
-            tries.write(f"it crashed or hung the decoder {TRIES} times\n")
+        key = (self.spec.model, hashlib.sha256(content).hexdigest())
+        embedding, error, tries = outcomes().execute(
+            "INSERT INTO outcomes (model, photo) VALUES (?, ?) ON CONFLICT DO UPDATE "
+            "SET tries = tries + (embedding IS NULL) RETURNING embedding, error, tries", key
+        ).fetchone()  # fmt: skip
+        if embedding:
+            return np.frombuffer(embedding, np.float32)
+        if error or tries > TRIES:
+            return None  # is cached like any vector, not tried again at every pass
+        vector, problem = None, None
         with Path(os.devnull).open("w") as nowhere:
             faulthandler.dump_traceback_later(SECONDS, exit=True, file=nowhere)
             try:
-                embedding = embed_image(load_image(content))
-            except PhotoError as error:
-                note.write_text(str(error))
-                return None
-            finally:
-                faulthandler.cancel_dump_traceback_later()
-        note.unlink()
-        embedded().execute("REPLACE INTO embedded VALUES (?, ?)", (key, embedding.tobytes()))
-        return embedding
+                vector = embed_image(load_image(content))
+            except PhotoError as reason:
+                problem = str(reason)
+            faulthandler.cancel_dump_traceback_later()
+        done = "UPDATE outcomes SET embedding = ?, error = ? WHERE model = ? AND photo = ?"
+        outcomes().execute(done, (vector, problem, *key))
+        return vector
 
 
 @dataclasses.dataclass
@@ -635,9 +633,9 @@ def describe(content: bytes, filename: str, embedding: Embedding | None) -> Phot
     if is_link_out(path):
         error = "it is a link to a place outside the folder"
     elif embedding is None:  # it is not looked at in this process, which is to live on
-        with contextlib.suppress(OSError):
-            error = why_not(digest).read_text().partition("\n")[0]
-        error = error or "it cannot be read"
+        find = "SELECT error FROM outcomes WHERE model = ? AND photo = ?"
+        [said] = outcomes().execute(find, (model_key(), digest)).fetchone() or [None]
+        error = said or f"it crashed the decoder, or took {SECONDS} s, {TRIES} times"
     else:
         image = open_image(content)
         with contextlib.suppress(Exception):  # EXIF can be broken in many ways
@@ -737,8 +735,8 @@ progress = Progress()
 @functools.lru_cache(maxsize=1)
 def photos_in_folder(when: float) -> int:
     """How many photos IMAGE_DIR holds; counted once for each `when`, whatever the caller means."""
-    paths = settings.image_dir.rglob("*")
-    return sum(is_photo(path.relative_to(settings.image_dir)) for path in paths)
+    files = (path for path in settings.image_dir.rglob("*") if path.is_file())
+    return sum(is_photo(path.relative_to(settings.image_dir)) for path in files)
 
 
 def explained(error: Exception) -> str:
@@ -868,10 +866,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=settings.data_dir).close()
+            await image_search.setup_async()
         except OSError as error:
             raise StartError(f"DATA_DIR={settings.data_dir} cannot be written: {error}") from None
-        try:
-            await image_search.setup_async()
         except RuntimeError as error:
             raise StartError(explained(error)) from None
         jobs = asyncio.gather(look_through_folder(), follow_folder(), keep_postgres())
@@ -959,7 +956,7 @@ SEARCHES = prometheus_client.Histogram("image_search_seconds", "Time that search
 TEXTS = prometheus_client.Histogram(
     "image_search_model_seconds", "Time that queries' vectors took."
 )
-PHOTOS = prometheus_client.Gauge("image_search_photos", "Photos of the folder.", ["state"])
+COUNTS = prometheus_client.Gauge("image_search_photos", "Photos of the folder.", ["state"])
 
 
 class Hit(BaseModel):
@@ -1085,10 +1082,10 @@ async def photo_in(request: Request) -> bytes:
 uploads = asyncio.Semaphore(4)
 FILE = {"type": "string", "format": "binary"}
 FORM = {"type": "object", "properties": {"image": FILE}, "required": ["image"]}
-PHOTO = {"content": {"multipart/form-data": {"schema": FORM}, "image/*": {"schema": FILE}}}
+BODY = {"content": {"multipart/form-data": {"schema": FORM}, "image/*": {"schema": FILE}}}
 
 
-@app.post("/search", openapi_extra={"requestBody": PHOTO})
+@app.post("/search", openapi_extra={"requestBody": BODY})
 async def search_by_photo(request: Request, query: Annotated[Search, Query()]) -> SearchResponse:
     """Find photos like the one that is sent: as the form field `image`, or as the body itself."""
     if uploads.locked():
@@ -1172,7 +1169,7 @@ def metrics() -> Response:
     """For Prometheus: searches, how long they took, and photos indexed, waiting and skipped."""
     now = status().model_dump()
     for state in ("indexed", "waiting", "skipped"):
-        PHOTOS.labels(state).set(now[state])
+        COUNTS.labels(state).set(now[state])
     latest = prometheus_client.generate_latest()
     return Response(latest, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 

@@ -133,10 +133,14 @@ class App:
 
         eventually(index_is_right, within)
 
-    def add(self, photo: str, name: str) -> None:
-        """Copy a sample photo into the folder under a name."""
+    def add(self, photo: str, name: str, *, alike: bool = True) -> None:
+        """Copy a sample photo into the folder under a name; if it is not alike, as one of its own.
+
+        What was embedded once is known for ever, so that copies cost no work.
+        """
         (self.img / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(PHOTOS / photo, self.img / name)
+        content = (PHOTOS / photo).read_bytes()
+        (self.img / name).write_bytes(content if alike else content + name.encode())
 
     def cli(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run the cocoindex command line on this installation."""

@@ -117,7 +117,7 @@ def test_any_name_is_a_name(app: App, name: str) -> None:
 def test_a_vanishing_file_stops_nothing(app: App) -> None:
     """Files that come and go while they are read leave no trace, and the others are found."""
     for number in range(30):
-        app.add("motorcycle.jpg", f"fleeting {number}.jpg")
+        app.add("motorcycle.jpg", f"fleeting {number}.jpg", alike=False)
         if number:
             (app.img / f"fleeting {number - 1}.jpg").unlink()
     app.finds(*ODD_NAMES, *FINE, "fleeting 29.jpg")

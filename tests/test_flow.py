@@ -137,7 +137,7 @@ def test_a_stop_does_not_wait_for_the_queue(new_app: NewApp, how: signal.Signals
     """In the middle of many photos the app stops within seconds, and leaves no process behind."""
     app = new_app()
     for number in range(200):
-        app.add("motorcycle.jpg", f"{number}.jpg")
+        app.add("motorcycle.jpg", f"{number}.jpg", alike=False)
     app.start()
     eventually(app.photos)
     app.stop(how, within=6)

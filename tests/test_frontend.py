@@ -707,16 +707,25 @@ def test_loading(page: Page) -> None:
     expect(page.locator(".skeleton")).to_be_visible()
 
 
-def test_an_empty_folder(page: Page, app: App, tmp_path: Path) -> None:
+def test_an_empty_folder(page: Page, new_app: NewApp) -> None:
     """An empty folder is told as what it is, and the page fills as soon as it does."""
-    page.goto("/")
-    expect(photos(page)).to_have_count(len(SAMPLES))
-    elsewhere = shutil.copytree(app.img, tmp_path / "img")
-    for entry in list(app.img.iterdir()):
-        shutil.move(entry, tmp_path / f"{entry.name}.gone")
+    app = new_app().start()
+    page.goto(app.url)
     expect(page.get_by_text("Put photos into the image folder")).to_be_visible()
-    shutil.copytree(elsewhere, app.img, dirs_exist_ok=True)
+    app.add("cat.png", "cat.png")
+    expect(photos(page)).to_have_count(1)
+    app.stop()
+
+
+def test_a_folder_that_vanished(page: Page, app: App) -> None:
+    """A folder that is gone is told below the photos, which stay."""
+    page.goto("/")
+    away = app.img.with_name("away")
+    app.img.rename(away)
+    expect(page.get_by_text("has no photos any more")).to_be_visible()
     expect(photos(page)).to_have_count(len(SAMPLES))
+    away.rename(app.img)
+    expect(page.get_by_text("has no photos any more")).to_be_hidden()
 
 
 # --- The look, and what it takes ------------------------------------------------------------------

@@ -85,7 +85,7 @@ def test_progress_while_indexing(new_app: NewApp) -> None:
     """While photos wait, the status says how many, how quickly it goes, and how long it takes."""
     app = new_app()
     for number in range(40):
-        app.add("motorcycle.jpg", f"{number}.jpg")
+        app.add("motorcycle.jpg", f"{number}.jpg", alike=False)
     app.start()
     seen = []
     for now in events(app):
