@@ -1032,9 +1032,10 @@ def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
     by_time = query.sort == "newest" and vector is not None
     depth = CANDIDATES if by_time else query.offset + query.limit + 1
     points = nearest(vector, depth, models.Filter(must=must, must_not=must_not))
-    if not points and not progress.ready:
+    # Nothing is only an answer once the folder was looked through, and if the store was not lost.
+    if not points and not (progress.ready and (count() or not progress.points)):
         later = {"Retry-After": "2"}
-        raise HTTPException(503, "The first photos are still being indexed: try again.", later)
+        raise HTTPException(503, "The photos are still being indexed: try again.", later)
     hits = [Hit(**p.payload, score=None if vector is None else p.score) for p in points]
     total = len(hits)
     if vector is not None and query.cutoff and hits:
