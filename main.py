@@ -796,7 +796,7 @@ async def look_through_folder(*changed: str) -> None:
         try:
             await bring_up_to_date(*changed)
             progress.ready, progress.last_error = True, None
-        except (RuntimeError, ValueError, OSError, StartError, grpc.RpcError) as error:
+        except Exception as error:  # noqa: BLE001, whatever it is: the next pass may go better
             if explained(error) != progress.last_error:  # said once, not at every pass
                 progress.last_error = explained(error)
                 logger.error("Indexing waits: %s", progress.last_error)
@@ -843,11 +843,18 @@ async def follow_folder() -> None:
 
 async def keep_postgres() -> None:
     """Start the embedded Postgres again should it be killed: a pass would wait for it for ever."""
+
+    def start() -> None:
+        with server._lock:
+            server.ensure_postgres_running()
+
     while settings.cocoindex_database_url is None:
         await asyncio.sleep(2)
         server = embedded_postgres()
-        with server._lock:
-            await asyncio.to_thread(server.ensure_postgres_running)
+        try:
+            await asyncio.to_thread(start)
+        except Exception as error:  # noqa: BLE001, such as a full disk: it may go better next time
+            logger.error("The embedded Postgres does not start: %s", error)
 
 
 def stop_embedding_process() -> None:
@@ -888,7 +895,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 # --- API ------------------------------------------------------------------------------------------
 
 PathConvertor.regex = r"[\s\S]*"  # photos' names may have line breaks, which Starlette's .* has not
-app = FastAPI(title="Image search", lifespan=lifespan)
+app = FastAPI(title="Image search", redoc_url=None, lifespan=lifespan)
 
 UPLOAD_BYTES = 64 * 2**20
 UPLOAD_SECONDS = 60
