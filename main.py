@@ -1042,7 +1042,8 @@ def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
     # Nothing is only an answer once the folder was looked through, and if the store was not lost.
     if not points and not (progress.ready and (count() or not progress.points)):
         later = {"Retry-After": "2"}
-        raise HTTPException(503, "The photos are still being indexed: try again.", later)
+        so_far = f"{count()} of {photos_in_folder(progress.since)}"
+        raise HTTPException(503, f"The photos are being indexed, {so_far} so far.", later)
     hits = [Hit(**p.payload, score=None if vector is None else p.score) for p in points]
     total = len(hits)
     if vector is not None and query.cutoff and hits:
