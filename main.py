@@ -864,6 +864,11 @@ def stop_embedding_process() -> None:
     for child in multiprocessing.active_children():
         child.kill()
         child.join()
+        # The photo that it had in hand did nothing wrong.
+        outcomes().execute(
+            "UPDATE outcomes SET tries = max(tries - 1, 0) "
+            "WHERE embedding IS NULL AND error IS NULL"
+        )
 
 
 @contextlib.asynccontextmanager

@@ -1,7 +1,9 @@
 """What goes wrong around the app: it says so, loses nothing, and goes on by itself."""
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -166,6 +168,20 @@ def test_a_photo_that_kills_the_decoder_is_given_up(new_app: NewApp, tmp_path: P
     assert set(reasons) == {"crash.png", "hang.png"}
     assert all("crashed the decoder" in reason for reason in reasons.values())
     app.stop()
+
+
+def test_a_stop_is_no_try(new_app: NewApp) -> None:
+    """A photo that is in hand when the app is stopped is not held to have crashed the decoder."""
+    app = new_app()
+    for number in range(60):
+        app.add("motorcycle.jpg", f"{number}.jpg", alike=False)
+    for _ in range(2):
+        app.start()
+        eventually(lambda: app.get("/search").is_success)
+        app.stop()
+        with contextlib.closing(sqlite3.connect(app.data / "outcomes.sqlite")) as database:
+            tries = database.execute("SELECT tries FROM outcomes WHERE embedding IS NULL")
+            assert {count for (count,) in tries} <= {0}
 
 
 def test_a_lost_collection_fills_itself_again(new_app: NewApp) -> None:
