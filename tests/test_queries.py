@@ -96,6 +96,11 @@ def scores(hits: Hits) -> dict[str, float]:
     return {hit["filename"]: hit["score"] for hit in hits}
 
 
+def rounding(app: App) -> float:
+    """How far a score may be off: the embedded store keeps a byte of each number."""
+    return 1e-4 if app.env["QDRANT_URL"] else 5e-3
+
+
 @pytest.mark.parametrize("name", [*FORMATS, *TURNED, "rocket.jpg"])
 def test_a_photo_finds_itself(app: App, name: str) -> None:
     """A photo of any format that is sent is the first hit, with score 1, however it is sent."""
@@ -135,7 +140,7 @@ def test_more_like_this(app: App) -> None:
     for name in ("rocket.jpg", "formats/raccoon.heic", TWINS[3]):
         sent = scores(ask(app, (app.img / name).read_bytes()))
         assert sent.pop(name) == pytest.approx(1, abs=1e-4)
-        assert scores(ask(app, like=name)) == pytest.approx(sent, abs=1e-4)
+        assert scores(ask(app, like=name)) == pytest.approx(sent, abs=rounding(app))
     response = app.get("/search", like="no/such.jpg")
     assert response.status_code == 404
     assert "no/such.jpg" in response.json()["detail"]
@@ -167,7 +172,7 @@ def test_combinations_are_sums(app: App, query: dict[str, Any]) -> None:
     expected = np.array([total[name] for name in photos])
     actual = np.array([found[name] for name in photos])
     factor = np.linalg.norm(actual) / np.linalg.norm(expected)
-    assert actual == pytest.approx(factor * expected, abs=1e-3)
+    assert actual == pytest.approx(factor * expected, abs=10 * rounding(app))
 
 
 def test_minus_takes_away(app: App) -> None:
@@ -300,7 +305,7 @@ def test_a_thumbnail_is_made_once_and_kept(app: App) -> None:
 @pytest.mark.parametrize(
     ("path", "code"),
     [("no.jpg", 404), ("", 404), ("../main.py", 404), ("%2e%2e/%2e%2e/x.jpg", 404),
-     ("cat.png?size=300", 422), ("cat.png?size=-1", 422), ("not%20a%20photo.jpg", 422)],
+     ("cat.png?size=300", 422), ("cat.png?size=-1", 422), ("not%20a%20photo.jpg", 404)],
 )  # fmt: skip
 def test_no_other_thumbnails(app: App, path: str, code: int) -> None:
     """Nothing but photos of the folder has a thumbnail, in one of three sizes."""

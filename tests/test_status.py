@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+import main
 from tests.conftest import PHOTOS, App, NewApp, eventually
 
 
@@ -39,7 +40,7 @@ def test_status_says_what_there_is(app: App) -> None:
     eventually(lambda: status(app)["state"] == "ready")
     now = status(app)
     assert now["model"] == "starter (object search)"
-    assert now["precision"] == "float32"
+    assert f"torch.{now['precision']}" == str(main.hardware()[1])
     assert now["device"] in {"cpu", "cuda:0", "mps:0"}
     assert now["store"] == "Qdrant Edge"
     counts = {key: now[key] for key in ("photos", "indexed", "waiting", "skipped")}

@@ -52,7 +52,7 @@ def get_model() -> int:
         return NEEDS_STARTER
     print(f"Downloading {name}, once.", flush=True)
     try:
-        main.clip()
+        main.clip("text")
     except main.StartError as error:
         print(error, file=sys.stderr)
         return 1
