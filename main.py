@@ -25,6 +25,7 @@ import multiprocessing
 import os
 import queue
 import re
+import resource
 import secrets
 import shutil
 import signal
@@ -999,6 +1000,9 @@ async def keep_postgres() -> None:
 
 @contextlib.asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError):  # the system gives fewer; and connections are files too
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(files, 10_000), most))
     blank = [np.zeros((64, 64, 3), np.uint8)]
     warm = asyncio.create_task(asyncio.to_thread(vision.run, embed_images, blank))
     try:

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 import psutil
@@ -218,9 +218,17 @@ def tiny_clip() -> Path:
     return TINY
 
 
+class Postgres(NamedTuple):
+    """A Postgres server of the system's own, on TCP."""
+
+    programs: Path  # the folder of psql and its like
+    port: int
+    restart: Callable[[], None]  # as after a crash
+
+
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[tuple[Path, int]]:
-    """A Postgres server of the system's own, on TCP; its programs' folder and its port."""
+def postgres_server() -> Iterator[Postgres]:
+    """A Postgres server for all tests of this process."""
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     on_path = shutil.which("pg_ctl")
     programs = installed[-1] if installed else Path(str(on_path)).parent
@@ -240,15 +248,20 @@ def postgres_server() -> Iterator[tuple[Path, int]]:
     options = f"-p {port} -h 127.0.0.1 -k {folder}"
     log = f"--log={folder}/log"
     run("pg_ctl", "start", "--wait", f"--pgdata={folder}", f"--options={options}", log)
-    yield programs, port
+
+    def restart() -> None:
+        run("pg_ctl", "stop", f"--pgdata={folder}", "--mode=immediate")
+        run("pg_ctl", "start", "--wait", f"--pgdata={folder}", f"--options={options}", log)
+
+    yield Postgres(programs, port, restart)
     run("pg_ctl", "stop", f"--pgdata={folder}", "--mode=immediate")
     shutil.rmtree(folder)
 
 
 @pytest.fixture
-def postgres_url(postgres_server: tuple[Path, int]) -> str:
+def postgres_url(postgres_server: Postgres) -> str:
     """The URL of a new, empty database."""
-    programs, port = postgres_server
+    programs, port, _ = postgres_server
     database = f"test_{uuid.uuid4().hex}"
     address = ["--host=127.0.0.1", f"--port={port}", "--username=postgres"]
     subprocess.run([programs / "createdb", *address, database], check=True)

@@ -1,6 +1,7 @@
 """Real dual encoders, small and with random weights, as any other that the app could be given."""
 
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from tokenizers import Tokenizer
@@ -51,6 +52,26 @@ def save_tiny_clip(folder: Path, dimension: int = 24, seed: int = 0) -> None:
     CLIPModel(config).save_pretrained(folder)
     images = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
     CLIPProcessor(images, tokenizer).save_pretrained(folder)
+
+
+def true_clip(size: Literal["ViT-L/14", "ViT-B/32"]) -> Any:
+    """A CLIP of the published size with random weights, but for its words, which are bytes."""
+    wide, layers, heads, patch, text = {
+        "ViT-L/14": (1024, 24, 16, 14, 768), "ViT-B/32": (768, 12, 12, 32, 512),
+    }[size]  # fmt: skip
+    config = CLIPConfig(
+        text_config={
+            "hidden_size": text, "intermediate_size": 4 * text, "num_hidden_layers": 12,
+            "num_attention_heads": text // 64,
+        },
+        vision_config={
+            "hidden_size": wide, "intermediate_size": 4 * wide, "num_hidden_layers": layers,
+            "num_attention_heads": heads, "patch_size": patch, "image_size": 224,
+        },
+        projection_dim=text,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    return CLIPModel(config).eval().requires_grad_(requires_grad=False)
 
 
 def save_tiny_siglip(folder: Path) -> None:

@@ -3,7 +3,7 @@
     python -m tests.soak [MINUTES]
 
 Photos are added, changed, moved and deleted; Qdrant is stopped and started, Postgres loses its
-connections, the embedding process and the app are killed. Every search has to be answered by what
+connections, the app and its children are killed. Every search has to be answered by what
 may be there, or by a 503; in the end the index is the folder, and nothing is left running.
 """
 
@@ -39,6 +39,7 @@ class Soak:
         self.times: list[float] = []
         self.ever = {"cat.png"}
         self.serial = 0
+        self.memory_before = 0
         self.over = threading.Event()
         self.restarting = threading.Event()
 
@@ -97,7 +98,8 @@ class Soak:
                 self.wrong.append(f"{answer.status_code} {answer.text}")
             time.sleep(0.05)
 
-    def kill_embedding_process(self) -> None:
+    def kill_children(self) -> None:
+        """What decodes and embeds."""
         assert self.app.process is not None
         for child in psutil.Process(self.app.process.pid).children():
             if "spawn_main" in " ".join(child.cmdline()):
@@ -139,7 +141,7 @@ class Soak:
         self.app.finds("cat.png")
         searcher = threading.Thread(target=self.search)
         searcher.start()
-        faults = [self.kill_embedding_process, self.kill_postgres, self.bounce_qdrant,
+        faults = [self.kill_children, self.kill_postgres, self.bounce_qdrant,
                   self.kill_app, self.lose_collection, self.hide_folder]  # fmt: skip
         until = time.monotonic() + 60 * minutes
         due = 0.0
@@ -150,6 +152,8 @@ class Soak:
                 fault()
                 self.counts[fault.__name__.replace("_", " ")] += 1
                 due = time.monotonic() + self.random.uniform(2, 10)
+            if not self.memory_before and time.monotonic() > until - 45 * minutes:
+                self.memory_before = self.memory()
             time.sleep(self.random.uniform(0, 0.3))
         at_last = sorted(str(path.relative_to(self.app.img)) for path in self.photos())
         eventually(lambda: self.all_found() == at_last, within=180)
@@ -188,12 +192,14 @@ def main(minutes: float) -> int:
     print(f"{'photos in the end, all found':28} {len(soak.photos()):6}")
     print(f"{'search, median':28} {1000 * times[len(times) // 2]:6.0f} ms")
     print(f"{'search, 99th percentile':28} {1000 * times[int(len(times) * 0.99)]:6.0f} ms")
-    print(f"{'memory of the server':28} {memory:6} MiB")
+    print(f"{'memory after a quarter':28} {soak.memory_before:6} MiB")
+    print(f"{'memory in the end':28} {memory:6} MiB")
     print(f"{'wrong answers':28} {len(soak.wrong):6}")
     for wrong in soak.wrong[:10]:
         print("  ", wrong[:300])
     shutil.rmtree(folder)
-    return 1 if soak.wrong or not left else 0
+    is_flat = memory < 1.25 * soak.memory_before
+    return 0 if is_flat and left and not soak.wrong else 1
 
 
 if __name__ == "__main__":

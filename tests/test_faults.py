@@ -1,9 +1,12 @@
 """What goes wrong around the app: it says so, loses nothing, and goes on by itself."""
 
+import contextlib
 import os
+import random
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,8 @@ import pytest
 from PIL import Image
 from qdrant_client import models
 
-from tests.conftest import PHOTOS, ROOT, App, NewApp, eventually, names
+import main
+from tests.conftest import PHOTOS, ROOT, App, NewApp, Postgres, eventually, names
 from tests.qdrant_standin import QdrantStandIn
 
 FEW = ("cat.png", "coffee.png", "rocket.jpg")
@@ -240,40 +244,87 @@ def test_qdrant_may_start_later(new_app: NewApp) -> None:
     qdrant.stop()
 
 
-def test_servers_come_and_go(
-    new_app: NewApp, postgres_server: tuple[Path, int], postgres_url: str
-) -> None:
-    """Qdrant and Postgres away in turns while photos come: honest 503s, nothing lost."""
+def test_servers_come_and_go(new_app: NewApp, postgres_server: Postgres, postgres_url: str) -> None:
+    """Qdrant and Postgres each stopped twenty times at any moment: honest 503s, nothing lost."""
     qdrant = QdrantStandIn()
     app = new_app(
         *FEW, QDRANT_URL=qdrant.url, COCOINDEX_DATABASE_URL=postgres_url, REFRESH_SECONDS="1"
     ).start()
     app.finds(*FEW)
+    moments = random.Random(20)
     added = []
-    drop_connections = (
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
-    for number in range(10):
-        qdrant.stop()
+    for number in range(20):
         added.append(f"{number}.jpg")
-        app.add("motorcycle.jpg", added[-1])
+        app.add("motorcycle.jpg", added[-1], alike=False)
+        threading.Event().wait(moments.uniform(0, 0.5))  # somewhere in the work on that photo
+        qdrant.stop()
+        if number % 2:
+            postgres_server.restart()
         answer = app.get("/search", q="cat")
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
         assert "UNAVAILABLE" in answer.json()["detail"]
         qdrant.start()
-        programs, _ = postgres_server
-        subprocess.run(
-            [programs / "psql", postgres_url, "--quiet", "--command", drop_connections],
-            check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        if not number % 2:
+            threading.Event().wait(moments.uniform(0, 0.5))
+            postgres_server.restart()
     app.finds(*FEW, *added)
     app.stop()
     qdrant.stop()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user has no second one at hand")
+def as_root(reason: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(os.geteuid() != 0, reason=reason)
+
+
+@as_root("an ordinary user can't make a small disk")
+def test_a_full_disk_loses_nothing(new_app: NewApp) -> None:
+    """With the disk full searches go on; once there is room again, what came meanwhile is found."""
+    app = new_app(*FEW, REFRESH_SECONDS="1")
+    app.data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", app.data], check=True)
+    try:
+        app.start().finds(*FEW)
+        ballast = app.data / "ballast"
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        many = [f"{number}.jpg" for number in range(20)]
+        for name in many:
+            app.add("motorcycle.jpg", name, alike=False)
+        eventually(lambda: status(app)["last_error"], SOON)
+        assert names(app.search("cat"))[0] == "cat.png"
+        ballast.unlink()
+        app.finds(*FEW, *many, within=90)
+        assert status(app)["skipped"] == 0
+        app.stop()
+    finally:
+        app.clear_away()
+        subprocess.run(["umount", "--lazy", app.data], check=True)
+
+
+@as_root("an ordinary user has no second one at hand")
+def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photos and folders without the right to read are named, and keep no other one away."""
+    monkeypatch.setattr(main, "settings", main.settings.model_copy(update={"image_dir": tmp_path}))
+    for name in ("fine.jpg", "secret.jpg", "open/fine.jpg", "locked/hidden.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(PHOTOS / "rocket.jpg", tmp_path / name)
+    (tmp_path / "secret.jpg").chmod(0)
+    (tmp_path / "locked").chmod(0)
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o755)
+    os.setresuid(65534, 65534, 0)
+    try:
+        photos, unfit = main.look_around()
+    finally:
+        os.setresuid(0, 0, 0)
+    assert set(photos) == {"fine.jpg", "open/fine.jpg"}
+    assert set(unfit) == {"secret.jpg", "locked"}
+    assert all("can't be read" in reason for reason in unfit.values())
+
+
+@as_root("an ordinary user has no second one at hand")
 def test_a_data_dir_that_cannot_be_written_stops_the_start(new_app: NewApp) -> None:
     """A DATA_DIR without the right to write is named in one sentence."""
     app = new_app("cat.png")

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -145,6 +146,20 @@ def test_a_stop_does_not_wait_for_the_queue(new_app: NewApp, how: signal.Signals
     app.stop(how, within=6)
     eventually(lambda: not app.processes(), within=3)
     assert "leaked" not in app.log.read_text()
+
+
+def test_a_photo_that_is_sent_does_not_wait_for_the_folder(new_app: NewApp) -> None:
+    """While many photos are being indexed, a sent one is answered long before they are done."""
+    app = new_app()
+    for number in range(150):
+        app.add("motorcycle.jpg", f"{number}.jpg", alike=False)
+    app.start()
+    eventually(app.photos)
+    content = (PHOTOS / "cat.png").read_bytes()
+    response = httpx.post(f"{app.url}/search", content=content, timeout=60)
+    assert response.status_code == 200
+    assert app.get("/status").json()["waiting"] > 75
+    app.stop()
 
 
 def test_a_lost_store_fills_itself_again(new_app: NewApp) -> None:

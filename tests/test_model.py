@@ -7,16 +7,18 @@ import sys
 import tokenize
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps, ImageStat
 from transformers import AutoConfig, BertConfig, BertModel
 
 import main
 from tests.conftest import PHOTOS, ROOT, STARTER, environment
-from tests.models import save_tiny_siglip, save_tiny_siglip2
+from tests.models import save_tiny_siglip, save_tiny_siglip2, true_clip
 
 pytestmark = pytest.mark.usefixtures("tiny_clip")
 
@@ -44,6 +46,61 @@ def test_same_photo_same_vector(photo: str) -> None:
     assert np.array_equal(first, again)
     assert first.shape == (AutoConfig.from_pretrained(main.MODEL_FOLDER).projection_dim,)
     assert np.linalg.norm(first) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("size", ["ViT-L/14", "ViT-B/32"])
+def test_precision_moves_no_vector(
+    size: Literal["ViT-L/14", "ViT-B/32"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In bfloat16, photos and texts are within cosine 0.999 of float32, at the true sizes."""
+    model = true_clip(size)
+    content = (PHOTOS / "cat.png").read_bytes()
+    _, processor = main.clip("vision")
+    side = model.config.vision_config.image_size
+    images = type(processor.image_processor)(
+        size={"shortest_edge": side}, crop_size={"height": side, "width": side}
+    )
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        halves = {"vision": (model.to(dtype), images), "text": (model, processor.tokenizer)}
+        monkeypatch.setattr(main, "clip", halves.__getitem__)
+        [vector] = main.embed_images([main.model_input(content, side)])
+        words = ("a cup of coffee", "a cat asleep in the sun")
+        found.append([vector, *map(main.embed_text.__wrapped__, words)])
+    for exact, quick in zip(*found, strict=True):
+        assert exact @ quick > 0.999
+
+
+def test_a_query_asked_again_costs_no_model() -> None:
+    """The vector of a text is kept, and is the same however often it is asked for."""
+    first = main.embed_text("a query of its own")
+    before = main.embed_text.cache_info()
+    assert main.embed_text("a query of its own") is first
+    after = main.embed_text.cache_info()
+    assert (after.hits, after.misses) == (before.hits + 1, before.misses)
+
+
+def test_each_process_holds_one_half() -> None:
+    """What answers searches has no image tower, and what embeds photos has no text tower."""
+    text, vision = main.clip("text")[0], main.clip("vision")[0]
+    assert not hasattr(text, "vision_model")
+    assert not hasattr(vision, "text_model")
+
+
+@pytest.mark.parametrize("size", [(4000, 3000), (700, 500), (100, 90)])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_decoding_small_shows_the_same(size: tuple[int, int], kind: str) -> None:
+    """What the model is given of a photo looks as it does when it is decoded in full."""
+    photo = Image.open(PHOTOS / "coffee.png").convert("RGB").resize(size)
+    content = encoded(photo, kind)
+    small = Image.fromarray(main.model_input(content, 224))
+    assert min(small.size) >= min(448, *size)
+    at_last = (299, 224)
+    difference = ImageChops.difference(
+        small.resize(at_last, Image.Resampling.BICUBIC),
+        main.load_image(content).resize(at_last, Image.Resampling.BICUBIC),
+    )
+    assert max(ImageStat.Stat(difference).mean) < 1.5
 
 
 def test_words_are_in_the_same_space() -> None:
