@@ -1254,11 +1254,12 @@ def status() -> Status:
     """How the indexing goes, for a person or a monitor."""
     model, error, skipped = clip("text")[0], progress.last_error, progress.unfit
     try:
-        done, indexed = count(), count(models.Filter(must=[READABLE]))
-        unread = nearest(None, 100, models.Filter(must_not=[READABLE]))
-        skipped = skipped | {p.payload["filename"]: p.payload["error"] for p in unread}
+        unread = models.Filter(must_not=[READABLE])
+        done, broken = count(), count(unread)
+        found = nearest(None, 100, unread)
+        skipped = skipped | {p.payload["filename"]: p.payload["error"] for p in found}
     except grpc.RpcError as away:
-        done, indexed, error = progress.points, progress.points, unanswered(away)
+        done, broken, error = progress.points, 0, unanswered(away)
     waiting = max(0, len(progress.photos) - done)
     new, seconds = done - progress.before, time.monotonic() - progress.since
     rate = new / seconds if waiting and new > 0 else None
@@ -1269,9 +1270,9 @@ def status() -> Status:
         precision=str(model.dtype).removeprefix("torch."),
         store=f"Qdrant at {settings.qdrant_url}" if settings.qdrant_url else "Qdrant Edge",
         photos=done + waiting + len(progress.unfit),
-        indexed=indexed,
+        indexed=done - broken,
         waiting=waiting,
-        skipped=done - indexed + len(progress.unfit),
+        skipped=broken + len(progress.unfit),
         skipped_photos=[{"filename": n, "reason": r} for n, r in [*skipped.items()][:100]],
         images_per_second=rate and round(rate, 2),
         seconds_to_go=rate and round(waiting / rate),
