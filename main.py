@@ -1003,8 +1003,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError):  # the system gives fewer; and connections are files too
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(files, 10_000), most))
-    blank = [np.zeros((64, 64, 3), np.uint8)]
-    warm = asyncio.create_task(asyncio.to_thread(vision.run, embed_images, blank))
+    blank = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(blank, "PNG")
+    warm = asyncio.create_task(asyncio.to_thread(embed_photo, blank.getvalue()))
     try:
         await asyncio.to_thread(embed_text, "")  # before any photo is touched: may raise StartError
         try:

@@ -801,6 +801,7 @@ def test_screenshots(
         page.goto(address)
         expect(photos(page).first).to_be_attached()
         eventually(lambda: page.evaluate(IN_SIGHT_IS_LOADED))
+        page.evaluate("Promise.all([...document.images].map((img) => img.decode().catch(() => 0)))")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.screenshot(path=SCREENSHOTS / f"{name}-{width}-{scheme}.jpg", type="jpeg", quality=85)
     page.keyboard.press("Escape")
