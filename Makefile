@@ -12,7 +12,7 @@ MINUTES ?= 3
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test soak fix clean starter system
+.PHONY: help run test soak bench fix clean starter system
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -29,6 +29,9 @@ test: .venv/.test frontend/dist/index.html .data/starter/config.json system ## R
 
 soak: .venv/.test .data/starter/config.json ## Change the folder, search and cause faults for some MINUTES.
 	.venv/bin/python -m tests.soak $(MINUTES)
+
+bench: .venv/.test .data/starter/config.json ## Measure it, beside the tutorial's way of doing it.
+	@.venv/bin/python -m tests.bench
 
 fix: .venv/.test ## Lay out the code and mend what the linter can mend.
 	.venv/bin/ruff check --fix

@@ -35,6 +35,13 @@ SMALL = {
 
 def save_tiny_clip(folder: Path, dimension: int = 24, seed: int = 0) -> None:
     """Save a CLIPModel with its processor; images 32 x 32, vectors of shape (dimension,)."""
+    save_clip(folder, SMALL, SMALL | {"image_size": 32, "patch_size": 8}, dimension, seed)
+
+
+def save_clip(
+    folder: Path, text: dict[str, int], vision: dict[str, int], dimension: int, seed: int = 0
+) -> None:
+    """Save a CLIPModel of any sizes with its processor, whose tokens are letters."""
     letters = sorted(ByteLevel.alphabet())
     words = [*letters, *(f"{letter}</w>" for letter in letters)]
     tokens = [*words, "<|startoftext|>", "<|endoftext|>"]
@@ -43,14 +50,14 @@ def save_tiny_clip(folder: Path, dimension: int = 24, seed: int = 0) -> None:
     )
     last = len(tokens) - 1
     ends = {"bos_token_id": last - 1, "eos_token_id": last, "pad_token_id": last}
-    config = CLIPConfig(
-        text_config=SMALL | ends | {"vocab_size": len(tokens), "max_position_embeddings": 77},
-        vision_config=SMALL | {"image_size": 32, "patch_size": 8},
-        projection_dim=dimension,
-    )
+    sizes = {"vocab_size": len(tokens), "max_position_embeddings": 77} | text
+    config = CLIPConfig(text_config=sizes | ends, vision_config=vision, projection_dim=dimension)
     torch.manual_seed(seed)
     CLIPModel(config).save_pretrained(folder)
-    images = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    side = vision["image_size"]
+    images = CLIPImageProcessor(
+        size={"shortest_edge": side}, crop_size={"height": side, "width": side}
+    )
     CLIPProcessor(images, tokenizer).save_pretrained(folder)
 
 

@@ -1,0 +1,401 @@
+"""Measure the app beside the tutorial's way of doing it: `make bench`, or QUICK=1 make bench.
+
+Prints one table in Markdown; what it is busy with goes to stderr. Every measurement is repeated,
+by turns with the tutorial's; what is printed are medians of the rounds, and ratios of medians.
+"""
+
+import contextlib
+import http.client
+import json
+import platform
+import random
+import shutil
+import string
+import subprocess
+import sys
+import time
+import urllib.parse
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+import psutil
+import torch
+
+from tests.bench.material import FOLDER, QUICK, gigaflops, model, photos
+from tests.conftest import ROOT, SCRATCH, App, environment
+
+ROUNDS = 3
+RUN = FOLDER / "run"  # what this run alone needs
+LARGE, STARTER = "ViT-L/14", "the starter model"
+SEARCHES = 20 if QUICK else 100  # a round
+SECONDS = 0.5 if QUICK else 4.0  # for each rate of requests
+STORES = (1_000, 3_000) if QUICK else (10_000, 50_000, 200_000)
+FILES = 2_000 if QUICK else 200_000
+
+
+class Row(NamedTuple):
+    """One of the table; `times` is how many times better it is here."""
+
+    what: str
+    tutorial: str = ""
+    here: str = ""
+    times: str = ""
+
+
+class Worker:
+    """A process that does the work of tests.bench.worker, with the settings given."""
+
+    def __init__(self, model: Path, name: str, images: Path = RUN) -> None:
+        (RUN / name).mkdir(parents=True, exist_ok=True)
+        env = environment(CLIP_MODEL=model, DATA_DIR=RUN / name, IMAGE_DIR=images)
+        del env["OMP_NUM_THREADS"]  # as many threads as PyTorch thinks best
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.worker"], cwd=ROOT, env=env, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+
+    def ask(self, name: str, *arguments: Any) -> Any:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps([name, arguments]) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.communicate()
+
+
+def say(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr)
+
+
+def row(what: str, both: Any, unit: str, *, less: bool = False) -> Row:
+    """A row of the tutorial's figure and ours; `less`: the lower of the two is the better one."""
+    tutorial, here = both
+    times = tutorial / here if less else here / tutorial
+    return Row(what, f"{figure(tutorial)} {unit}", f"{figure(here)} {unit}", f"{times:.1f}")
+
+
+def figure(number: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def percentiles(seconds: list[float]) -> str:
+    p50, p95, p99 = 1000 * np.percentile(seconds, [50, 95, 99])
+    return f"{p50:.1f} / {p95:.1f} / {p99:.1f} ms"
+
+
+def megabytes(pid: int) -> float:
+    """What a process holds in memory; of what it shares with others, its share (PSS on Linux)."""
+    memory = psutil.Process(pid).memory_full_info()
+    return float(getattr(memory, "pss", memory.rss)) / 1e6
+
+
+# --- Photos ---------------------------------------------------------------------------------------
+
+
+def embedding() -> Iterator[Row]:
+    """How many photos a second get their vectors, and what share of the machine's limit that is."""
+    sizes = {"12 megapixels": photos(4000, 3000), "640 x 480": photos(640, 480)}
+    limits, alone = [], []
+    for name, number in ((LARGE, 8), ("ViT-B/32", 40), (STARTER, 40)):
+        with Worker(model(name), "tutorial") as tutorial, Worker(model(name), name) as here:
+            for size, files in list(sizes.items())[: 1 if name == STARTER else 2]:
+                say(f"{name}, {size}")
+                paths = [str(file) for file in files * 5][: 4 if QUICK else number]
+                tutorial.ask("images_tutorial", paths[:2])  # the first ones load the model
+                here.ask("images", paths[:2])
+                rates = []
+                for _ in range(ROUNDS):
+                    pair = tutorial.ask("images_tutorial", paths), here.ask("images", paths)
+                    rates.append(pair)
+                    if name == LARGE:
+                        dtypes = "float32", here.ask("precision")
+                        limits.append([tutorial.ask("products", dtype) for dtype in dtypes])
+                        alone.append(here.ask("prepared_image", paths[0], len(paths)))
+                yield row(f"{name}, {size}", np.median(rates, axis=0), "photos/s")
+                if name == LARGE:
+                    shares = gigaflops(name) * np.median(rates, axis=0) / np.median(limits, axis=0)
+                    yield Row(
+                        f"{name}, {size}: share of the limit of its precision",
+                        *map("{:.0%}".format, shares),
+                    )
+    limit = np.median(limits, axis=0)
+    share = gigaflops(LARGE) * median(alone) / limit[1]
+    speed = f"{median(alone):.3g} photos/s, {share:.0%}"
+    yield Row(f"{LARGE}, a decoded photo, share of the limit", here=speed)
+    yield row(
+        f"That limit: (257 x 1024) x (1024 x 4096), float32 and {dtypes[1]}", limit, "GFLOP/s"
+    )
+
+
+# --- Searches over HTTP ---------------------------------------------------------------------------
+
+
+def new_text() -> str:
+    """A text that nobody asked for before, of 10 tokens: start, 8 letters, end."""
+    return "".join(random.choices(string.ascii_lowercase, k=8))
+
+
+class Client:
+    """One that asks over one connection, with little work of its own."""
+
+    def __init__(self, app: App) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=120)
+
+    def get(self, path: str, **params: Any) -> Any:
+        self.connection.request("GET", f"{path}?{urllib.parse.urlencode(params)}")
+        response = self.connection.getresponse()
+        content = response.read()
+        assert response.status in {200, 503}, content
+        return json.loads(content) if response.status == 200 else None
+
+    def seconds(self, text: str) -> float:
+        """Ask for a text that has to be answered."""
+        began = time.perf_counter()
+        assert self.get("/search", q=text)["results"]
+        return time.perf_counter() - began
+
+
+def load(app: App, number: int, text: str | None = None) -> float:
+    """Answers a second to a number of clients that ask for one text, or for new ones."""
+    began = time.perf_counter()
+
+    def ask(client: Client) -> int:
+        answers = 0
+        while time.perf_counter() < began + SECONDS:
+            client.seconds(text or new_text())
+            answers += 1
+        return answers
+
+    with ThreadPoolExecutor(number) as threads:
+        answers = sum(threads.map(ask, [Client(app) for _ in range(number)]))
+    return answers / (time.perf_counter() - began)
+
+
+@contextlib.contextmanager
+def installation(name: str) -> Iterator[App]:
+    """An app with the large model and the sample photos, with its defaults for threads."""
+    folder = RUN / name
+    folder.mkdir(parents=True)
+    samples = tuple(file.name for file in (ROOT / "img").glob("*.[jpw]*"))
+    app = App(folder, samples, {"CLIP_MODEL": str(model(LARGE))})
+    del app.env["OMP_NUM_THREADS"]
+    try:
+        yield app
+    finally:
+        app.clear_away()
+        shutil.rmtree(folder)
+
+
+def wait_until_ready(client: Client) -> None:
+    while client.get("/status")["state"] != "ready":
+        time.sleep(0.2)
+
+
+def add_photos(app: App, number: int) -> None:
+    """Put large photos into the folder, all at once, that nobody has seen before."""
+    aside = app.img.with_name("aside") / uuid.uuid4().hex
+    aside.mkdir(parents=True)
+    for file in (photos(4000, 3000) * number)[:number]:
+        content = file.read_bytes() + uuid.uuid4().bytes
+        (aside / f"{uuid.uuid4().hex}.jpg").write_bytes(content)
+    aside.rename(app.img / aside.name)
+
+
+def searching() -> Iterator[Row]:
+    """How long searches take, alone and beside the indexing, and how much memory is held."""
+    times: dict[str, list[float]] = defaultdict(list)
+    rates: dict[str, list[float]] = defaultdict(list)
+    with (
+        installation("searching") as app,
+        Worker(model(LARGE), "tutorial") as tutorial,
+        Worker(model(LARGE), "few-points") as store,
+    ):
+        app.start()
+        wait_until_ready(Client(app))
+        tutorial.ask("texts_tutorial", ["warm"])
+        store.ask("fill_store", 10, SEARCHES)
+        for _ in range(ROUNDS):
+            say("searches")
+            texts = [new_text() for _ in range(SEARCHES)]
+            times["tutorial"] += tutorial.ask("texts_tutorial", texts)
+            times["store"] += store.ask("search_store")[0]
+            client = Client(app)  # uvicorn ends connections that are idle for 5 s
+            times["new"] += [client.seconds(new_text()) for _ in texts]
+            times["known"] += [client.seconds("a cup of coffee") for _ in texts]
+            for number in (1, 8, 32):
+                rates[f"{number} at once, new words"] += [load(app, number)]
+                rates[f"{number} at once, known words"] += [load(app, number, "a cup of coffee")]
+            say("searches beside the indexing")
+            client = Client(app)
+            before = client.get("/status")["indexed"]
+            add_photos(app, 3 if QUICK else 24)
+            while (start := client.get("/status")["indexed"]) == before:
+                time.sleep(0.1)
+            began = time.perf_counter()
+            while (status := client.get("/status"))["waiting"]:
+                times["beside"] += [client.seconds(new_text()) for _ in range(5)]
+            spent = time.perf_counter() - began
+            rates["meanwhile"].append((status["indexed"] - start) / spent)
+            wait_until_ready(client)
+        assert app.process is not None
+        held = {process.pid: megabytes(process.pid) for process in app.processes()}
+        server = held.pop(app.process.pid)
+    vector = 1000 * (median(times["tutorial"]) + median(times["store"]))
+    both = vector, 1000 * median(times["new"])
+    yield row("Search for new words, median", both, "ms", less=True)
+    yield Row("Search for new words, p50 / p95 / p99", here=percentiles(times["new"]))
+    yield Row("The same while photos are indexed", here=percentiles(times["beside"]))
+    yield Row("Photos/s that are indexed meanwhile", here=f"{median(rates.pop('meanwhile')):.3g}")
+    yield Row("Search for known words, p50 / p95 / p99", here=percentiles(times["known"]))
+    for what, numbers in rates.items():
+        yield Row(f"Searches/s, {what}", here=f"{median(numbers):.3g}")
+
+    twice = memory_of_the_tutorial()
+    vision, *others = sorted(held.values(), reverse=True)
+    here = server + vision + sum(others)
+    yield row("Memory of all processes", (sum(twice), here), "MB", less=True)
+    parts = f"{server:,.0f} + {vision:,.0f} + {sum(others):,.0f} MB"
+    alike = " + ".join(f"{part:,.0f}" for part in twice)
+    yield Row("Server + embedding process + decoders and Postgres", f"{alike} MB", parts)
+
+
+def memory_of_the_tutorial() -> list[float]:
+    """MB of its server and of its indexing, each with the whole model after some work."""
+    say("memory of the tutorial's two processes")
+    with Worker(model(LARGE), "one") as one, Worker(model(LARGE), "other") as other:
+        for worker in (one, other):
+            worker.ask("images_tutorial", [str(photos(4000, 3000)[0])])
+            worker.ask("texts_tutorial", ["a cup of coffee"])
+        return [megabytes(worker.process.pid) for worker in (one, other)]
+
+
+def starting() -> Iterator[Row]:
+    """How long it takes from the start of the process to answers."""
+    seconds, tens = defaultdict(list), []
+    for number in range(ROUNDS):
+        with installation(f"starting-{number}") as app:
+            for kind in ("cold", "warm"):
+                say(f"{kind} start")
+                began = time.perf_counter()
+                app.start()
+                seconds[kind, "listens"].append(time.perf_counter() - began)
+                client = Client(app)
+                while not client.get("/search", q=new_text()):
+                    time.sleep(0.02)
+                seconds[kind, "answers"].append(time.perf_counter() - began)
+                if kind == "cold":
+                    wait_until_ready(client)
+                    seconds[kind, "has indexed 9 photos"].append(time.perf_counter() - began)
+                app.stop()
+            app.start()
+            client = Client(app)
+            ten = [client.seconds(new_text()) for _ in range(10)]
+            tens.append((ten[0], ten[9]))
+            app.stop()
+    first, tenth = (1000 * median(searches) for searches in zip(*tens, strict=True))
+    for (kind, what), rounds in seconds.items():
+        yield Row(f"From a {kind} start until it {what}", here=f"{median(rounds):.1f} s")
+    yield Row("First search after a start, tenth search", here=f"{first:.1f}, {tenth:.1f} ms")
+
+
+# --- Many photos ----------------------------------------------------------------------------------
+
+
+def stores() -> Iterator[Row]:
+    """The embedded store, of several sizes, with vectors as long as the large model's."""
+    for size in STORES:
+        name = f"store-{size}"
+        say(name)
+        with Worker(model(LARGE), name) as worker:
+            filled = worker.ask("fill_store", size, SEARCHES)
+        seconds, opening, writing, memory = [], [], [], []
+        for _ in range(ROUNDS):
+            with Worker(model(LARGE), name) as worker:  # a new process each time
+                worker.ask("precision")  # all is imported
+                before = megabytes(worker.process.pid)
+                opening.append(worker.ask("open_store"))
+                times, recall = worker.ask("search_store")
+                seconds += times
+                memory.append(megabytes(worker.process.pid) - before)
+                writing.append(worker.ask("write_store", SEARCHES))
+        p50, p95 = 1000 * np.percentile(seconds, [50, 95])
+        for what, here in (
+            ("the nearest 24, p50 / p95", f"{p50:.1f} / {p95:.1f} ms"),
+            ("how many of the true 24 are found", f"{recall:.1%}"),
+            ("opened in, memory then", f"{median(opening):.2f} s, {median(memory):,.0f} MB"),
+            (
+                "written one by one, by thousands",
+                f"{median(writing):,.0f}, {filled:,.0f} vectors/s",
+            ),
+        ):
+            yield Row(f"{size:,} vectors: {what}", here=here)
+        shutil.rmtree(RUN / name)
+
+
+def looking() -> Iterator[Row]:
+    """How long the app looks through a folder in which nothing has changed."""
+    say(f"{FILES} files")
+    folder = RUN / "many-files"
+    for number in range(FILES):
+        if number % 1000 == 0:
+            (folder / f"{number}").mkdir(parents=True)
+        (folder / f"{number // 1000 * 1000}" / f"{number}.jpg").touch()
+    with Worker(model(LARGE), "looking", folder) as worker:
+        looks = [worker.ask("look_around") for _ in range(ROUNDS)]
+    shutil.rmtree(folder)
+    assert {found for _, found in looks} == {FILES}
+    seconds = median(seconds for seconds, _ in looks)
+    yield Row(f"A look through {FILES:,} files", here=f"{seconds:.1f} s")
+
+
+def machine() -> str:
+    """What all of this was measured on."""
+    cpu, system = platform.machine(), platform.platform()
+    with contextlib.suppress(OSError, StopIteration):  # Linux knows better
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+        system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    with Worker(model(LARGE), "precision") as worker:
+        precision = worker.ask("precision")
+    return (
+        f"{cpu}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, "
+        f"{system}, Python {platform.python_version()}, PyTorch {torch.__version__}, {precision}; "
+        f"{date.today()}{', a quick run: of no meaning' if QUICK else ''}"
+    )
+
+
+LEGEND = """\
+The tutorial's way: each photo decoded whole and embedded by itself in float32; searches are the
+text's vector and a query of the same store in one process, spared HTTP; the server and the indexing
+each load the whole model. Weights of the ViTs are random. Clients and app share the cores."""
+
+
+def main() -> None:
+    shutil.rmtree(RUN, ignore_errors=True)
+    RUN.mkdir(parents=True)
+    try:
+        print(f"{machine()}\n\n| | the tutorial's way | here | times |\n|---|--:|--:|--:|")
+        for part in (embedding, searching, starting, stores, looking):
+            for row in part():
+                print(f"| {' | '.join(row)} |", flush=True)
+        print(f"\n{LEGEND}")
+    finally:
+        shutil.rmtree(RUN, ignore_errors=True)
+        shutil.rmtree(SCRATCH, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""What is measured in a process of its own: `python -m tests.bench.worker`, asked line by line.
+
+The functions that end in `_tutorial` do as the tutorial does, and never import the app.
+"""
+
+import asyncio
+import functools
+import json
+import os
+import statistics
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+TRUTH = Path(os.environ["DATA_DIR"]) / "truth.npz"
+
+
+# --- The tutorial's way: the whole model in fp32, a photo decoded whole, one a call ---------------
+
+
+@functools.cache
+def tutorial() -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoModel, AutoProcessor
+
+    name = os.environ["CLIP_MODEL"]
+    model = AutoModel.from_pretrained(name, dtype=torch.float32)
+    return model, AutoProcessor.from_pretrained(name)
+
+
+def images_tutorial(paths: list[str]) -> float:
+    """Photos a second."""
+    import torch
+    from PIL import Image
+
+    model, processor = tutorial()
+    began = time.perf_counter()
+    for path in paths:
+        inputs = processor(images=Image.open(path).convert("RGB"), return_tensors="pt")
+        with torch.no_grad():
+            model.get_image_features(**inputs).pooler_output[0].tolist()
+    return len(paths) / (time.perf_counter() - began)
+
+
+def texts_tutorial(texts: list[str]) -> list[float]:
+    """Seconds of each text."""
+    import torch
+
+    model, processor = tutorial()
+    seconds = []
+    for text in texts:
+        began = time.perf_counter()
+        inputs = processor(text=[text], return_tensors="pt", padding=True)
+        with torch.no_grad():
+            model.get_text_features(**inputs).pooler_output[0].tolist()
+        seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def products(dtype: str) -> float:
+    """GFLOP/s of the largest product in ViT-L/14, (257 x 1024) x (1024 x 4096), in a precision."""
+    import torch
+
+    a, b = (torch.randn(size).to(getattr(torch, dtype)) for size in ((257, 1024), (1024, 4096)))
+    seconds = []
+    for _ in range(60):
+        began = time.perf_counter()
+        torch.matmul(a, b)
+        seconds.append(time.perf_counter() - began)
+    return 2 * 257 * 1024 * 4096 / statistics.median(seconds[10:]) / 1e9
+
+
+# --- The app's way --------------------------------------------------------------------------------
+
+
+def images(paths: list[str]) -> float:
+    """Photos a second that the flow's own executor embeds, with 16 under way, as in CocoIndex."""
+    import main
+
+    async def embed_all() -> None:
+        executor = main.EmbedImageExecutor()
+        executor.spec = main.EmbedImage(main.model_key(), main.model_sizes()[0])
+        rows = asyncio.Semaphore(16)
+
+        async def embed(path: str) -> None:
+            async with rows:  # what follows the photo's end makes it one that was never seen
+                done = await executor(Path(path).read_bytes() + uuid.uuid4().bytes)
+                assert done.error is None, done.error
+
+        await asyncio.gather(*map(embed, paths))
+
+    main.model_key()
+    began = time.perf_counter()
+    asyncio.run(embed_all())
+    return len(paths) / (time.perf_counter() - began)
+
+
+def prepared_image(path: str, times: int) -> float:
+    """Photos a second that the embedding process does with one that is decoded."""
+    import main
+
+    image = main.model_input(Path(path).read_bytes(), main.model_sizes()[1])
+    began = time.perf_counter()
+    for _ in range(times):
+        main.vision.run(main.embed_images, [image])
+    return times / (time.perf_counter() - began)
+
+
+def precision() -> str:
+    import main
+
+    return str(main.hardware()[1]).removeprefix("torch.")
+
+
+# --- The embedded store ---------------------------------------------------------------------------
+
+
+def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
+
+
+def point(number: int, vector: NDArray[np.float32]) -> dict[str, Any]:
+    """A photo as the flow hands it to the store."""
+    month = f"{2000 + number % 25}/{1 + number % 12:02}"
+    return {
+        "embedding": vector, "filename": f"{month}/IMG_{number:06}.jpg", "error": None,
+        "folders": [month, month[:4]], "sha256": f"{number:064x}", "width": 4000, "height": 3000,
+        "taken": f"{month.replace('/', '-')}-01T{number % 24:02}:00:00",
+    }  # fmt: skip
+
+
+def fill_store(size: int, queries: int) -> float:
+    """Fill it with vectors in clusters of 50, and note the right answers; points a second."""
+    import main
+
+    chance = np.random.default_rng(size)
+    d = main.model_sizes()[0]
+    centres = unit_rows(chance.standard_normal((max(1, size // 50), d), np.float32))
+
+    def around(number: int) -> NDArray[np.float32]:
+        """Vectors with a cosine of some 0.8 to others of their cluster."""
+        noise = chance.standard_normal((number, d), np.float32) / (2 * np.sqrt(d))
+        return unit_rows(centres[chance.integers(len(centres), size=number)] + noise)
+
+    vectors, asked = around(size), around(queries)
+    spent = 0.0
+    for start in range(0, size, 1000):
+        rows = enumerate(vectors[start : start + 1000], start)
+        batch = {uuid.UUID(int=number): point(number, vector) for number, vector in rows}
+        began = time.perf_counter()
+        main.Edge.write(batch)
+        spent += time.perf_counter() - began
+    order = np.argsort(-(asked @ vectors.T), axis=1)[:, :24]
+    np.savez(TRUTH, asked=asked, order=order)
+    return size / spent
+
+
+def open_store() -> float:
+    """Seconds until it can be asked."""
+    import main
+
+    began = time.perf_counter()
+    main.Edge.open()
+    main.count()
+    return time.perf_counter() - began
+
+
+def search_store() -> tuple[list[float], float]:
+    """Seconds of each query for 24, and the share of the 24 nearest (by fp32) that is found."""
+    import main
+
+    truth = np.load(TRUTH)
+    seconds, found = [], 0
+    where = main.models.Filter(must=[], must_not=[])
+    for vector, order in zip(truth["asked"], truth["order"], strict=True):
+        began = time.perf_counter()
+        hits = main.nearest(vector, 24, where)
+        seconds.append(time.perf_counter() - began)
+        right = {f"IMG_{number:06}.jpg" for number in order}
+        found += len(right & {hit.payload["filename"][8:] for hit in hits})
+    return seconds, found / truth["order"].size
+
+
+def write_store(times: int) -> float:
+    """New points a second, each written by itself."""
+    import main
+
+    vectors = -np.load(TRUTH)["asked"]  # far from all that is asked for
+    began = time.perf_counter()
+    for number in range(times):
+        main.Edge.write({uuid.uuid4(): point(10**6 + number, vectors[number % len(vectors)])})
+    return times / (time.perf_counter() - began)
+
+
+def look_around() -> tuple[float, int]:
+    """Seconds for a look through the folder, and how many photos it has."""
+    import main
+
+    began = time.perf_counter()
+    found, _ = main.look_around()
+    return time.perf_counter() - began, len(found)
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        name, arguments = json.loads(line)
+        print(json.dumps(globals()[name](*arguments)), flush=True)
+    if app := sys.modules.get("main"):
+        app.Children.close()
