@@ -258,7 +258,10 @@ def searching() -> Iterator[Row]:
     yield row("Search for new words, median", both, "ms", less=True)
     yield Row("Search for new words, p50 / p95 / p99", here=percentiles(times["new"]))
     yield Row("The same while photos are indexed", here=percentiles(times["beside"]))
-    yield Row("Photos/s that are indexed meanwhile", here=f"{median(rates.pop('meanwhile')):.3g}")
+    yield Row(
+        "Photos/s indexed beside such searches without a pause",
+        here=f"{median(rates.pop('meanwhile')):.3g}",
+    )
     yield Row("Search for known words, p50 / p95 / p99", here=percentiles(times["known"]))
     for what, numbers in rates.items():
         yield Row(f"Searches/s, {what}", here=f"{median(numbers):.3g}")

@@ -211,5 +211,3 @@ if __name__ == "__main__":
     for line in sys.stdin:
         name, arguments = json.loads(line)
         print(json.dumps(globals()[name](*arguments)), flush=True)
-    if app := sys.modules.get("main"):
-        app.Children.close()
