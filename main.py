@@ -618,6 +618,11 @@ def embedded_postgres() -> Any:
 
     hold_data_dir()
     folder = settings.data_dir / "postgres"
+    if " " in str(folder):
+        raise StartError(
+            f"DATA_DIR={settings.data_dir} has a space in it, which the embedded Postgres can't "
+            "bear: set DATA_DIR to a folder without one, or set COCOINDEX_DATABASE_URL."
+        )
     # A private attribute: its own lock is one file in /tmp, which the first of all users owns.
     PostgresServer._lock = portalocker.Lock(folder.with_suffix(".lock"), timeout=60)
     server = get_server(folder, cleanup_mode=None)

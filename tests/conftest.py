@@ -100,7 +100,7 @@ class App:
             self.process = subprocess.Popen(
                 arguments, cwd=cwd, env=self.env, stdout=log, stderr=log, start_new_session=True
             )
-        eventually(lambda: self.answers() or self.process_ended(), within=120)
+        eventually(lambda: self.process_ended() or self.answers(), within=120)
         assert self.process.poll() is None, self.log.read_text()
         return self
 
