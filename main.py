@@ -168,13 +168,8 @@ class PhotoError(ValueError):
 
 
 def open_image(content: bytes) -> Image.Image:
-    """Open a photo, without decoding it; raises PhotoError."""
-    try:
-        return Image.open(io.BytesIO(content), formats=sorted({*PHOTO_FORMATS.values()}))
-    except UnidentifiedImageError:
-        raise PhotoError("it is no image of a known format") from None
-    except Exception as error:  # of any type: decoders fail in many ways
-        raise PhotoError((str(error) or repr(error)).rstrip(".")) from error
+    """Read a photo's header."""
+    return Image.open(io.BytesIO(content), formats=sorted({*PHOTO_FORMATS.values()}))
 
 
 def load_image(content: bytes, at_least: int | None = None) -> Image.Image:
@@ -183,10 +178,10 @@ def load_image(content: bytes, at_least: int | None = None) -> Image.Image:
     It may come out smaller, which is quicker, but with no side under `at_least` pixels. Raises
     PhotoError.
     """
-    image = open_image(content)
-    if at_least:
-        image.draft(None, (at_least, at_least))
     try:
+        image = open_image(content)
+        if at_least:
+            image.draft(None, (at_least, at_least))
         image.load()
         # CLIP saw upright photos: apply the EXIF rotation first, if the EXIF data are whole.
         with contextlib.suppress(Exception):
@@ -195,15 +190,16 @@ def load_image(content: bytes, at_least: int | None = None) -> Image.Image:
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if profile := image.info.get("icc_profile"):
             with contextlib.suppress(ImageCms.PyCMSError, OSError):  # broken, or for another mode
-                icc = ImageCms.getOpenProfile(io.BytesIO(profile))
+                icc = io.BytesIO(profile)
                 image = ImageCms.profileToProfile(image, icc, SRGB, outputMode="RGB") or image
         if image.has_transparency_data:
-            layer = image.convert("RGBA")
-            white = Image.new("RGBA", layer.size, "white")
-            image = Image.alpha_composite(white, layer)
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         image = image.convert("RGB")
         return image.reduce(max(1, min(image.size) // at_least)) if at_least else image
-    except Exception as error:
+    except UnidentifiedImageError:
+        raise PhotoError("it is no image of a known format") from None
+    except Exception as error:  # of any type: decoders fail in many ways
         raise PhotoError((str(error) or repr(error)).rstrip(".")) from error
 
 
