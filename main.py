@@ -37,7 +37,7 @@ import time
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -436,8 +436,6 @@ class Edge:
     folder = settings.data_dir / "edge" / settings.qdrant_collection
     shard: qdrant_edge.EdgeShard | None = None
     guard = threading.RLock()
-    # Writes get a thread of their own: in asyncio's they starve behind embeddings that wait.
-    writer = ThreadPoolExecutor(1, "edge-writer")
 
     @classmethod
     def open(cls) -> qdrant_edge.EdgeShard:
@@ -445,18 +443,17 @@ class Edge:
         with cls.guard:
             if cls.shard is None:
                 hold_data_dir()
-                if cls.folder.exists():
-                    cls.shard = qdrant_edge.EdgeShard.load(str(cls.folder))
-                else:
+                if not cls.folder.exists():
                     cls.folder.parent.mkdir(exist_ok=True)
-                    cosine = qdrant_edge.Distance.Cosine
                     # A byte a number: 200,000 are compared in 8 ms, with no index to be built;
                     # scores are off by 0.002 at the most, and by as much on every page.
-                    small = qdrant_edge.VectorStorageDatatype.Turbo8
-                    size = model_sizes()[0]
-                    vector = qdrant_edge.EdgeVectorParams(size, cosine, datatype=small)
+                    vector = qdrant_edge.EdgeVectorParams(
+                        model_sizes()[0], qdrant_edge.Distance.Cosine,
+                        datatype=qdrant_edge.VectorStorageDatatype.Turbo8,
+                    )  # fmt: skip
                     config = qdrant_edge.EdgeConfig(vectors={"embedding": vector})
-                    cls.shard = qdrant_edge.EdgeShard.create(str(cls.folder), config)
+                    qdrant_edge.EdgeShard.create(str(cls.folder), config).close()
+                cls.shard = qdrant_edge.EdgeShard.load(str(cls.folder))
                 opened.callback(cls.close)
                 for field, kind in PAYLOAD_INDEXES.items():
                     schema = getattr(qdrant_edge.PayloadSchemaType, kind.title())
@@ -469,19 +466,6 @@ class Edge:
             if cls.shard is not None:
                 cls.shard.close()
                 cls.shard = None
-
-    @classmethod
-    def write(cls, photos: dict[uuid.UUID, Any]) -> None:
-        """Upsert photos, delete the ids that have None."""
-        delete: list[int | uuid.UUID | str] = [id for id, photo in photos.items() if photo is None]
-        upsert = []
-        for id, photo in photos.items():
-            if photo is not None:  # one that can't be read has no vector, and is never a hit
-                vector = photo.pop("embedding")
-                vectors = {} if vector is None else {"embedding": vector}
-                upsert.append(qdrant_edge.Point(id, vectors, payload=photo))
-        cls.open().update(qdrant_edge.UpdateOperation.upsert_points(upsert))
-        cls.open().update(qdrant_edge.UpdateOperation.delete_points(delete))
 
     # What CocoIndex calls, in this order.
 
@@ -507,9 +491,15 @@ class Edge:
         return spec
 
     @classmethod
-    async def mutate(cls, *changes: tuple[QdrantEdge, dict[uuid.UUID, Any]]) -> None:
+    def mutate(cls, *changes: tuple[QdrantEdge, dict[uuid.UUID, Any]]) -> None:
         for _, photos in changes:
-            await asyncio.get_running_loop().run_in_executor(cls.writer, cls.write, photos)
+            points, gone = [], [id for id, photo in photos.items() if photo is None]
+            for id in photos.keys() - gone:
+                vector = photos[id].pop("embedding")  # None if it can't be read; never a hit then
+                vectors = {} if vector is None else {"embedding": vector}
+                points.append(qdrant_edge.Point(id, vectors, payload=photos[id]))
+            cls.open().update(qdrant_edge.UpdateOperation.upsert_points(points))
+            cls.open().update(qdrant_edge.UpdateOperation.delete_points([*gone]))
 
 
 @functools.cache
