@@ -18,6 +18,7 @@ import functools
 import hashlib
 import io
 import ipaddress
+import itertools
 import json
 import logging
 import mimetypes
@@ -736,7 +737,8 @@ class EmbedImageExecutor:
 
     def __init__(self) -> None:
         self.decoding, self.embedding = asyncio.Semaphore(CORES), asyncio.Lock()
-        self.batch: list[NDArray[np.uint8]] = []
+        self.waiting: dict[object, NDArray[np.uint8]] = {}
+        self.made: dict[object, Embedding] = {}
 
     def analyze(self) -> Any:
         embedding = Annotated[Embedding, VectorInfo(self.spec.dimension)] | None
@@ -761,20 +763,18 @@ class EmbedImageExecutor:
 
     async def embed(self, image: NDArray[np.uint8]) -> Embedding:
         """Embed an image, on a GPU together with others that wait; a CPU gains nothing by that."""
-        at_once = 1 if hardware()[0] == "cpu" else 16
-        if len(self.batch) in {0, at_once}:
-            self.batch = []
-            self.made = asyncio.create_task(self.embed_batch(self.batch))
-        self.batch.append(image)
-        mine, made = len(self.batch) - 1, self.made
-        return (await made)[mine]
-
-    async def embed_batch(self, batch: list[NDArray[np.uint8]]) -> list[Embedding]:
-        async with self.embedding:
-            if batch is self.batch:
-                self.batch = []  # who comes now is late
-            made: list[Embedding] = await asyncio.to_thread(vision.run, embed_images, batch)
-            return made
+        at_once, ticket = 1 if hardware()[0] == "cpu" else 16, object()
+        self.waiting[ticket] = image
+        try:
+            async with self.embedding:  # first come, first served
+                if ticket not in self.made:
+                    batch = dict(itertools.islice(self.waiting.items(), at_once))
+                    vectors = await asyncio.to_thread(vision.run, embed_images, [*batch.values()])
+                    self.made.update(zip(batch, vectors, strict=True))
+                return self.made[ticket]
+        finally:
+            self.waiting.pop(ticket)
+            self.made.pop(ticket, None)
 
 
 @dataclasses.dataclass
