@@ -521,12 +521,9 @@ def keep_collection(*, known: bool) -> None:
     `known`: CocoIndex has made it. Then it is made anew where it was lost, and is filled from
     CocoIndex's cache; one that it did not make, or that has another shape, is somebody else's.
     """
-    name, exists = (
-        settings.qdrant_collection,
-        qdrant().collection_exists(settings.qdrant_collection),
-    )
+    name = settings.qdrant_collection
     shape = models.VectorParams(size=model_sizes()[0], distance=models.Distance.COSINE)
-    if exists:
+    if qdrant().collection_exists(name):
         vectors = qdrant().get_collection(name).config.params.vectors
         vector = vectors.get("embedding") if isinstance(vectors, dict) else None
         same = vector and (vector.size, vector.distance) == (shape.size, shape.distance)
@@ -563,16 +560,14 @@ def nearest(
     """
 
     def ask(depth: int) -> list[Any]:
-        query: Any
         if settings.qdrant_url:
             newest = models.OrderByQuery(order_by=models.OrderBy(key="taken", direction="desc"))
             query, using = (newest, None) if vector is None else (vector, "embedding")
             options = {"query_filter": where, "limit": depth, "with_vectors": with_vectors}
             name = settings.qdrant_collection
             return list(qdrant().query_points(name, query, using, **options).points)
-        query = models.OrderBy("taken", models.Direction.Desc)
-        if vector is not None:
-            query = models.Query.Nearest(vector, using="embedding")
+        newest = models.OrderBy("taken", models.Direction.Desc)
+        query = newest if vector is None else models.Query.Nearest(vector, using="embedding")
         options = {"filter": where, "with_payload": True, "with_vector": with_vectors}
         return Edge.open().query(models.QueryRequest(depth, query=query, **options))
 
@@ -814,16 +809,15 @@ def vector_store() -> cocoindex.op.TargetSpec:
     """The target that photos are exported to: Qdrant at QDRANT_URL, or in this process."""
     if settings.qdrant_url is None:
         return QdrantEdge(settings.qdrant_collection, model_key(), model_sizes()[0])
-    reason = None
     for wait in (1, 2, 4, 8, 0):  # seconds: it may be starting, as we are
         try:
             keep_collection(known=bool(flow_names_with_setup()))
             break
         except grpc.RpcError as error:
-            reason = error
+            if not wait:
+                reason = f"QDRANT_URL={settings.qdrant_url} does not answer: {error}"
+                raise StartError(reason) from None
             time.sleep(wait)
-    else:
-        raise StartError(f"QDRANT_URL={settings.qdrant_url} does not answer: {reason}")
     server = cocoindex.targets.QdrantConnection(str(settings.qdrant_url), settings.qdrant_api_key)
     connection = cocoindex.add_auth_entry("qdrant", server)  # by reference: no key in Postgres
     return cocoindex.targets.Qdrant(settings.qdrant_collection, connection)
