@@ -625,45 +625,46 @@ def cocoindex_settings() -> cocoindex.Settings:
     return cocoindex.Settings(database=database, app_namespace=namespace)
 
 
-def reason_against(file: os.DirEntry[str]) -> str | None:
+def reason_against(path: Path) -> str | None:
     """Why a photo is to be left alone, if it is: CocoIndex would stumble over it, or hang on it."""
-    if any("\ud800" <= letter <= "\udfff" for letter in file.path):
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
         return "its name is not in UTF-8"
-    if file.is_symlink() and not Path(file).resolve().is_relative_to(settings.image_dir):
+    status = path.stat()
+    if path.is_symlink() and not path.resolve().is_relative_to(settings.image_dir):
         return "it is a link to a place outside the folder"
-    status = file.stat()
     if not stat.S_ISREG(status.st_mode):
         return "it is no file"
     if status.st_size > FILE_BYTES:
         return f"it has more than {FILE_BYTES // 2**20} MiB"
-    return None if os.access(file, os.R_OK) else "it can't be read"
+    return None if os.access(path, os.R_OK) else "it can't be read"
 
 
 def look_around() -> tuple[dict[str, float], dict[str, str]]:
     """Every photo of IMAGE_DIR with the time of its change; every one to be left alone, and why."""
     photos, unfit = {}, {}
 
-    def look_into(folder: Path | os.DirEntry[str], name: str) -> None:
-        try:
-            entries = list(os.scandir(folder))
-        except OSError as error:
-            unfit[name] = f"the folder can't be read: {error.strerror}"
-            return
-        for entry in entries:
-            filename = f"{name}/{entry.name}".lstrip("/")
-            with contextlib.suppress(FileNotFoundError):  # it has gone, or is a link to nowhere
-                if entry.is_dir() and not entry.name.startswith("."):
-                    if entry.is_symlink():
-                        unfit[filename] = "links to folders are not followed"
-                    else:
-                        look_into(entry, filename)
-                elif is_photo(filename):
-                    if reason := reason_against(entry):
-                        unfit[os.fsencode(filename).decode(errors="replace")] = reason
-                    else:
-                        photos[filename] = entry.stat().st_mtime
+    def leave(path: str | Path, reason: str) -> None:
+        name = os.fsencode(os.path.relpath(path, settings.image_dir))
+        unfit[name.decode(errors="replace")] = reason
 
-    look_into(settings.image_dir, "")
+    def leave_folder(error: OSError) -> None:
+        leave(error.filename, f"the folder can't be read: {error.strerror}")
+
+    for folder, folders, files in os.walk(settings.image_dir, onerror=leave_folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(folder, name) for name in folders):
+            if path.is_symlink():
+                leave(path, "links to folders are not followed")
+        for path in (Path(folder, name) for name in files if is_photo(name)):
+            try:
+                if reason := reason_against(path):
+                    leave(path, reason)
+                else:
+                    photos[str(path.relative_to(settings.image_dir))] = path.stat().st_mtime
+            except FileNotFoundError:
+                continue  # it has gone, or is a link to nowhere
+            except OSError as error:
+                leave(path, f"it can't be read: {error.strerror}")
     return photos, unfit
 
 
