@@ -226,7 +226,6 @@ class Children:
     Each does one job at a time, in order that it is known which photo it was.
     """
 
-    TRIES = 3
     spawn = multiprocessing.get_context("spawn")
 
     def __init__(self, number: int, seconds: float) -> None:
@@ -239,7 +238,7 @@ class Children:
         """Call a function in a child; raises PhotoError if no answer comes out of it."""
         child = self.idle.get()
         try:
-            for _ in range(self.TRIES):
+            for _ in range(3):
                 if self.closed:
                     raise InterruptedError("The app is being stopped.")
                 child = child or ProcessPoolExecutor(1, self.spawn, keep_behind)
@@ -249,9 +248,7 @@ class Children:
                     for process in child._processes.values():  # no public way before Python 3.14
                         process.kill()
                     child = None
-            raise PhotoError(
-                f"it crashed the decoder, or took {self.seconds:g} s, {self.TRIES} times"
-            )
+            raise PhotoError(f"it crashed the decoder, or took {self.seconds:g} s, three times")
         finally:
             self.idle.put(child)
 
@@ -328,14 +325,15 @@ def hardware() -> tuple[str, Any]:
     """The best device, and the precision it is quickest in: bfloat16 moves no vector by 0.001."""
     import torch
 
-    gpus = {"cuda": torch.cuda, "mps": torch.backends.mps}
-    device = next((name for name, gpu in gpus.items() if gpu.is_available()), "cpu")
     cpu = torch.cpu.get_capabilities()
-    has_bf16 = any(cpu.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16"))
-    if device == "cuda":
-        has_bf16 = torch.cuda.is_bf16_supported()
-    best = "bfloat16" if has_bf16 and device != "mps" else "float16" if device != "cpu" else ""
-    return device, getattr(torch, settings.clip_dtype or best or "float32")
+    device, best = "cpu", "float32"
+    if torch.cuda.is_available():
+        device, best = "cuda", "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    elif torch.backends.mps.is_available():
+        device, best = "mps", "float16"
+    elif any(cpu.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16")):
+        best = "bfloat16"
+    return device, getattr(torch, settings.clip_dtype or best)
 
 
 @functools.cache
@@ -375,9 +373,8 @@ def model_input(content: bytes, side: int) -> NDArray[np.uint8]:
 
 def embed_photo(content: bytes) -> Embedding:
     """Embed a photo as it lies on a disk, in our children; raises PhotoError."""
-    vectors: list[Embedding] = vision.run(
-        embed_images, [decoders.run(model_input, content, model_sizes()[1])]
-    )
+    image = decoders.run(model_input, content, model_sizes()[1])
+    vectors: list[Embedding] = vision.run(embed_images, [image])
     return vectors[0]
 
 
@@ -385,13 +382,12 @@ def embed_photo(content: bytes) -> Embedding:
 def embed_text(text: str) -> Embedding:
     """Embed a description, in the same space; what is beyond the model's text length is cut."""
     model, processor = clip("text")
-    config = model.config
     # SigLIP was trained on lower-case texts of full length, and sees something else in others.
-    is_siglip = config.model_type.startswith("siglip")
+    is_siglip = model.config.model_type.startswith("siglip")
     inputs = processor(
         text=[text.lower() if is_siglip else text],
         padding="max_length" if is_siglip else True,
-        max_length=config.text_config.max_position_embeddings,
+        max_length=model.config.text_config.max_position_embeddings,
         truncation=True,
         return_tensors="pt",
     ).to(model.device)
@@ -748,9 +744,8 @@ class EmbedImageExecutor:
             return Embedded(np.frombuffer(known, np.float32), None)
         try:
             async with self.decoding:
-                image = await asyncio.to_thread(
-                    decoders.run, model_input, content, model_sizes()[1]
-                )
+                side = model_sizes()[1]
+                image = await asyncio.to_thread(decoders.run, model_input, content, side)
             vector = await self.embed(image)
         except PhotoError as error:
             return Embedded(None, str(error))  # is cached too: not tried again at every pass
@@ -977,9 +972,8 @@ async def keep_postgres() -> None:
     """Start the embedded Postgres again should it be killed: a pass would wait for it for ever."""
     while settings.cocoindex_database_url is None:
         await asyncio.sleep(2)
-        server = embedded_postgres()
         try:
-            await asyncio.to_thread(server.ensure_postgres_running)
+            await asyncio.to_thread(embedded_postgres().ensure_postgres_running)
         except Exception as error:  # noqa: BLE001, such as a full disk: it may go better next time
             logger.error("The embedded Postgres does not start: %s", error)
 
@@ -1060,9 +1054,7 @@ if origins := settings.cors_origins.replace(",", " ").split():
     app.add_middleware(CORSMiddleware, allow_origins=origins, allow_headers=["Authorization"])
 
 SEARCHES = prometheus_client.Histogram("image_search_seconds", "Time that searches took.")
-QUERIES = prometheus_client.Histogram(
-    "image_search_model_seconds", "Time that queries' vectors took."
-)
+QUERIES = prometheus_client.Histogram("image_search_model_seconds", "Time that vectors took.")
 COUNTS = prometheus_client.Gauge("image_search_photos", "Photos of the folder.", ["state"])
 
 
@@ -1105,8 +1097,8 @@ class Search(BaseModel, extra="forbid"):
 def stored(filename: str) -> Any:
     """The point of a photo that is in the index and can be read, with its vector; or a 404."""
     is_it = models.Filter(must=[equals("filename", filename), READABLE])
-    for point in nearest(None, 1, is_it, with_vectors=True):
-        return point
+    if points := nearest(None, 1, is_it, with_vectors=True):
+        return points[0]
     raise HTTPException(404, f"No photo {filename} is in the index.")
 
 
@@ -1318,9 +1310,8 @@ def thumb(request: Request, filename: str, size: Literal["256", "512", "1024"] =
     photo, found = photos.lookup_path(filename)
     if found is None:
         raise HTTPException(404, f"There is no photo {filename}.")
-    name = hashlib.sha256(
-        f"{photo} {found.st_mtime_ns} {found.st_size} {size}".encode()
-    ).hexdigest()
+    version = f"{photo} {found.st_mtime_ns} {found.st_size} {size}"
+    name = hashlib.sha256(version.encode()).hexdigest()
     file = settings.data_dir / "thumbs" / name[:2] / f"{name}.webp"
     if not file.exists():
         stored(filename)  # an unknown one may be no file, or have crashed the decoder
