@@ -84,10 +84,7 @@ from watchfiles import awatch
 
 
 class StartError(click.ClickException):
-    """A setting or a neighbour keeps us from starting; its one sentence says what to do.
-
-    Of Click's kind, so that the cocoindex command line prints just that sentence.
-    """
+    """What keeps us from starting, and what to do; cocoindex prints Click's kind as a sentence."""
 
 
 def only_the_sentence(record: logging.LogRecord) -> bool:
@@ -221,10 +218,7 @@ def keep_behind() -> None:
 
 
 class Children:
-    """Processes that work for this one, so that a photo takes no more than one of them along.
-
-    Each does one job at a time, in order that it is known which photo it was.
-    """
+    """Processes of one job each: a photo takes no more than one along, and we know which it was."""
 
     spawn = multiprocessing.get_context("spawn")
 
@@ -362,12 +356,9 @@ def embed_images(images: list[NDArray[np.uint8]]) -> list[Embedding]:
 
 
 def model_input(content: bytes, side: int) -> NDArray[np.uint8]:
-    """Decode a photo to RGB (h, w, 3) for a model that looks at `side` pixels; raises PhotoError.
-
-    Of a strip it is the middle: a whole one would take gigabytes.
-    """
+    """Decode a photo to RGB (h, w, 3) for a model of `side` pixels; raises PhotoError."""
     image = load_image(content, at_least=2 * side)
-    longest = 16 * min(image.size)
+    longest = 16 * min(image.size)  # of a strip we take the middle: all of it would be gigabytes
     return np.asarray(ImageOps.fit(image, (min(image.width, longest), min(image.height, longest))))
 
 
@@ -666,11 +657,7 @@ def look_around() -> tuple[dict[str, float], dict[str, str]]:
 
 @functools.cache
 def vectors() -> sqlite3.Connection:
-    """The embedding of every photo there was, by model and digest.
-
-    CocoIndex remembers what it made of a file; so a photo that is moved, copied or restored, or
-    described in another way, costs no model either.
-    """
+    """Embeddings by model and digest: a photo that is moved, copied or restored costs no model."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     file = settings.data_dir / "vectors.sqlite"
     database = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
@@ -720,10 +707,7 @@ PREPROCESSING = 3  # to be counted up when a photo comes to the model in another
 
 @cocoindex.op.executor_class(cache=True, behavior_version=PREPROCESSING)
 class EmbedImageExecutor:
-    """Embeds the folder's photos: one is decoded while another is with the model.
-
-    Each step takes one turn at a time, so that a photo that is sent waits for one of these at most.
-    """
+    """Embeds the folder's photos, a step at a time: one that is sent waits for one of them."""
 
     spec: EmbedImage
 
@@ -1104,10 +1088,7 @@ def stored(filename: str) -> Any:
 
 @QUERIES.time()
 def query_vector(query: Search, photo: bytes | None) -> Embedding | None:
-    """All that was asked for as one vector (d,): the sum of unit vectors, minus ones by a weight.
-
-    "a dog without grass" does not do that: CLIP hardly knows negation.
-    """
+    """All that was asked for as one vector (d,): a sum, since CLIP hardly knows "without"."""
     vectors = [embed_text(query.q)] if query.q else []
     if photo is not None:
         vectors.append(embed_photo(photo))
