@@ -923,10 +923,10 @@ async def look_through_folder() -> None:
 
 async def follow_folder() -> None:
     """Look through the folder at every change in it, every REFRESH_SECONDS, and after an error."""
-    await look_through_folder()
     pause = min(5, settings.refresh_seconds)
     warned = None
     while True:
+        await look_through_folder()
         try:
             async for changes in awatch(
                 settings.image_dir,
@@ -949,7 +949,6 @@ async def follow_folder() -> None:
                 warned = str(error)
                 logger.warning("Seeing changes every %g s only: %s", pause, error)
             await asyncio.sleep(pause)
-            await look_through_folder()
 
 
 async def keep_postgres() -> None:
