@@ -1276,7 +1276,10 @@ class Photos(StaticFiles):
     """The photos of the image folder and nothing else that may lie there, such as HTML."""
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        return super().lookup_path(path) if is_photo(path) else ("", None)
+        with contextlib.suppress(OSError, ValueError):  # no file can have a name so long, or NUL
+            if is_photo(path):
+                return super().lookup_path(path)
+        return "", None
 
 
 for suffix, kind in PHOTO_FORMATS.items():  # not every Python knows them
