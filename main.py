@@ -1303,9 +1303,10 @@ def thumb(request: Request, filename: str, size: Literal["256", "512", "1024"] =
         partial = file.with_suffix(f".{threading.get_ident()}")
         partial.write_bytes(small)
         partial.replace(file)  # whole or not there: others may be asking for it
-        newest_first = sorted(file.parent.iterdir(), key=os.path.getmtime, reverse=True)
-        for old in newest_first[200:]:  # times 256 such folders, times about 20 kB: 1 GB at most
-            old.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # somebody else does it at the same time
+            newest_first = sorted(file.parent.iterdir(), key=os.path.getmtime, reverse=True)
+            for old in newest_first[200:]:  # times 256 such folders, about 20 kB each: 1 GB at most
+                old.unlink()
     response = photos.file_response(file, file.stat(), request.scope)
     response.headers["Cache-Control"] = "max-age=3600"
     return response
