@@ -978,8 +978,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             raise StartError(f"DATA_DIR={settings.data_dir} cannot be written: {error}") from None
         except RuntimeError as error:
             raise StartError(explained(error)) from None
-        jobs = asyncio.gather(warm, follow_folder(), keep_postgres())
-        host = sys.argv[sys.argv.index("--host") + 1] if "--host" in sys.argv else settings.host
+        jobs = asyncio.gather(warm, follow_folder(), keep_postgres(), return_exceptions=True)
+        asked = re.search(r"--host[ =](\S+)", " ".join(sys.argv))
+        host = asked[1] if asked else settings.host
         if host not in {"127.0.0.1", "localhost", "::1"} and not settings.password:
             logger.warning("Everyone who reaches %s can search these photos: set PASSWORD.", host)
         yield
