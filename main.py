@@ -224,6 +224,7 @@ class Children:
 
     def __init__(self, number: int, seconds: float) -> None:
         self.seconds, self.closed = seconds, False  # for a job
+        self.guard = threading.Lock()
         self.idle: queue.LifoQueue[Any] = queue.LifoQueue()  # one that is warm goes first
         for _ in range(number):
             self.idle.put(None)  # it is started when there is work
@@ -233,11 +234,13 @@ class Children:
         child = self.idle.get()
         try:
             for _ in range(3):
-                if self.closed:
-                    raise InterruptedError("The app is being stopped.")
-                child = child or ProcessPoolExecutor(1, self.spawn, keep_behind)
                 try:
-                    return child.submit(function, *arguments).result(self.seconds)
+                    with self.guard:  # so that `close` misses none that is being started
+                        if self.closed:
+                            raise InterruptedError("The app is being stopped.")
+                        child = child or ProcessPoolExecutor(1, self.spawn, keep_behind)
+                        job = child.submit(function, *arguments)
+                    return job.result(self.seconds)
                 except (BrokenProcessPool, TimeoutError):
                     for process in child._processes.values():  # no public way before Python 3.14
                         process.kill()
@@ -248,7 +251,8 @@ class Children:
 
     def close(self) -> None:
         """End these children, without waiting for their work."""
-        self.closed = True
+        with self.guard:
+            self.closed = True
         for process in multiprocessing.active_children():
             process.kill()
         for child in [self.idle.get() for _ in range(self.idle.qsize())]:
