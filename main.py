@@ -75,11 +75,20 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
-from pydantic import AnyHttpUrl, BaseModel, Field, NaiveDatetime, ValidationError, field_validator
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    Field,
+    NaiveDatetime,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sse_starlette import EventSourceResponse
 from starlette.convertors import PathConvertor
 from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect
 from watchfiles import awatch
 
 
@@ -445,7 +454,12 @@ class Edge:
                     )  # fmt: skip
                     config = qdrant_edge.EdgeConfig(vectors={"embedding": vector})
                     qdrant_edge.EdgeShard.create(str(cls.folder), config).close()
-                cls.shard = qdrant_edge.EdgeShard.load(str(cls.folder))
+                try:
+                    cls.shard = qdrant_edge.EdgeShard.load(str(cls.folder))
+                except Exception as error:  # noqa: BLE001, it is broken, and can be filled anew
+                    logger.error("The embedded store is made anew: %s", error)
+                    shutil.rmtree(cls.folder)
+                    return cls.open()
                 opened.callback(cls.close)
                 for field, kind in PAYLOAD_INDEXES.items():
                     schema = getattr(qdrant_edge.PayloadSchemaType, kind.title())
@@ -616,46 +630,57 @@ def cocoindex_settings() -> cocoindex.Settings:
     return cocoindex.Settings(database=database, app_namespace=namespace)
 
 
-def reason_against(path: Path) -> str | None:
+def reason_against(file: os.DirEntry[str]) -> str | None:  # noqa: PLR0911, one for each
     """Why a photo is to be left alone, if it is: CocoIndex would stumble over it, or hang on it."""
-    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
+    status = file.stat()
+    if any("\ud800" <= letter <= "\udfff" for letter in file.path):
         return "its name is not in UTF-8"
-    status = path.stat()
-    if path.is_symlink() and not path.resolve().is_relative_to(settings.image_dir):
+    if file.is_dir():
+        return "links to folders are not followed"
+    if file.is_symlink() and not Path(file).resolve().is_relative_to(settings.image_dir):
         return "it is a link to a place outside the folder"
     if not stat.S_ISREG(status.st_mode):
         return "it is no file"
     if status.st_size > FILE_BYTES:
         return f"it has more than {FILE_BYTES // 2**20} MiB"
-    return None if os.access(path, os.R_OK) else "it can't be read"
+    if not 0 <= status.st_mtime < datetime.max.timestamp():
+        return "the time of its change is none that can be counted with"
+    return None if os.access(file, os.R_OK) else "it can't be read"
 
 
-def look_around() -> tuple[dict[str, float], dict[str, str]]:
-    """Every photo of IMAGE_DIR with the time of its change; every one to be left alone, and why."""
-    photos, unfit = {}, {}
+Files = dict[str, tuple[float, int]]  # by name: when it was changed, and its size
 
-    def leave(path: str | Path, reason: str) -> None:
+
+def look_around() -> tuple[Files, dict[str, str]]:
+    """Every photo of IMAGE_DIR; and every one to be left alone, and why."""
+    photos, unfit, folders = {}, {}, [str(settings.image_dir)]
+
+    def leave(path: str, reason: str) -> None:
         name = os.fsencode(os.path.relpath(path, settings.image_dir))
         unfit[name.decode(errors="replace")] = reason
 
-    def leave_folder(error: OSError) -> None:
-        leave(error.filename, f"the folder can't be read: {error.strerror}")
-
-    for folder, folders, files in os.walk(settings.image_dir, onerror=leave_folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for path in (Path(folder, name) for name in folders):
-            if path.is_symlink():
-                leave(path, "links to folders are not followed")
-        for path in (Path(folder, name) for name in files if is_photo(name)):
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+        except OSError as error:
+            leave(folder, f"the folder can't be read: {error.strerror}")
+            continue
+        for entry in entries:
             try:
-                if reason := reason_against(path):
-                    leave(path, reason)
-                else:
-                    photos[str(path.relative_to(settings.image_dir))] = path.stat().st_mtime
+                if entry.is_dir() and not entry.is_symlink():
+                    folders.append(entry.path)
+                elif entry.is_dir() or is_photo(entry.name):
+                    if reason := reason_against(entry):
+                        leave(entry.path, reason)
+                    else:
+                        status = entry.stat()
+                        filename = os.path.relpath(entry.path, settings.image_dir)
+                        photos[filename] = status.st_mtime, status.st_size
             except FileNotFoundError:
                 continue  # it has gone, or is a link to nowhere
             except OSError as error:
-                leave(path, f"it can't be read: {error.strerror}")
+                leave(entry.path, f"it can't be read: {error.strerror}")
     return photos, unfit
 
 
@@ -665,8 +690,15 @@ def vectors() -> sqlite3.Connection:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     file = settings.data_dir / "vectors.sqlite"
     database = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError:
+        raise  # such as a full disk
+    except sqlite3.DatabaseError:  # it is broken, and can be made again
+        file.unlink()
+        return vectors()
     database.executescript(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"  # they can be made again
+        "PRAGMA synchronous = OFF;"
         "CREATE TABLE IF NOT EXISTS vectors (model, photo, vector, PRIMARY KEY (model, photo)) "
         "WITHOUT ROWID"
     )
@@ -678,7 +710,8 @@ class Progress:
     """How the indexing goes."""
 
     ready: bool = False  # the whole folder has been looked through
-    photos: dict[str, float] = dataclasses.field(default_factory=dict)  # as look_around found them
+    known: Files = dataclasses.field(default_factory=dict)  # after the last whole pass; and now:
+    photos: Files = dataclasses.field(default_factory=dict)
     unfit: dict[str, str] = dataclasses.field(default_factory=dict)
     left_out: set[str] | None = None  # what CocoIndex is not shown of the folder
     points: int = 0  # there were, at the end of the last whole pass
@@ -777,7 +810,7 @@ def describe(content: bytes, filename: str, error: str | None) -> Photo:
         image = open_image(content)
         with contextlib.suppress(Exception):  # EXIF can be broken in many ways
             exif = image.getexif()
-        turned = exif.get(ExifTags.Base.Orientation, 1) >= 5  # noqa: PLR2004, by a quarter
+        turned = exif.get(ExifTags.Base.Orientation) in {5, 6, 7, 8}  # by a quarter
         size = image.size[::-1] if turned else image.size
     try:
         stamp = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
@@ -812,7 +845,8 @@ def image_search(flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.Data
     if not settings.image_dir.is_dir() and not flow_names_with_setup():
         raise StartError(f"IMAGE_DIR={settings.image_dir} is not a folder: set it to your photos'.")
     if progress.left_out is None:
-        progress.left_out = {*look_around()[1]}
+        progress.photos, unfit = look_around()
+        progress.left_out = {*unfit}
     as_they_are = [re.sub(r"[?*\[\]{}\\]", r"[\g<0>]", name) for name in progress.left_out]
     any_case = ["".join(f"[{c}{c.upper()}]" for c in suffix[1:]) for suffix in PHOTO_FORMATS]
     data_scope["images"] = flow_builder.add_source(
@@ -887,8 +921,9 @@ async def bring_up_to_date() -> None:
     person's wish. CocoIndex would take it as one, which is why it is not left to poll by itself.
     """
     in_thread, record = asyncio.to_thread, settings.data_dir / "indexed.json"
-    if not progress.ready and record.exists():
-        progress.photos, progress.points = json.loads(record.read_text())
+    if not progress.ready:
+        with contextlib.suppress(OSError, ValueError):
+            progress.known = TypeAdapter(Files).validate_json(record.read_bytes())
     if settings.qdrant_url:
         await in_thread(keep_collection, known=True)
     photos, unfit = await in_thread(look_around)
@@ -901,17 +936,23 @@ async def bring_up_to_date() -> None:
     for name in unfit.keys() - progress.unfit.keys():
         logger.warning("%s is left out: %s.", name, unfit[name])
     # CocoIndex takes a file that is no newer for the one it knows: it has to forget that one first.
-    older = {name for name, changed in photos.items() if changed < progress.photos.get(name, 0)}
+    known = progress.known
+    changed = {name for name in photos.keys() & known.keys() if photos[name] != known[name]}
+    older = {name for name in changed if photos[name][0] <= known[name][0]}
     progress.photos, progress.unfit = photos, unfit
     progress.since, progress.before = time.monotonic(), before
     # Points that went behind CocoIndex's back come back from its cache.
     await one_pass({*unfit, *older}, reexport_targets=before < progress.points)
     if older:
         await one_pass({*unfit})
-    progress.points = await in_thread(count)
-    if progress.points != len(photos) and photos == (await in_thread(look_around))[0]:
-        raise RuntimeError(f"{progress.points} of {len(photos)} photos are in the index.")
-    await in_thread(record.write_text, json.dumps([photos, progress.points]))
+    if await in_thread(count) != len(photos) and photos == (await in_thread(look_around))[0]:
+        await one_pass({*unfit}, reexport_targets=True)
+        if (found := await in_thread(count)) != len(photos):
+            raise RuntimeError(f"{found} of {len(photos)} photos are in the index.")
+    progress.points, progress.known = await in_thread(count), photos
+    partial = record.with_suffix(".partial")  # whole or not there: we may be killed
+    await in_thread(partial.write_text, json.dumps(photos))
+    partial.replace(record)
 
 
 async def look_through_folder() -> None:
@@ -948,7 +989,7 @@ async def follow_folder() -> None:
                     await look_through_folder()
                 if had_error and not progress.last_error:
                     break  # a folder that was gone and is back needs to be watched anew
-        except (OSError, RuntimeError) as error:  # it is gone; or too large for the system's limits
+        except Exception as error:  # noqa: BLE001, it is gone, too large, or has odd names in it
             if str(error) != warned:
                 warned = str(error)
                 logger.warning("Seeing changes every %g s only: %s", pause, error)
@@ -970,9 +1011,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError):  # the system gives fewer; and connections are files too
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(files, 10_000), most))
-    blank = io.BytesIO()
-    Image.new("RGB", (64, 64)).save(blank, "PNG")
-    warm = asyncio.create_task(asyncio.to_thread(embed_photo, blank.getvalue()))
+
+    def warm_up() -> None:
+        blank = io.BytesIO()
+        Image.new("RGB", (64, 64)).save(blank, "PNG")
+        with contextlib.suppress(StartError, PhotoError, InterruptedError):  # others will say it
+            embed_photo(blank.getvalue())
+
+    warming = asyncio.create_task(asyncio.to_thread(warm_up))
     try:
         await asyncio.to_thread(embed_text, "")  # before any photo is touched: may raise StartError
         try:
@@ -982,7 +1028,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             raise StartError(f"DATA_DIR={settings.data_dir} cannot be written: {error}") from None
         except RuntimeError as error:
             raise StartError(explained(error)) from None
-        jobs = asyncio.gather(warm, follow_folder(), keep_postgres(), return_exceptions=True)
+        jobs = asyncio.gather(warming, follow_folder(), keep_postgres(), return_exceptions=True)
         asked = re.search(r"--host[ =](\S+)", " ".join(sys.argv))
         host = asked[1] if asked else settings.host
         if host not in {"127.0.0.1", "localhost", "::1"} and not settings.password:
@@ -1012,13 +1058,15 @@ SAFE = {
 
 def refusal(request: Request) -> Response | None:
     """Why a stranger gets no answer. A name for an address that we don't know may be a trap."""
-    host = request.url.hostname or ""
+    header = request.headers.get("host", "")
+    parsed = re.fullmatch(r"(?:\[([\da-f:.]+)\]|([\w.-]+))(?::\d+)?", header, re.ASCII)
+    host = (parsed[1] or parsed[2]) if parsed else ""
     if host not in {"localhost", *settings.allowed_hosts.replace(",", " ").split()}:
         try:
             ipaddress.ip_address(host)
         except ValueError:
-            return PlainTextResponse(f"Set ALLOWED_HOSTS to answer for {host[:99]!r}.", 400)
-    given = request.headers.get("authorization", "").removeprefix("Basic ")
+            return PlainTextResponse(f"Set ALLOWED_HOSTS to answer for {header[:99]!r}.", 400)
+    given = request.headers.get("authorization", "").partition(" ")[2]
     with contextlib.suppress(ValueError):
         given = base64.b64decode(given).decode().partition(":")[2]
     password = settings.password or ""
@@ -1126,7 +1174,7 @@ def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
     if not points and not (progress.ready and (count() or not progress.points)):
         so_far = f"{count()} of {len(progress.photos)} so far"
         raise HTTPException(503, f"The photos are being indexed, {so_far}.", {"Retry-After": "2"})
-    hits = [Hit(**p.payload, score=None if vector is None else p.score) for p in points]
+    hits = [Hit(**p.payload, score=None if vector is None else min(p.score, 1.0)) for p in points]
     total = len(hits)
     if vector is not None and query.cutoff and hits:
         best = points[0].score  # a share of it, also where it is negative
@@ -1162,7 +1210,8 @@ def search(query: Annotated[Search, Query()]) -> SearchResponse:
 async def photo_in(request: Request) -> bytes:
     """The photo that a request carries: in the form field `image`, or as the body itself."""
     length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > UPLOAD_BYTES:
+    is_open = "transfer-encoding" in request.headers
+    if is_open or not length.isdigit() or int(length) > UPLOAD_BYTES:
         raise HTTPException(413, f"A photo's length has to be told, {UPLOAD_BYTES} at the most.")
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await request.body()
@@ -1191,6 +1240,8 @@ async def search_by_photo(request: Request, query: Annotated[Search, Query()]) -
                 photo = await photo_in(request)
         except TimeoutError:
             raise HTTPException(408, "The photo took too long to arrive.") from None
+        except (ClientDisconnect, UnicodeError) as error:
+            raise HTTPException(400, f"The photo did not arrive: {error!r}.") from None
         return await run_in_threadpool(answer, query, photo)
 
 
@@ -1232,7 +1283,7 @@ def status() -> Status:
         model=getattr(model.config, "display_name", settings.clip_model),
         device=str(model.device),
         precision=str(model.dtype).removeprefix("torch."),
-        store=f"Qdrant at {settings.qdrant_url}" if settings.qdrant_url else "Qdrant Edge",
+        store=f"Qdrant at {settings.qdrant_url.host}" if settings.qdrant_url else "Qdrant Edge",
         photos=done + waiting + len(progress.unfit),
         indexed=done - broken,
         waiting=waiting,
@@ -1282,8 +1333,9 @@ class Photos(StaticFiles):
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         with contextlib.suppress(OSError, ValueError):  # no file can have a name so long, or NUL
-            if is_photo(path):
-                return super().lookup_path(path)
+            found, status = super().lookup_path(path)
+            if is_photo(path) and is_photo(os.path.relpath(found, settings.image_dir)):
+                return found, status  # and no link to what is hidden
         return "", None
 
 

@@ -33,6 +33,10 @@ REASONS = {
     "empty.jpg": "known format",
     "text.png": "known format",
     "loop": "link",
+    "ancient.jpg": "time",
+    "loop.jpg": "symbolic links",
+    "nowhere at all.jpg": "Not a directory",
+    "link \ufffd": "link",
     "cut.jpg": "truncated",
     "cut.png": "truncated",
     "bomb.png": "decompression bomb",
@@ -42,7 +46,16 @@ REASONS = {
     "huge.bmp": "MiB",
     "\ufffd\ufffd.jpg": "UTF-8",
 }
-FINE = ["strip.png", "cmyk.jpg", "16bit.png", "palette.png", "moving.gif", "is a png.jpg"]
+FINE = [
+    "turned oddly.jpg",
+    "a" + 1100 * "/a" + "/deep.jpg",
+    "strip.png",
+    "cmyk.jpg",
+    "16bit.png",
+    "palette.png",
+    "moving.gif",
+    "is a png.jpg",
+]
 
 
 def fill(folder: Path) -> None:
@@ -72,12 +85,19 @@ def fill(folder: Path) -> None:
     shutil.copy(PHOTOS / "temple.jpg", folder.parent / "outside")
     (folder / "outside").symlink_to(folder.parent / "outside")
     (folder / "loop").symlink_to(folder)
+    (folder / "loop.jpg").symlink_to(folder / "loop.jpg")
+    (folder / "nowhere at all.jpg").symlink_to(folder / "cut.jpg" / "x")
+    (folder / "ancient.jpg").write_bytes(rocket)
+    os.utime(folder / "ancient.jpg", (-1e9, -1e9))
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x02\0\0\x006\0\0\0\0\0\0\0"  # in words
+    photo.save(folder / "turned oddly.jpg", exif=exif)
     (folder / "folder.jpg").mkdir()
     os.mkfifo(folder / "pipe.jpg")
     with (folder / "huge.bmp").open("wb") as file:
         file.truncate(main.FILE_BYTES + 1)
     with contextlib.suppress(OSError):
         Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe.jpg")).write_bytes(rocket)
+        Path(os.fsdecode(os.fsencode(folder) + b"/link \xff")).symlink_to(folder)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +140,17 @@ def test_any_name_is_a_name(app: App, name: str) -> None:
     like = app.get("/search", like=name).json()["results"]
     assert name not in names(like)
     assert like[0]["score"] == pytest.approx(1, abs=1e-4)
+
+
+def test_odd_names_that_come_later_stop_nothing(app: App) -> None:
+    """What no watch can name, a file or a link, is looked past while the app runs too."""
+    odd = Path(os.fsdecode(os.fsencode(app.img) + b"/later \xff"))
+    odd.symlink_to("/usr")
+    app.add("coffee.png", "beside.png")
+    eventually(lambda: "beside.png" in app.photos())
+    odd.unlink()
+    (app.img / "beside.png").unlink()
+    app.finds(*ODD_NAMES, *FINE)
 
 
 def test_a_vanishing_file_stops_nothing(app: App) -> None:

@@ -183,6 +183,42 @@ def test_a_stop_is_no_try(new_app: NewApp) -> None:
     app.stop()
 
 
+@pytest.mark.parametrize("what", ["indexed.json", "vectors.sqlite", "edge", "edge, emptied"])
+def test_what_was_damaged_is_made_anew(new_app: NewApp, what: str) -> None:
+    """Each file under DATA_DIR that the app writes itself may be broken or lost: all is found."""
+    app = new_app(*FEW).start()
+    app.finds(*FEW)
+    app.stop()
+    broken = app.data / what.partition(",")[0]
+    if "emptied" in what:
+        shutil.rmtree(broken / "image_search")
+        (broken / "image_search").mkdir()
+        (app.data / "indexed.json").unlink()  # nothing says how many there were
+    for file in [broken] if broken.is_file() else broken.rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"{broken" * 1000)
+    app.add("flower.jpg", "new.jpg")
+    app.start().finds(*FEW, "new.jpg")
+    assert status(app)["last_error"] is None
+    app.stop()
+
+
+def test_two_photos_that_change_places_are_noticed(app: App) -> None:
+    """Photos of the very same time that swap their names are found as what they show."""
+    for name, sample in (("one.jpg", "flower.jpg"), ("two.jpg", "astronaut.jpg")):
+        app.add(sample, name)
+        os.utime(app.img / name, (1_700_000_000,) * 2)
+    eventually(lambda: "two.jpg" in app.photos() and "one.jpg" in app.photos(), SOON)
+    aside = app.img.with_name("aside.jpg")
+    (app.img / "one.jpg").rename(aside)
+    (app.img / "two.jpg").rename(app.img / "one.jpg")
+    aside.rename(app.img / "two.jpg")
+    eventually(lambda: "two.jpg" in names(app.search("flower"))[:1], SOON)
+    for name in ("one.jpg", "two.jpg"):
+        (app.img / name).unlink()
+    app.finds(*FEW, within=SOON)
+
+
 def test_a_lost_collection_fills_itself_again(new_app: NewApp) -> None:
     """Deleted or emptied while the app runs or rests, a collection is made and filled anew."""
     qdrant = QdrantStandIn()

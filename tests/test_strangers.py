@@ -144,6 +144,41 @@ def test_uploads_have_bounds(app: App) -> None:
         assert httpx.post(f"{app.url}/search", files=form, timeout=60).status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("headers", "body", "code"),
+    [
+        ("Content-Length: 3\r\nTransfer-Encoding: chunked", b"1\r\nx\r\n0\r\n\r\n", (400, 413)),
+        ("Content-Length: 1\r\nContent-Type: multipart/form-data; boundary=x; charset=undefined",
+         b"x", (400, 422)),
+        ("Content-Length: 0\r\nHost: two words", b"", (400,)),
+        ("Content-Length: 0\r\nHost: evil@localhost", b"", (400,)),
+    ],
+)  # fmt: skip
+def test_odd_requests_are_refused(app: App, headers: str, body: bytes, code: tuple[int]) -> None:
+    """A length that is none, an encoding that is none, a host that is none: refused, not served."""
+    host = "" if "Host" in headers else "Host: localhost\r\n"
+    with socket.create_connection(("127.0.0.1", app.port)) as connection:
+        connection.sendall(f"POST /search HTTP/1.1\r\n{host}{headers}\r\n\r\n".encode() + body)
+        assert int(connection.recv(99).split()[1]) in code
+
+
+@pytest.mark.parametrize("name", ["a%00.jpg", 300 * "a" + ".jpg", 2500 * "a/" + "x.jpg"])
+def test_impossible_names_are_no_photos(app: App, name: str) -> None:
+    """A name that no file can have is a 404, as any other name without a photo."""
+    for place in ("img", "thumb"):
+        assert httpx.get(f"{app.url}/{place}/{name}").status_code == 404
+
+
+def test_a_link_shows_nothing_hidden(app: App) -> None:
+    """A photo's name that leads to a hidden file, or to another kind of file, is not served."""
+    (app.img / ".hidden.jpg").write_bytes(b"secret")
+    (app.img / "link.jpg").symlink_to(".hidden.jpg")
+    (app.img / "link.png").symlink_to("page.html")
+    for name in ("link.jpg", "link.png"):
+        assert app.get(f"/img/{name}").status_code == 404
+        (app.img / name).unlink()
+
+
 def test_many_uploads_at_once_are_put_off(app: App) -> None:
     """More photos at once than are worked on get 429 and Retry-After; a search is not held up."""
     photo = (PHOTOS / "motorcycle.jpg").read_bytes()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+SPEC: Any = None  # of a store, which needs none to be written to
 TRUTH = Path(os.environ["DATA_DIR"]) / "truth.npz"
 
 
@@ -154,7 +155,7 @@ def fill_store(size: int, queries: int) -> float:
         rows = enumerate(vectors[start : start + 1000], start)
         batch = {uuid.UUID(int=number): point(number, vector) for number, vector in rows}
         began = time.perf_counter()
-        main.Edge.write(batch)
+        main.Edge.mutate((SPEC, batch))
         spent += time.perf_counter() - began
     order = np.argsort(-(asked @ vectors.T), axis=1)[:, :24]
     np.savez(TRUTH, asked=asked, order=order)
@@ -194,7 +195,8 @@ def write_store(times: int) -> float:
     vectors = -np.load(TRUTH)["asked"]  # far from all that is asked for
     began = time.perf_counter()
     for number in range(times):
-        main.Edge.write({uuid.uuid4(): point(10**6 + number, vectors[number % len(vectors)])})
+        new = point(10**6 + number, vectors[number % len(vectors)])
+        main.Edge.mutate((SPEC, {uuid.uuid4(): new}))
     return times / (time.perf_counter() - began)
 
 
