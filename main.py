@@ -1016,7 +1016,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         blank = io.BytesIO()
         Image.new("RGB", (64, 64)).save(blank, "PNG")
         with contextlib.suppress(StartError, PhotoError, InterruptedError):  # others will say it
-            embed_photo(blank.getvalue())
+            # without `embed_photo`, since transformers is not to be imported by two threads at once
+            vision.run(embed_images, [decoders.run(model_input, blank.getvalue(), 64)])
 
     warming = asyncio.create_task(asyncio.to_thread(warm_up))
     try:
