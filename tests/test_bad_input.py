@@ -36,7 +36,7 @@ REASONS = {
     "ancient.jpg": "time",
     "loop.jpg": "symbolic links",
     "nowhere at all.jpg": "Not a directory",
-    "link \ufffd": "link",
+    "link \ufffd": "UTF-8",
     "cut.jpg": "truncated",
     "cut.png": "truncated",
     "bomb.png": "decompression bomb",
