@@ -407,6 +407,9 @@ PAYLOAD_INDEXES = {
 }  # fmt: skip
 
 
+ROOM_BYTES = 50 * 2**20  # to be left on DATA_DIR's disk
+
+
 @functools.cache
 def hold_data_dir() -> None:
     """Take DATA_DIR for this process: its stores have one user at a time; raises StartError."""
@@ -420,6 +423,12 @@ def hold_data_dir() -> None:
             "stores can't be shared: stop it first, or set QDRANT_URL and COCOINDEX_DATABASE_URL."
         ) from None
     opened.callback(lock.release)
+
+
+def check_room() -> None:
+    """Raise OSError where DATA_DIR is nearly full: the system kills who writes to a mapped file."""
+    if shutil.disk_usage(settings.data_dir).free < ROOM_BYTES:
+        raise OSError(f"DATA_DIR={settings.data_dir} is nearly full: make room on its disk.")
 
 
 class QdrantEdge(cocoindex.op.TargetSpec):
@@ -498,6 +507,7 @@ class Edge:
 
     @classmethod
     def mutate(cls, *changes: tuple[QdrantEdge, dict[uuid.UUID, Any]]) -> None:
+        check_room()
         for _, photos in changes:
             points, gone = [], [id for id, photo in photos.items() if photo is None]
             for id in photos.keys() - gone:
@@ -926,6 +936,7 @@ async def bring_up_to_date() -> None:
             progress.known = TypeAdapter(Files).validate_json(record.read_bytes())
     if settings.qdrant_url:
         await in_thread(keep_collection, known=True)
+    check_room()
     photos, unfit = await in_thread(look_around)
     before = await in_thread(count)
     if before and not photos:
