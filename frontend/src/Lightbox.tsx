@@ -78,7 +78,17 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
     if (to) onTurn(to);
   }
 
+  // At once: the dialog's event comes later, when another key may have moved the focus on.
+  function leave() {
+    dialog.current!.close();
+    returnFocus();
+  }
+
   function key(event: KeyboardEvent) {
+    if (event.key === "Escape") {
+      event.preventDefault();
+      leave();
+    }
     if (event.key === "ArrowRight") turn(next);
     if (event.key === "ArrowLeft") turn(previous);
   }
@@ -95,7 +105,7 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
     const y = changedTouches[0]!.clientY - touch.current.y;
     touch.current = null;
     if (Math.abs(x) > SWIPE && Math.abs(x) > 2 * Math.abs(y)) turn(x < 0 ? next : previous);
-    if (y > 2 * SWIPE && y > 2 * Math.abs(x)) dialog.current!.close();
+    if (y > 2 * SWIPE && y > 2 * Math.abs(x)) leave();
   }
 
   return (
@@ -105,16 +115,13 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
       aria-labelledby="photo-name"
       tabIndex={-1}
       onKeyDown={key}
-      onClose={() => {
-        returnFocus();
-        onClose();
-      }}
+      onClose={onClose}
     >
       <div
         class="stage"
         onTouchStart={touchStart}
         onTouchEnd={touchEnd}
-        onClick={({ target, currentTarget }) => target === currentTarget && dialog.current!.close()}
+        onClick={({ target, currentTarget }) => target === currentTarget && leave()}
       >
         {/* A new element for each photo: the old one must not stand there while the next loads. */}
         <img
@@ -162,7 +169,7 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
           </a>
         </div>
       </div>
-      <button class="round close" aria-label="Close" onClick={() => dialog.current!.close()}>
+      <button class="round close" aria-label="Close" onClick={leave}>
         <Icon name="close" />
       </button>
     </dialog>
