@@ -5,7 +5,6 @@ import gzip
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,8 +17,9 @@ import httpx
 import pillow_heif
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, JSHandle, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, JSHandle, Locator, Page, Route, expect
 
+from tests.browser import IN_SIGHT_IS_LOADED, chromium, visit
 from tests.conftest import PHOTOS, ROOT, App, NewApp, eventually, free_port
 
 SAMPLES = tuple(sorted(p.name for p in PHOTOS.iterdir() if p.suffix != ".md"))
@@ -28,15 +28,6 @@ SCREENSHOTS = ROOT / ".data" / "screenshots"
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 WCAG_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 SCHEMES: dict[Literal["light", "dark"], list[str]] = {"light": WCAG_AA, "dark": ["color-contrast"]}
-CHROMIUM = next(
-    path
-    for name in ("chromium", "chromium-browser", "google-chrome")
-    if (path := shutil.which(name)) is not None
-)
-IN_SIGHT_IS_LOADED = """[...document.images].every((img) => {
-    const { top, bottom } = img.getBoundingClientRect();
-    return bottom < 0 || top > innerHeight || (img.complete && img.naturalWidth > 0);
-})"""
 STATUS: dict[str, Any] = {
     "state": "ready", "model": "a model", "photos": 1000, "indexed": 1000, "waiting": 0,
     "skipped": 0, "skipped_photos": [], "seconds_to_go": None, "last_change": None,
@@ -66,10 +57,8 @@ def app(new_app: NewApp) -> Iterator[App]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-sync", *quiet]
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
@@ -818,6 +807,14 @@ def test_it_is_light() -> None:
     scripts = list((ROOT / "frontend" / "dist").rglob("*.js"))
     assert scripts
     assert sum(len(gzip.compress(script.read_bytes())) for script in scripts) < 30_000
+
+
+def test_results_stay_put(page: Page) -> None:
+    """Nothing jumps while the photos of a search come in, and each of them is a thumbnail."""
+    seen = visit(page, "/?q=cat&rest=1")
+    assert seen.shift < 0.1
+    assert seen.images
+    assert all(path.startswith("/thumb/") for path, _ in seen.images), seen.images
 
 
 def test_a_strict_policy_is_kept(page: Page) -> None:

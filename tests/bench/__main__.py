@@ -29,11 +29,13 @@ import psutil
 import torch
 
 from tests.bench.material import FOLDER, QUICK, gigaflops, model, photos
+from tests.browser import chromium, visit
 from tests.conftest import ROOT, SCRATCH, App, environment
 
 ROUNDS = 3
 RUN = FOLDER / "run"  # what this run alone needs
 LARGE, STARTER = "ViT-L/14", "the starter model"
+VISITS = 1 if QUICK else 5
 SEARCHES = 20 if QUICK else 100  # a round
 SECONDS = 0.5 if QUICK else 4.0  # for each rate of requests
 STORES = (1_000, 3_000) if QUICK else (10_000, 50_000, 200_000)
@@ -185,12 +187,12 @@ def load(app: App, number: int, text: str | None = None) -> float:
 
 
 @contextlib.contextmanager
-def installation(name: str) -> Iterator[App]:
-    """An app with the large model and the sample photos, with its defaults for threads."""
+def installation(name: str, of_model: str = LARGE) -> Iterator[App]:
+    """An app with a model and the sample photos, with its defaults for threads."""
     folder = RUN / name
     folder.mkdir(parents=True)
     samples = tuple(file.name for file in (ROOT / "img").glob("*.[jpw]*"))
-    app = App(folder, samples, {"CLIP_MODEL": str(model(LARGE))})
+    app = App(folder, samples, {"CLIP_MODEL": str(model(of_model))})
     del app.env["OMP_NUM_THREADS"]
     try:
         yield app
@@ -314,6 +316,39 @@ def starting() -> Iterator[Row]:
     yield Row("First search after a start, tenth search", here=f"{first:.1f}, {tenth:.1f} ms")
 
 
+# --- The page -------------------------------------------------------------------------------------
+
+
+def seeing() -> Iterator[Row]:
+    """How long a visitor with an empty cache waits for the page of a search, and what it weighs."""
+    with installation("seeing", STARTER) as app, chromium() as browser:
+        say("photos for the page")
+        add_photos(app, 100)
+        app.start()
+        wait_until_ready(Client(app))
+        visits = []
+        for _ in range(1 + VISITS):
+            say("a visit")
+            with browser.new_page(
+                base_url=app.url, viewport={"width": 1280, "height": 800}
+            ) as page:
+                visits.append(visit(page, "/?q=a+dog&rest=1"))
+    first, *others = visits
+
+    def middle(name: str) -> float:
+        return float(median(getattr(seen, name) for seen in others))
+
+    number = median(len(seen.images) for seen in others)
+    size = np.mean([size for seen in others for _, size in seen.images])
+    paints = f"{middle('first_paint'):.0f}, {middle('largest_paint'):.0f} ms"
+    made = f"{middle('in_sight'):.0f}, {first.in_sight:.0f} ms"
+    yield Row("The page of a search: first, largest contentful paint", here=paints)
+    yield Row("Its thumbnails in sight: made before, made for this visit", here=made)
+    yield Row("Its thumbnails loaded, size of each", here=f"{number:.0f}, {size / 1000:.1f} kB")
+    yield Row("Its JavaScript and CSS, as sent", here=f"{middle('code') / 1000:.1f} kB")
+    yield Row("Its cumulative layout shift", here=f"{middle('shift'):.3f}")
+
+
 # --- Many photos ----------------------------------------------------------------------------------
 
 
@@ -391,7 +426,7 @@ def main() -> None:
     RUN.mkdir(parents=True)
     try:
         print(f"{machine()}\n\n| | the tutorial's way | here | times |\n|---|--:|--:|--:|")
-        for part in (embedding, searching, starting, stores, looking):
+        for part in (embedding, searching, starting, seeing, stores, looking):
             for row in part():
                 print(f"| {' | '.join(row)} |", flush=True)
         print(f"\n{LEGEND}")
