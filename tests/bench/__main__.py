@@ -287,13 +287,13 @@ def memory_of_the_tutorial() -> list[float]:
         return [megabytes(worker.process.pid) for worker in (one, other)]
 
 
-def starting() -> Iterator[Row]:
-    """How long it takes from the start of the process to answers."""
+def starting(of_model: str) -> Iterator[Row]:
+    """How long it takes from the start of the process to answers; `cold` is without a DATA_DIR."""
     seconds, tens = defaultdict(list), []
     for number in range(ROUNDS):
-        with installation(f"starting-{number}") as app:
+        with installation(f"starting-{number}", of_model) as app:
             for kind in ("cold", "warm"):
-                say(f"{kind} start")
+                say(f"{kind} start, {of_model}")
                 began = time.perf_counter()
                 app.start()
                 seconds[kind, "listens"].append(time.perf_counter() - began)
@@ -312,8 +312,11 @@ def starting() -> Iterator[Row]:
             app.stop()
     first, tenth = (1000 * median(searches) for searches in zip(*tens, strict=True))
     for (kind, what), rounds in seconds.items():
-        yield Row(f"From a {kind} start until it {what}", here=f"{median(rounds):.1f} s")
-    yield Row("First search after a start, tenth search", here=f"{first:.1f}, {tenth:.1f} ms")
+        yield Row(
+            f"{of_model}: from a {kind} start until it {what}", here=f"{median(rounds):.1f} s"
+        )
+    searches = f"{first:.1f}, {tenth:.1f} ms"
+    yield Row(f"{of_model}: first search after a start, tenth search", here=searches)
 
 
 # --- The page -------------------------------------------------------------------------------------
@@ -426,8 +429,9 @@ def main() -> None:
     RUN.mkdir(parents=True)
     try:
         print(f"{machine()}\n\n| | the tutorial's way | here | times |\n|---|--:|--:|--:|")
-        for part in (embedding, searching, starting, seeing, stores, looking):
-            for row in part():
+        starts = starting(STARTER), starting(LARGE)
+        for part in (embedding(), searching(), *starts, seeing(), stores(), looking()):
+            for row in part:
                 print(f"| {' | '.join(row)} |", flush=True)
         print(f"\n{LEGEND}")
     finally:
