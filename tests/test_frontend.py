@@ -194,11 +194,17 @@ def test_type_and_see(page: Page) -> None:
     card = photos(page).first
     expect(card).to_contain_text("coffee.png")
     expect(card).to_contain_text(re.compile(r"0\.\d\d"))
-    shown = card.get_by_role("img").evaluate(
-        "async img => (await img.decode(), [img.currentSrc, img.naturalWidth >= img.width])"
+    source, has, needs = card.get_by_role("img").evaluate(
+        """async (img) => {
+            await img.decode();
+            const file = new Image();
+            file.src = img.currentSrc;
+            await file.decode();
+            return [img.currentSrc, file.naturalWidth, img.width];
+        }"""
     )
-    assert "/thumb/coffee.png?size=" in shown[0]
-    assert shown[1]
+    assert "/thumb/coffee.png?size=" in source
+    assert has >= needs  # it is sharp
 
 
 def test_the_newest_photos_come_first(page: Page) -> None:
@@ -803,18 +809,22 @@ def test_screenshots(
 
 
 def test_it_is_light() -> None:
-    """All the JavaScript of the page is less than 30 kB on its way."""
+    """All the JavaScript of the page is less than 30 kB, gzipped."""
     scripts = list((ROOT / "frontend" / "dist").rglob("*.js"))
     assert scripts
     assert sum(len(gzip.compress(script.read_bytes())) for script in scripts) < 30_000
 
 
 def test_results_stay_put(page: Page) -> None:
-    """Nothing jumps while the photos of a search come in, and each of them is a thumbnail."""
+    """Nothing jumps while a search's photos come in, each a thumbnail no larger than is sharp."""
     seen = visit(page, "/?q=cat&rest=1")
     assert seen.shift < 0.1
     assert seen.images
-    assert all(path.startswith("/thumb/") for path, _ in seen.images), seen.images
+    for path, size in seen.images:
+        assert path.startswith("/thumb/")
+        assert size < 100_000, path
+    cards = page.locator(".photos img").evaluate_all("all => all.map((img) => img.currentSrc)")
+    assert not [source for source in cards if source.endswith("size=1024")]
 
 
 def test_a_strict_policy_is_kept(page: Page) -> None:

@@ -15,7 +15,10 @@ const SIZES = [256, 512, 1024] as const;
 
 const ratioOf = ({ width, height }: Photo) => width / height || 1.5;
 
-/** Let the browser take the smallest file that is sharp; a size is that of the longer side. */
+/**
+ * Let the browser take the smallest file that is sharp; a size is that of the longer side. An image
+ * has to be lazy before it gets these: else `auto` stands for the width of the window.
+ */
 function sourcesOf(photo: Photo) {
   const ratio = ratioOf(photo);
   const width = (size: number) => Math.round(size * Math.min(1, ratio));
@@ -34,12 +37,12 @@ function Card({ photo, query }: { photo: Photo; query: Query }) {
     <li class="photo" data-photo={filename} style={{ "--ratio": ratioOf(photo) }}>
       <a href={addressOf(query, filename)} tabIndex={-1}>
         <img
-          {...sourcesOf(photo)}
+          loading="lazy"
+          decoding="async"
           width={width}
           height={height}
           alt={name}
-          loading="lazy"
-          decoding="async"
+          {...sourcesOf(photo)}
         />
         <span class="caption" aria-hidden="true">
           <span>{name}</span>
