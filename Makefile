@@ -12,7 +12,7 @@ MINUTES ?= 3
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test soak bench fix clean starter system
+.PHONY: help run test soak bench audit fix clean starter system
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -32,6 +32,12 @@ soak: .venv/.test .data/starter/config.json ## Change the folder, search and cau
 
 bench: .venv/.test .data/starter/config.json ## Measure it, beside the tutorial's way of doing it.
 	@.venv/bin/python -m tests.bench
+
+audit: .venv/.test frontend/node_modules/.package-lock.json ## Ask PyPI and npm for known holes in what is installed.
+	$(PYTHON) -m venv .venv/audit # of its own: what it needs is not to be audited
+	.venv/audit/bin/pip install --quiet --disable-pip-version-check 'pip-audit>=2.9'
+	.venv/audit/bin/pip-audit --skip-editable --path .venv/lib/python*/site-packages
+	$(NPM) audit
 
 fix: .venv/.test ## Lay out the code and mend what the linter can mend.
 	.venv/bin/ruff check --fix
