@@ -30,6 +30,7 @@ import resource
 import secrets
 import shutil
 import signal
+import socket
 import sqlite3
 import stat
 import sys
@@ -627,6 +628,19 @@ def embedded_postgres() -> Any:
     return server
 
 
+def wait_for(server: str, ask: Callable[[], None]) -> None:
+    """Ask a server that may be starting, as we are; raises StartError if it doesn't answer."""
+    for wait in (1, 2, 4, 8, 0):  # seconds
+        try:
+            ask()
+            break
+        except (grpc.RpcError, OSError) as error:
+            if not wait:
+                reason = error.details() if isinstance(error, grpc.Call) else error
+                raise StartError(f"{server} does not answer: {reason}.") from None
+            time.sleep(wait)
+
+
 @cocoindex.settings
 @functools.cache  # it is asked several times a row
 def cocoindex_settings() -> cocoindex.Settings:
@@ -634,6 +648,11 @@ def cocoindex_settings() -> cocoindex.Settings:
     # CocoIndex's driver takes no URL without a host; the socket's folder is in its parameters.
     embedded = "" if settings.cocoindex_database_url else str(embedded_postgres().get_uri())
     url = settings.cocoindex_database_url or embedded.replace("@/", "@localhost/")
+    # The driver itself is silent for 40 s. A URL with its host among its parameters is left to it.
+    place = r"\w+://(?:[^/]*@)?([\w.-]+):?(\d*)(?=[/?]|$)(?!.*[?&]host)"
+    if not embedded and (at := re.match(place, url)):
+        address = at[1], int(at[2] or 5432)
+        wait_for("COCOINDEX_DATABASE_URL", lambda: socket.create_connection(address, 3).close())
     database = cocoindex.DatabaseConnectionSpec(url=url, min_connections=1, max_connections=10)
     server = hashlib.sha256(str(settings.qdrant_url).encode()).hexdigest()[:8]
     namespace = settings.qdrant_collection + (f"_{server}" if settings.qdrant_url else "")
@@ -836,15 +855,8 @@ def vector_store() -> cocoindex.op.TargetSpec:
     """The target that photos are exported to: Qdrant at QDRANT_URL, or in this process."""
     if settings.qdrant_url is None:
         return QdrantEdge(settings.qdrant_collection, model_key(), model_sizes()[0])
-    for wait in (1, 2, 4, 8, 0):  # seconds: it may be starting, as we are
-        try:
-            keep_collection(known=bool(flow_names_with_setup()))
-            break
-        except grpc.RpcError as error:
-            if not wait:
-                reason = f"QDRANT_URL={settings.qdrant_url} does not answer: {error}"
-                raise StartError(reason) from None
-            time.sleep(wait)
+    known = bool(flow_names_with_setup())
+    wait_for(f"QDRANT_URL={settings.qdrant_url}", lambda: keep_collection(known=known))
     server = cocoindex.targets.QdrantConnection(str(settings.qdrant_url), settings.qdrant_api_key)
     connection = cocoindex.add_auth_entry("qdrant", server)  # by reference: no key in Postgres
     return cocoindex.targets.Qdrant(settings.qdrant_collection, connection)

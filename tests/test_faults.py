@@ -17,7 +17,7 @@ from PIL import Image
 from qdrant_client import models
 
 import main
-from tests.conftest import PHOTOS, ROOT, App, NewApp, Postgres, eventually, names
+from tests.conftest import PHOTOS, ROOT, App, NewApp, Postgres, eventually, free_port, names
 from tests.qdrant_standin import QdrantStandIn
 
 FEW = ("cat.png", "coffee.png", "rocket.jpg")
@@ -280,6 +280,37 @@ def test_qdrant_may_start_later(new_app: NewApp) -> None:
     qdrant.stop()
 
 
+def test_postgres_may_start_later(
+    new_app: NewApp, postgres_server: Postgres, postgres_url: str
+) -> None:
+    """The app waits a while for a Postgres that isn't there yet, and then goes on."""
+    app = new_app("cat.png", COCOINDEX_DATABASE_URL=postgres_url)
+    postgres_server.stop()
+    later = threading.Timer(8, postgres_server.start)  # the model takes some seconds by itself
+    later.start()
+    app.start().finds("cat.png")
+    later.join()
+    assert "does not answer" not in app.log.read_text()
+    app.stop()
+
+
+def test_a_postgres_that_is_not_there_is_named(new_app: NewApp) -> None:
+    """Without its Postgres the start ends, by one sentence that keeps the password to itself."""
+    url = f"postgres://me:sesame@127.0.0.1:{free_port()}/db"
+    app = new_app("cat.png", COCOINDEX_DATABASE_URL=url)
+    with app.log.open("ab") as log:
+        server = subprocess.Popen(
+            [sys.executable, "main.py"], cwd=ROOT, env=app.env, stdout=log, stderr=log
+        )
+    update = app.cli("update", "main")
+    assert (server.wait(60), update.returncode) == (3, 1)
+    for said in (update.stderr, app.log.read_text()):
+        [sentence] = [line for line in said.splitlines() if "COCOINDEX_DATABASE_URL" in line]
+        assert "does not answer" in sentence
+        assert "sesame" not in said
+        assert "Traceback" not in said
+
+
 def test_servers_come_and_go(new_app: NewApp, postgres_server: Postgres, postgres_url: str) -> None:
     """Qdrant and Postgres each stopped twenty times at any moment: honest 503s, nothing lost."""
     qdrant = QdrantStandIn()
@@ -295,7 +326,8 @@ def test_servers_come_and_go(new_app: NewApp, postgres_server: Postgres, postgre
         threading.Event().wait(moments.uniform(0, 0.5))  # somewhere in the work on that photo
         qdrant.stop()
         if number % 2:
-            postgres_server.restart()
+            postgres_server.stop()
+            postgres_server.start()
         answer = app.get("/search", q="cat")
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
@@ -303,7 +335,8 @@ def test_servers_come_and_go(new_app: NewApp, postgres_server: Postgres, postgre
         qdrant.start()
         if not number % 2:
             threading.Event().wait(moments.uniform(0, 0.5))
-            postgres_server.restart()
+            postgres_server.stop()
+            postgres_server.start()
     app.finds(*FEW, *added)
     app.stop()
     qdrant.stop()
