@@ -219,6 +219,19 @@ def test_two_photos_that_change_places_are_noticed(app: App) -> None:
     app.finds(*FEW, within=SOON)
 
 
+def test_an_older_file_is_noticed_after_a_stop(new_app: NewApp) -> None:
+    """A photo replaced by an older one while the app was stopped is found as what it shows now."""
+    app = new_app(*FEW).start()
+    app.finds(*FEW)
+    app.stop()
+    app.add("rocket.jpg", "cat.png")
+    os.utime(app.img / "cat.png", (1_000_000_000,) * 2)
+    app.start()
+    eventually(lambda: "cat.png" in names(app.search("rocket launch"))[:2], SOON)
+    app.finds(*FEW)
+    app.stop()
+
+
 def test_a_lost_collection_fills_itself_again(new_app: NewApp) -> None:
     """Deleted or emptied while the app runs or rests, a collection is made and filled anew."""
     qdrant = QdrantStandIn()
