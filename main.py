@@ -98,8 +98,12 @@ class StartError(click.ClickException):
 
 
 def only_the_sentence(record: logging.LogRecord) -> bool:
-    """Log a StartError as its sentence, where Starlette hands uvicorn a traceback."""
+    """Log a StartError as its sentence, where Starlette hands uvicorn a traceback.
+
+    A photo's name, or whatever else a line is about, can't break it to look like another line.
+    """
     record.msg = str(record.msg).rpartition("StartError: ")[2].strip()
+    record.args = tuple(a if str(a).isprintable() else repr(str(a)) for a in record.args or ())
     return True
 
 
