@@ -44,6 +44,7 @@ from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from dotenv import load_dotenv
 
@@ -925,9 +926,13 @@ open_flow()
 
 
 def explained(error: Exception) -> str:
-    """What CocoIndex says went wrong, without its backtrace and our password."""
-    text = str(error).partition("Stack backtrace:")[0].strip()
-    return text.replace(settings.cocoindex_database_url or "\0", "COCOINDEX_DATABASE_URL")
+    """What CocoIndex says went wrong, in a line, without its backtrace and our password."""
+    text = " ".join(str(error).partition("Stack backtrace:")[0].split())
+    url = settings.cocoindex_database_url or "\0"
+    passwords = re.findall(r"(?<=:)[^/]+(?=@)|(?<=[?&]password=)[^&]+", url)
+    for secret in (url, *passwords, *map(unquote, passwords)):
+        text = text.replace(secret, "COCOINDEX_DATABASE_URL" if secret == url else "***")
+    return text
 
 
 async def one_pass(left_out: set[str], **options: bool) -> None:

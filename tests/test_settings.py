@@ -81,3 +81,20 @@ def test_a_wrong_setting_is_named() -> None:
     assert len(lines) == len(wrong)
     for name, value in wrong.items():
         assert any(line.startswith(f"{name}={value}: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://me:se%2Fs:a%40me@host:1/db",
+        "postgres://me@host/db?sslmode=disable&password=se%2Fs:a%40me",
+    ],
+)
+def test_no_error_tells_the_password(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The password is hidden in a driver's message, with its URL or alone, encoded or not."""
+    known = main.settings.model_copy(update={"cocoindex_database_url": url})
+    monkeypatch.setattr(main, "settings", known)
+    error = RuntimeError(f"{url} failed:\n  se/s:a@me, se%2Fs:a%40me\nStack backtrace: 1: main")
+    assert main.explained(error) == "COCOINDEX_DATABASE_URL failed: ***, ***"
+    monkeypatch.undo()
+    assert main.explained(error).startswith(url)  # nothing to hide, nothing hidden
