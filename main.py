@@ -871,6 +871,11 @@ def image_search(flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.Data
     """Every photo of IMAGE_DIR -> its embedding and payload -> one point in the vector store."""
     if not settings.image_dir.is_dir() and not flow_names_with_setup():
         raise StartError(f"IMAGE_DIR={settings.image_dir} is not a folder: set it to your photos'.")
+    if is_photo(os.path.relpath(settings.data_dir / "thumb.webp", settings.image_dir)):
+        raise StartError(
+            f"DATA_DIR={settings.data_dir} lies in IMAGE_DIR, which would take its thumbnails for "
+            "photos: set it to a hidden folder, or to one elsewhere."
+        )
     if progress.left_out is None:
         progress.photos, unfit = look_around()
         progress.left_out = {*unfit}

@@ -11,7 +11,7 @@ import pytest
 from dotenv import dotenv_values
 
 import main
-from tests.conftest import ROOT, environment
+from tests.conftest import ROOT, NewApp, environment
 
 EXAMPLE = ROOT / ".env.example"
 
@@ -98,3 +98,14 @@ def test_no_error_tells_the_password(url: str, monkeypatch: pytest.MonkeyPatch) 
     assert main.explained(error) == "COCOINDEX_DATABASE_URL failed: ***, ***"
     monkeypatch.undo()
     assert main.explained(error).startswith(url)  # nothing to hide, nothing hidden
+
+
+@pytest.mark.parametrize(("place", "refused"), [("", True), ("a/data", True), ("a/.data", False)])
+def test_thumbnails_are_no_photos(new_app: NewApp, place: str, *, refused: bool) -> None:
+    """A DATA_DIR among the photos is refused in one sentence; a hidden one is not."""
+    app = new_app("cat.png")
+    app.env["DATA_DIR"] = str(app.img / place)
+    show = app.cli("show", "main")
+    assert show.returncode == refused
+    assert ("lies in IMAGE_DIR" in show.stderr) == refused
+    assert "Traceback" not in show.stderr
