@@ -239,6 +239,7 @@ class Children:
 
     def __init__(self, number: int, seconds: float) -> None:
         self.seconds, self.closed = seconds, False  # for a job
+        self.gave_up = f"it crashed the decoder, or took {seconds:g} s, three times"
         self.guard = threading.Lock()
         self.idle: queue.LifoQueue[Any] = queue.LifoQueue()  # one that is warm goes first
         for _ in range(number):
@@ -260,7 +261,7 @@ class Children:
                     for process in child._processes.values():  # no public way before Python 3.14
                         process.kill()
                     child = None
-            raise PhotoError(f"it crashed the decoder, or took {self.seconds:g} s, three times")
+            raise PhotoError(self.gave_up)
         finally:
             self.idle.put(child)
 
@@ -976,6 +977,9 @@ async def bring_up_to_date() -> None:
     known = progress.known
     changed = {name for name in photos.keys() & known.keys() if photos[name] != known[name]}
     older = {name for name in changed if photos[name][0] <= known[name][0]}
+    if not progress.ready:  # what failed in the model once, such as for want of memory, may do now
+        failed = models.Filter(must=[equals("error", vision.gave_up)])
+        older |= {p.payload["filename"] for p in await in_thread(nearest, None, 1000, failed)}
     progress.photos, progress.unfit = photos, unfit
     progress.since, progress.before = time.monotonic(), before
     # Points that went behind CocoIndex's back come back from its cache.
