@@ -30,6 +30,7 @@ import resource
 import secrets
 import shutil
 import signal
+import socket
 import sqlite3
 import stat
 import sys
@@ -43,6 +44,7 @@ from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from dotenv import load_dotenv
 
@@ -97,8 +99,12 @@ class StartError(click.ClickException):
 
 
 def only_the_sentence(record: logging.LogRecord) -> bool:
-    """Log a StartError as its sentence, where Starlette hands uvicorn a traceback."""
+    """Log a StartError as its sentence, where Starlette hands uvicorn a traceback.
+
+    A photo's name, or whatever else a line is about, can't break it to look like another line.
+    """
     record.msg = str(record.msg).rpartition("StartError: ")[2].strip()
+    record.args = tuple(a if str(a).isprintable() else repr(str(a)) for a in record.args or ())
     return True
 
 
@@ -233,6 +239,7 @@ class Children:
 
     def __init__(self, number: int, seconds: float) -> None:
         self.seconds, self.closed = seconds, False  # for a job
+        self.gave_up = f"it crashed the decoder, or took {seconds:g} s, three times"
         self.guard = threading.Lock()
         self.idle: queue.LifoQueue[Any] = queue.LifoQueue()  # one that is warm goes first
         for _ in range(number):
@@ -254,7 +261,7 @@ class Children:
                     for process in child._processes.values():  # no public way before Python 3.14
                         process.kill()
                     child = None
-            raise PhotoError(f"it crashed the decoder, or took {self.seconds:g} s, three times")
+            raise PhotoError(self.gave_up)
         finally:
             self.idle.put(child)
 
@@ -627,6 +634,19 @@ def embedded_postgres() -> Any:
     return server
 
 
+def wait_for(server: str, ask: Callable[[], None]) -> None:
+    """Ask a server that may be starting, as we are; raises StartError if it doesn't answer."""
+    for wait in (1, 2, 4, 8, 0):  # seconds
+        try:
+            ask()
+            break
+        except (grpc.RpcError, OSError) as error:
+            if not wait:
+                reason = error.details() if isinstance(error, grpc.Call) else error
+                raise StartError(f"{server} does not answer: {reason}.") from None
+            time.sleep(wait)
+
+
 @cocoindex.settings
 @functools.cache  # it is asked several times a row
 def cocoindex_settings() -> cocoindex.Settings:
@@ -634,6 +654,11 @@ def cocoindex_settings() -> cocoindex.Settings:
     # CocoIndex's driver takes no URL without a host; the socket's folder is in its parameters.
     embedded = "" if settings.cocoindex_database_url else str(embedded_postgres().get_uri())
     url = settings.cocoindex_database_url or embedded.replace("@/", "@localhost/")
+    # The driver itself is silent for 40 s. A URL with its host among its parameters is left to it.
+    place = r"\w+://(?:[^/]*@)?([\w.-]+):?(\d*)(?=[/?]|$)(?!.*[?&]host)"
+    if not embedded and (at := re.match(place, url)):
+        address = at[1], int(at[2] or 5432)
+        wait_for("COCOINDEX_DATABASE_URL", lambda: socket.create_connection(address, 3).close())
     database = cocoindex.DatabaseConnectionSpec(url=url, min_connections=1, max_connections=10)
     server = hashlib.sha256(str(settings.qdrant_url).encode()).hexdigest()[:8]
     namespace = settings.qdrant_collection + (f"_{server}" if settings.qdrant_url else "")
@@ -836,15 +861,8 @@ def vector_store() -> cocoindex.op.TargetSpec:
     """The target that photos are exported to: Qdrant at QDRANT_URL, or in this process."""
     if settings.qdrant_url is None:
         return QdrantEdge(settings.qdrant_collection, model_key(), model_sizes()[0])
-    for wait in (1, 2, 4, 8, 0):  # seconds: it may be starting, as we are
-        try:
-            keep_collection(known=bool(flow_names_with_setup()))
-            break
-        except grpc.RpcError as error:
-            if not wait:
-                reason = f"QDRANT_URL={settings.qdrant_url} does not answer: {error}"
-                raise StartError(reason) from None
-            time.sleep(wait)
+    known = bool(flow_names_with_setup())
+    wait_for(f"QDRANT_URL={settings.qdrant_url}", lambda: keep_collection(known=known))
     server = cocoindex.targets.QdrantConnection(str(settings.qdrant_url), settings.qdrant_api_key)
     connection = cocoindex.add_auth_entry("qdrant", server)  # by reference: no key in Postgres
     return cocoindex.targets.Qdrant(settings.qdrant_collection, connection)
@@ -854,6 +872,11 @@ def image_search(flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.Data
     """Every photo of IMAGE_DIR -> its embedding and payload -> one point in the vector store."""
     if not settings.image_dir.is_dir() and not flow_names_with_setup():
         raise StartError(f"IMAGE_DIR={settings.image_dir} is not a folder: set it to your photos'.")
+    if is_photo(os.path.relpath(settings.data_dir / "thumb.webp", settings.image_dir)):
+        raise StartError(
+            f"DATA_DIR={settings.data_dir} lies in IMAGE_DIR, which would take its thumbnails for "
+            "photos: set it to a hidden folder, or to one elsewhere."
+        )
     if progress.left_out is None:
         progress.photos, unfit = look_around()
         progress.left_out = {*unfit}
@@ -909,9 +932,13 @@ open_flow()
 
 
 def explained(error: Exception) -> str:
-    """What CocoIndex says went wrong, without its backtrace and our password."""
-    text = str(error).partition("Stack backtrace:")[0].strip()
-    return text.replace(settings.cocoindex_database_url or "\0", "COCOINDEX_DATABASE_URL")
+    """What CocoIndex says went wrong, in a line, without its backtrace and our password."""
+    text = " ".join(str(error).partition("Stack backtrace:")[0].split())
+    url = settings.cocoindex_database_url or "\0"
+    passwords = re.findall(r"(?<=:)[^/]+(?=@)|(?<=[?&]password=)[^&]+", url)
+    for secret in (url, *passwords, *map(unquote, passwords)):
+        text = text.replace(secret, "COCOINDEX_DATABASE_URL" if secret == url else "***")
+    return text
 
 
 async def one_pass(left_out: set[str], **options: bool) -> None:
@@ -950,6 +977,9 @@ async def bring_up_to_date() -> None:
     known = progress.known
     changed = {name for name in photos.keys() & known.keys() if photos[name] != known[name]}
     older = {name for name in changed if photos[name][0] <= known[name][0]}
+    if not progress.ready:  # what failed in the model once, such as for want of memory, may do now
+        failed = models.Filter(must=[equals("error", vision.gave_up)])
+        older |= {p.payload["filename"] for p in await in_thread(nearest, None, 1000, failed)}
     progress.photos, progress.unfit = photos, unfit
     progress.since, progress.before = time.monotonic(), before
     # Points that went behind CocoIndex's back come back from its cache.
@@ -1248,7 +1278,8 @@ async def search_by_photo(request: Request, query: Annotated[Search, Query()]) -
         raise HTTPException(429, "Too many photos are being sent.", {"Retry-After": "1"})
     async with uploads:
         try:
-            async with asyncio.timeout(UPLOAD_SECONDS):
+            # The last place is for the quick: those who are slow can't keep it from all others.
+            async with asyncio.timeout(5 if uploads.locked() else UPLOAD_SECONDS):
                 photo = await photo_in(request)
         except TimeoutError:
             raise HTTPException(408, "The photo took too long to arrive.") from None

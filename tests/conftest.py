@@ -223,7 +223,8 @@ class Postgres(NamedTuple):
 
     programs: Path  # the folder of psql and its like
     port: int
-    restart: Callable[[], None]  # as after a crash
+    start: Callable[[], None]
+    stop: Callable[[], None]  # as by a crash
 
 
 @pytest.fixture(scope="session")
@@ -247,21 +248,23 @@ def postgres_server() -> Iterator[Postgres]:
     run("initdb", "--username=postgres", "--auth=trust", f"--pgdata={folder}")
     options = f"-p {port} -h 127.0.0.1 -k {folder}"
     log = f"--log={folder}/log"
-    run("pg_ctl", "start", "--wait", f"--pgdata={folder}", f"--options={options}", log)
 
-    def restart() -> None:
-        run("pg_ctl", "stop", f"--pgdata={folder}", "--mode=immediate")
+    def start() -> None:
         run("pg_ctl", "start", "--wait", f"--pgdata={folder}", f"--options={options}", log)
 
-    yield Postgres(programs, port, restart)
-    run("pg_ctl", "stop", f"--pgdata={folder}", "--mode=immediate")
+    def stop() -> None:
+        run("pg_ctl", "stop", f"--pgdata={folder}", "--mode=immediate")
+
+    start()
+    yield Postgres(programs, port, start, stop)
+    stop()
     shutil.rmtree(folder)
 
 
 @pytest.fixture
 def postgres_url(postgres_server: Postgres) -> str:
     """The URL of a new, empty database."""
-    programs, port, _ = postgres_server
+    programs, port = postgres_server.programs, postgres_server.port
     database = f"test_{uuid.uuid4().hex}"
     address = ["--host=127.0.0.1", f"--port={port}", "--username=postgres"]
     subprocess.run([programs / "createdb", *address, database], check=True)

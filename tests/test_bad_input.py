@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import shutil
+import subprocess
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ ODD_NAMES = [
     "-rf.jpg",
 ]
 REASONS = {
+    "forged\nINFO:     a.jpg": "known format",
     "empty.jpg": "known format",
     "text.png": "known format",
     "loop": "link",
@@ -64,6 +66,7 @@ def fill(folder: Path) -> None:
     for name in ODD_NAMES:
         (folder / name).write_bytes(rocket)
     (folder / "empty.jpg").touch()
+    (folder / "forged\nINFO:     a.jpg").touch()
     (folder / "text.png").write_text("no photo")
     (folder / "cut.jpg").write_bytes(rocket[:20_000])
     (folder / "cut.png").write_bytes(cat[:20_000])
@@ -126,7 +129,9 @@ def test_nothing_is_tried_again_for_ever(app: App) -> None:
     eventually(lambda: "new.png" in app.photos())
     log = app.log.read_text()
     for name in REASONS:
-        assert log.count(f"{name} is left out") == 1
+        shown = name if name.isprintable() else repr(name)
+        assert log.count(f"{shown} is left out") == 1
+    assert not any(line.startswith("INFO:     a.jpg") for line in log.splitlines())
     (app.img / "new.png").unlink()
     eventually(lambda: "new.png" not in app.photos())
 
@@ -161,6 +166,30 @@ def test_a_vanishing_file_stops_nothing(app: App) -> None:
     app.finds(*ODD_NAMES, *FINE, "fleeting 29.jpg")
     (app.img / "fleeting 29.jpg").unlink()
     app.finds(*ODD_NAMES, *FINE)
+
+
+def test_many_odd_names_and_a_bottomless_folder(new_app: NewApp) -> None:
+    """2,000 names that look like patterns, and folders beyond what a path can name: all else is."""
+    app = new_app("cat.png", REFRESH_SECONDS="1")
+    for number in range(2000):
+        os.mkfifo(app.img / f"[{number}]{{*,}}\\?.jpg")
+    folder = os.open(app.img, os.O_RDONLY)
+    for _ in range(1000):
+        os.mkdir("bottomless", dir_fd=folder)
+        above, folder = folder, os.open("bottomless", os.O_RDONLY, dir_fd=folder)
+        os.close(above)
+    os.close(folder)
+    try:
+        app.start().finds("cat.png")
+        eventually(lambda: app.get("/status").json()["state"] == "ready")
+        os.mkfifo(app.img / "one more *.jpg")
+        app.add("coffee.png", "coffee.png")
+        app.finds("cat.png", "coffee.png")
+        status = app.get("/status").json()
+        assert (status["skipped"], status["last_error"]) == (2002, None)
+        app.stop()
+    finally:
+        subprocess.run(["rm", "-r", app.img / "bottomless"], check=True)  # shutil's gives up
 
 
 def photo(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:

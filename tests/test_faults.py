@@ -17,7 +17,7 @@ from PIL import Image
 from qdrant_client import models
 
 import main
-from tests.conftest import PHOTOS, ROOT, App, NewApp, Postgres, eventually, names
+from tests.conftest import PHOTOS, ROOT, App, NewApp, Postgres, eventually, free_port, names
 from tests.qdrant_standin import QdrantStandIn
 
 FEW = ("cat.png", "coffee.png", "rocket.jpg")
@@ -147,6 +147,12 @@ def convert(image, *args, **kwargs):
         time.sleep(1000)
     return before(image, *args, **kwargs)
 PIL.Image.Image.convert = convert
+shown = PIL.Image.fromarray
+def fromarray(image, *args, **kwargs):
+    if image.shape[:2] == (15, 15) and "LITTLE_MEMORY" in os.environ:
+        os._exit(137)
+    return shown(image, *args, **kwargs)
+PIL.Image.fromarray = fromarray
 from concurrent.futures import Future
 result = Future.result
 Future.result = lambda self, timeout=None: result(self, timeout and timeout / 6)
@@ -154,18 +160,22 @@ Future.result = lambda self, timeout=None: result(self, timeout and timeout / 6)
 
 
 def test_a_photo_that_kills_the_decoder_is_given_up(new_app: NewApp, tmp_path: Path) -> None:
-    """A photo that crashes the embedding process, or hangs it, is skipped; the others are found."""
+    """A photo that crashes or hangs its process is skipped; the model's, till the next start."""
     (tmp_path / "sitecustomize.py").write_text(CRASHES)
     app = new_app(*FEW)
-    app.env["PYTHONPATH"] = str(tmp_path)
-    for name, side in (("crash.png", 13), ("hang.png", 14)):
+    app.env |= {"PYTHONPATH": str(tmp_path), "LITTLE_MEMORY": "1"}
+    for name, side in (("crash.png", 13), ("hang.png", 14), ("memory.png", 15)):
         Image.new("RGB", (side, side)).save(app.img / name)
     app.start()
     app.finds(*FEW, within=200)
-    eventually(lambda: status(app)["skipped"] == 2, within=250)
+    eventually(lambda: status(app)["skipped"] == 3, within=250)
     reasons = {photo["filename"]: photo["reason"] for photo in status(app)["skipped_photos"]}
-    assert set(reasons) == {"crash.png", "hang.png"}
+    assert set(reasons) == {"crash.png", "hang.png", "memory.png"}
     assert all("crashed the decoder" in reason for reason in reasons.values())
+    app.stop()
+    del app.env["LITTLE_MEMORY"]
+    app.start().finds(*FEW, "memory.png")
+    assert status(app)["skipped"] == 2
     app.stop()
 
 
@@ -217,6 +227,19 @@ def test_two_photos_that_change_places_are_noticed(app: App) -> None:
     for name in ("one.jpg", "two.jpg"):
         (app.img / name).unlink()
     app.finds(*FEW, within=SOON)
+
+
+def test_an_older_file_is_noticed_after_a_stop(new_app: NewApp) -> None:
+    """A photo replaced by an older one while the app was stopped is found as what it shows now."""
+    app = new_app(*FEW).start()
+    app.finds(*FEW)
+    app.stop()
+    app.add("rocket.jpg", "cat.png")
+    os.utime(app.img / "cat.png", (1_000_000_000,) * 2)
+    app.start()
+    eventually(lambda: "cat.png" in names(app.search("rocket launch"))[:2], SOON)
+    app.finds(*FEW)
+    app.stop()
 
 
 def test_a_lost_collection_fills_itself_again(new_app: NewApp) -> None:
@@ -280,6 +303,37 @@ def test_qdrant_may_start_later(new_app: NewApp) -> None:
     qdrant.stop()
 
 
+def test_postgres_may_start_later(
+    new_app: NewApp, postgres_server: Postgres, postgres_url: str
+) -> None:
+    """The app waits a while for a Postgres that isn't there yet, and then goes on."""
+    app = new_app("cat.png", COCOINDEX_DATABASE_URL=postgres_url)
+    postgres_server.stop()
+    later = threading.Timer(8, postgres_server.start)  # the model takes some seconds by itself
+    later.start()
+    app.start().finds("cat.png")
+    later.join()
+    assert "does not answer" not in app.log.read_text()
+    app.stop()
+
+
+def test_a_postgres_that_is_not_there_is_named(new_app: NewApp) -> None:
+    """Without its Postgres the start ends, by one sentence that keeps the password to itself."""
+    url = f"postgres://me:sesame@127.0.0.1:{free_port()}/db"
+    app = new_app("cat.png", COCOINDEX_DATABASE_URL=url)
+    with app.log.open("ab") as log:
+        server = subprocess.Popen(
+            [sys.executable, "main.py"], cwd=ROOT, env=app.env, stdout=log, stderr=log
+        )
+    update = app.cli("update", "main")
+    assert (server.wait(60), update.returncode) == (3, 1)
+    for said in (update.stderr, app.log.read_text()):
+        [sentence] = [line for line in said.splitlines() if "COCOINDEX_DATABASE_URL" in line]
+        assert "does not answer" in sentence
+        assert "sesame" not in said
+        assert "Traceback" not in said
+
+
 def test_servers_come_and_go(new_app: NewApp, postgres_server: Postgres, postgres_url: str) -> None:
     """Qdrant and Postgres each stopped twenty times at any moment: honest 503s, nothing lost."""
     qdrant = QdrantStandIn()
@@ -295,7 +349,8 @@ def test_servers_come_and_go(new_app: NewApp, postgres_server: Postgres, postgre
         threading.Event().wait(moments.uniform(0, 0.5))  # somewhere in the work on that photo
         qdrant.stop()
         if number % 2:
-            postgres_server.restart()
+            postgres_server.stop()
+            postgres_server.start()
         answer = app.get("/search", q="cat")
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
@@ -303,7 +358,8 @@ def test_servers_come_and_go(new_app: NewApp, postgres_server: Postgres, postgre
         qdrant.start()
         if not number % 2:
             threading.Event().wait(moments.uniform(0, 0.5))
-            postgres_server.restart()
+            postgres_server.stop()
+            postgres_server.start()
     app.finds(*FEW, *added)
     app.stop()
     qdrant.stop()

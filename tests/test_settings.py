@@ -11,7 +11,7 @@ import pytest
 from dotenv import dotenv_values
 
 import main
-from tests.conftest import ROOT, environment
+from tests.conftest import ROOT, NewApp, environment
 
 EXAMPLE = ROOT / ".env.example"
 
@@ -81,3 +81,31 @@ def test_a_wrong_setting_is_named() -> None:
     assert len(lines) == len(wrong)
     for name, value in wrong.items():
         assert any(line.startswith(f"{name}={value}: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://me:se%2Fs:a%40me@host:1/db",
+        "postgres://me@host/db?sslmode=disable&password=se%2Fs:a%40me",
+    ],
+)
+def test_no_error_tells_the_password(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The password is hidden in a driver's message, with its URL or alone, encoded or not."""
+    known = main.settings.model_copy(update={"cocoindex_database_url": url})
+    monkeypatch.setattr(main, "settings", known)
+    error = RuntimeError(f"{url} failed:\n  se/s:a@me, se%2Fs:a%40me\nStack backtrace: 1: main")
+    assert main.explained(error) == "COCOINDEX_DATABASE_URL failed: ***, ***"
+    monkeypatch.undo()
+    assert main.explained(error).startswith(url)  # nothing to hide, nothing hidden
+
+
+@pytest.mark.parametrize(("place", "refused"), [("", True), ("a/data", True), ("a/.data", False)])
+def test_thumbnails_are_no_photos(new_app: NewApp, place: str, *, refused: bool) -> None:
+    """A DATA_DIR among the photos is refused in one sentence; a hidden one is not."""
+    app = new_app("cat.png")
+    app.env["DATA_DIR"] = str(app.img / place)
+    show = app.cli("show", "main")
+    assert show.returncode == refused
+    assert ("lies in IMAGE_DIR" in show.stderr) == refused
+    assert "Traceback" not in show.stderr

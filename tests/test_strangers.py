@@ -192,6 +192,23 @@ def test_many_uploads_at_once_are_put_off(app: App) -> None:
     assert httpx.post(f"{app.url}/search", content=photo, timeout=60).status_code == 200
 
 
+def test_slow_uploads_do_not_stop_an_upload(app: App) -> None:
+    """However many photos come by drops, there is a place within seconds for one that is sent."""
+    photo = (PHOTOS / "cat.png").read_bytes()
+    slow = []
+    for _ in range(8):
+        slow.append(socket.create_connection(("127.0.0.1", app.port)))
+        slow[-1].sendall(b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx")
+
+    def is_answered() -> bool:
+        return httpx.post(f"{app.url}/search", content=photo, timeout=60).status_code == 200
+
+    assert not is_answered()
+    eventually(is_answered, within=15)
+    for connection in slow:
+        connection.close()
+
+
 def test_slow_and_idle_strangers_do_not_stop_a_search(app: App) -> None:
     """5,000 connections that say little or nothing leave searches as they were."""
     idle = []
