@@ -1013,6 +1013,7 @@ async def follow_folder() -> None:
     warned = None
     while True:
         await look_through_folder()
+        due = 0.0  # at once: a change may have come before the watch is set up
         try:
             async for changes in awatch(
                 settings.image_dir,
@@ -1025,9 +1026,9 @@ async def follow_folder() -> None:
                 had_error = progress.last_error
                 if changes:
                     progress.last_change = datetime.now()
-                is_due = time.monotonic() >= progress.since + settings.refresh_seconds
-                if changes or had_error or is_due:
+                if changes or had_error or time.monotonic() >= due:
                     await look_through_folder()
+                    due = progress.since + settings.refresh_seconds
                 if had_error and not progress.last_error:
                     break  # a folder that was gone and is back needs to be watched anew
         except Exception as error:  # noqa: BLE001, it is gone, too large, or has odd names in it
