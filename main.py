@@ -39,7 +39,7 @@ import time
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -351,6 +351,16 @@ def hardware() -> tuple[str, Any]:
 
 
 @functools.cache
+def batch_size() -> int:
+    """How many images are embedded at once: 16 on a GPU, on a CPU what makes 256 patches."""
+    if hardware()[0] != "cpu":
+        return 16
+    vision = pretrained("AutoConfig").vision_config
+    patches = (model_sizes()[1] // getattr(vision, "patch_size", 1)) ** 2
+    return max(1, 256 // patches)  # a larger product is no quicker: ViT-L/14 gains nothing by two
+
+
+@functools.cache
 def clip(half: Literal["text", "vision"]) -> tuple[Any, Any]:
     """One half of the model, since no process needs both, and its processor; raises StartError."""
     device, dtype = hardware()
@@ -389,9 +399,17 @@ def embed_photo(content: bytes) -> Embedding:
     return vectors[0]
 
 
+# OpenMP is a quarter slower once PyTorch was called by a second thread of a process.
+text_thread = ThreadPoolExecutor(1)
+
+
 @functools.lru_cache(maxsize=4096)
 def embed_text(text: str) -> Embedding:
     """Embed a description, in the same space; what is beyond the model's text length is cut."""
+    return text_thread.submit(embed_text_here, text).result()
+
+
+def embed_text_here(text: str) -> Embedding:
     model, processor = clip("text")
     # SigLIP was trained on lower-case texts of full length, and sees something else in others.
     is_siglip = model.config.model_type.startswith("siglip")
@@ -779,7 +797,7 @@ PREPROCESSING = 3  # to be counted up when a photo comes to the model in another
 
 @cocoindex.op.executor_class(cache=True, behavior_version=PREPROCESSING)
 class EmbedImageExecutor:
-    """Embeds the folder's photos, a step at a time: one that is sent waits for one of them."""
+    """Embeds the folder's photos, a step at a time: one that is sent waits for one step."""
 
     spec: EmbedImage
 
@@ -809,8 +827,8 @@ class EmbedImageExecutor:
         return Embedded(vector, None)
 
     async def embed(self, image: NDArray[np.uint8]) -> Embedding:
-        """Embed an image, on a GPU together with others that wait; a CPU gains nothing by that."""
-        at_once, ticket = 1 if hardware()[0] == "cpu" else 16, object()
+        """Embed an image, together with others that wait where that is quicker."""
+        at_once, ticket = batch_size(), object()
         self.waiting[ticket] = image
         try:
             async with self.embedding:  # first come, first served

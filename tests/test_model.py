@@ -1,13 +1,15 @@
 """Photos and words become vectors, by any dual encoder; what is no photo says so."""
 
+import asyncio
 import functools
 import io
 import subprocess
 import sys
 import tokenize
+import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -69,6 +71,37 @@ def test_precision_moves_no_vector(
         found.append([vector, *map(main.embed_text.__wrapped__, words)])
     for exact, quick in zip(*found, strict=True):
         assert exact @ quick > 0.999
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_each_photo_of_many_gets_its_own_vector(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Photos that are under way together, one by one or in batches, get vectors of their own."""
+    executor: Any = main.EmbedImageExecutor()
+    executor.spec = main.EmbedImage("any", main.model_sizes()[0])
+    monkeypatch.setattr(main, "batch_size", lambda: at_once)
+    sizes: list[int] = []
+
+    def run(function: Callable[..., Any], *arguments: Any) -> Any:
+        if function is main.embed_images:
+            sizes.append(len(arguments[0]))
+        return function(*arguments)
+
+    monkeypatch.setattr(main.decoders, "run", run)
+    monkeypatch.setattr(main.vision, "run", run)
+    files = sorted(PHOTOS.glob("*.[jpw]*"))
+    unseen = [file.read_bytes() + uuid.uuid4().bytes for file in files]
+
+    async def embed_all() -> list[main.Embedded]:
+        return list(await asyncio.gather(*map(executor, unseen)))
+
+    made = asyncio.run(embed_all())
+    assert sum(sizes) == len(files)
+    assert max(sizes) == at_once
+    for content, found in zip(unseen, made, strict=True):
+        assert found.embedding is not None
+        assert found.embedding @ embedded(content) > 0.9999
 
 
 def test_a_query_asked_again_costs_no_model() -> None:
