@@ -55,6 +55,7 @@ load_dotenv(ROOT / ".env")
 os.environ.setdefault("COCOINDEX_DISABLE_USAGE_TRACKING", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("RUST_LOG", "off")  # CocoIndex's lines on each row at each try
+os.environ.setdefault("GOMP_SPINCOUNT", "100000")  # PyTorch's idle threads leave others the cores
 
 import click
 import cocoindex

@@ -116,11 +116,12 @@ def embedding() -> Iterator[Row]:
             for size, files in list(sizes.items())[: 1 if name == STARTER else 2]:
                 say(f"{name}, {size}")
                 paths = [str(file) for file in files * 5][: 4 if QUICK else number]
-                tutorial.ask("images_tutorial", paths[:2])  # the first ones load the model
-                here.ask("images", paths[:2])
                 rates = []
                 for _ in range(ROUNDS):
-                    pair = tutorial.ask("images_tutorial", paths), here.ask("images", paths)
+                    pair = []
+                    for worker, way in ((tutorial, "images_tutorial"), (here, "images")):
+                        worker.ask(way, paths[:2])  # the first load the model, the next wake it up
+                        pair.append(worker.ask(way, paths))
                     rates.append(pair)
                     if name == LARGE:
                         dtypes = "float32", here.ask("precision")
