@@ -618,6 +618,8 @@ def nearest(
     depth = limit + 1
     while len(points := ask(depth)) == depth and rank(points[-1]) == rank(points[limit - 1]):
         depth *= 2  # equals of the last one may wait behind it
+    # A photo that has just been changed may be there twice for a moment.
+    points = [*{point.payload["filename"]: point for point in points}.values()]
     points.sort(key=lambda point: point.payload["filename"])
     points.sort(key=rank, reverse=True)
     return points[:limit]
@@ -1233,7 +1235,7 @@ def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
     depth = CANDIDATES if by_time else query.offset + query.limit + 1
     points = nearest(vector, depth, models.Filter(must=must, must_not=must_not))
     # Nothing is only an answer once the folder was looked through, and if the store was not lost.
-    if not points and not (progress.ready and (count() or not progress.points)):
+    if not points and not (progress.ready and count() >= progress.points):
         so_far = f"{count()} of {len(progress.photos)} so far"
         raise HTTPException(503, f"The photos are being indexed, {so_far}.", {"Retry-After": "2"})
     hits = [Hit(**p.payload, score=None if vector is None else min(p.score, 1.0)) for p in points]

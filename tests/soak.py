@@ -92,8 +92,10 @@ class Soak:
             if answer.status_code == 200:
                 self.times.append(time.monotonic() - began)
                 found = names(answer.json()["results"])
-                if not found or len(set(found)) < len(found) or not set(found) <= self.ever:
-                    self.wrong.append(f"unlikely answer: {found}")
+                twice, unknown = Counter(found) - Counter(set(found)), {*found} - self.ever
+                if not found or twice or unknown:
+                    wrong = f"{len(found)} photos, twice {[*twice]}, unknown {[*unknown]}"
+                    self.wrong.append(wrong)
             elif answer.status_code != 503 or not answer.headers.get("retry-after"):
                 self.wrong.append(f"{answer.status_code} {answer.text}")
             time.sleep(0.05)
