@@ -44,7 +44,7 @@ from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from dotenv import load_dotenv
 
@@ -618,8 +618,6 @@ def nearest(
     depth = limit + 1
     while len(points := ask(depth)) == depth and rank(points[-1]) == rank(points[limit - 1]):
         depth *= 2  # equals of the last one may wait behind it
-    # A photo that has just been changed may be there twice for a moment.
-    points = [*{point.payload["filename"]: point for point in points}.values()]
     points.sort(key=lambda point: point.payload["filename"])
     points.sort(key=rank, reverse=True)
     return points[:limit]
@@ -675,11 +673,12 @@ def cocoindex_settings() -> cocoindex.Settings:
     # CocoIndex's driver takes no URL without a host; the socket's folder is in its parameters.
     embedded = "" if settings.cocoindex_database_url else str(embedded_postgres().get_uri())
     url = settings.cocoindex_database_url or embedded.replace("@/", "@localhost/")
-    # The driver itself is silent for 40 s. A URL with its host among its parameters is left to it.
-    place = r"\w+://(?:[^/]*@)?([\w.-]+):?(\d*)(?=[/?]|$)(?!.*[?&]host)"
-    if not embedded and (at := re.match(place, url)):
-        address = at[1], int(at[2] or 5432)
-        wait_for("COCOINDEX_DATABASE_URL", lambda: socket.create_connection(address, 3).close())
+    with contextlib.suppress(ValueError):  # a URL that is none; the driver says so
+        place = urlsplit(settings.cocoindex_database_url or "")
+        address = place.hostname, place.port or 5432
+        # The driver itself is silent for 40 s. The URL of a socket is left to it.
+        if place.hostname and "%" not in place.hostname and "host" not in place.query:
+            wait_for("COCOINDEX_DATABASE_URL", lambda: socket.create_connection(address, 3).close())
     database = cocoindex.DatabaseConnectionSpec(url=url, min_connections=1, max_connections=10)
     server = hashlib.sha256(str(settings.qdrant_url).encode()).hexdigest()[:8]
     namespace = settings.qdrant_collection + (f"_{server}" if settings.qdrant_url else "")
@@ -849,6 +848,7 @@ class EmbedImageExecutor:
 class Photo:
     """What a photo's point carries beside its embedding."""
 
+    id: uuid.UUID  # by the filename, so that a photo which changes is never there twice
     width: int  # pixels, upright; 0 if it can't be read
     height: int
     taken: str  # ISO 8601, local time: by EXIF, else when the file was last written
@@ -875,7 +875,8 @@ def describe(content: bytes, filename: str, error: str | None) -> Photo:
         taken = datetime.fromtimestamp((settings.image_dir / path).stat().st_mtime)
     folders = [str(folder) for folder in path.parents[:-1]]
     digest = hashlib.sha256(content).hexdigest()
-    return Photo(*size, taken.isoformat(timespec="seconds"), folders, digest)
+    id = uuid.uuid5(uuid.NAMESPACE_URL, filename)
+    return Photo(id, *size, taken.isoformat(timespec="seconds"), folders, digest)
 
 
 def vector_store() -> cocoindex.op.TargetSpec:
@@ -919,7 +920,6 @@ def image_search(flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.Data
         error: Any = image["embedded"]["error"]
         image["photo"] = image["content"].transform(describe, image["filename"], error)
         photos.collect(
-            id=cocoindex.GeneratedField.UUID,
             filename=image["filename"],
             embedding=image["embedded"]["embedding"],
             error=error,

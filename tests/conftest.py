@@ -76,6 +76,14 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+# What makes a program an ordinary user's, where the tests are root's. The one right that it keeps
+# is to read: this machine's Python may lie in root's home.
+ORDINARY = [] if os.geteuid() else [
+    "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+    "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search",
+]  # fmt: skip
+
+
 class App:
     """One installation of the app: its photos, its DATA_DIR, and its process while it runs."""
 

@@ -53,8 +53,8 @@ class Soak:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.part")
         sample.resize((200 + self.serial, 200)).save(partial, "JPEG")
-        partial.replace(path)
         self.ever.add(str(path.relative_to(self.app.img)))
+        partial.replace(path)
 
     def change_folder(self) -> None:
         choice = self.random.random()
@@ -94,8 +94,7 @@ class Soak:
                 found = names(answer.json()["results"])
                 twice, unknown = Counter(found) - Counter(set(found)), {*found} - self.ever
                 if not found or twice or unknown:
-                    wrong = f"{len(found)} photos, twice {[*twice]}, unknown {[*unknown]}"
-                    self.wrong.append(wrong)
+                    self.wrong.append(f"{len(found)} photos, {twice=}, {unknown=}")
             elif answer.status_code != 503 or not answer.headers.get("retry-after"):
                 self.wrong.append(f"{answer.status_code} {answer.text}")
             time.sleep(0.05)
