@@ -42,6 +42,8 @@ function Card({ photo, query }: { photo: Photo; query: Query }) {
           width={width}
           height={height}
           alt={name}
+          onLoad={({ currentTarget }) => (currentTarget.style.opacity = "")}
+          onError={({ currentTarget }) => (currentTarget.style.opacity = "0")} // not a broken one
           {...sourcesOf(photo)}
         />
         <span class="caption" aria-hidden="true">

@@ -7,6 +7,13 @@ import { dateOf, nameOf } from "./words";
 
 type Props = { query: Query; onQuery: (query: Query) => void };
 
+/** A photo in small, or the sign for one where it can't be shown. */
+function Preview({ url }: { url: string }) {
+  const [failed, setFailed] = useState("");
+  if (!url || failed === url) return <Icon name="photo" />;
+  return <img src={url} alt="" onError={() => setFailed(url)} />;
+}
+
 /** The visitor's own photo; browsers can't show every kind, HEIC for one. */
 function BroughtPhoto({ id }: { id: string }) {
   const [url, setUrl] = useState("");
@@ -25,7 +32,7 @@ function BroughtPhoto({ id }: { id: string }) {
     };
   }, [id]);
 
-  return url ? <img src={url} alt="" onError={() => setUrl("")} /> : <Icon name="photo" />;
+  return <Preview url={url} />;
 }
 
 /** Everything that is asked for beside the words in the box, each removable. */
@@ -100,7 +107,7 @@ export function Terms({ query, onQuery }: Props) {
       {chips.map(({ text, icon, kind, without }) => (
         <li key={`${kind} ${text}`} class={`chip ${kind ?? ""}`}>
           {kind === "image" && <BroughtPhoto id={query.image} />}
-          {kind === "like" && <img src={thumbUrl(query.like, 256)} alt="" />}
+          {kind === "like" && <Preview url={thumbUrl(query.like, 256)} />}
           {icon && <Icon name={icon} />}
           {kind === "minus" && <span class="unseen">without </span>}
           <span class="text">{text}</span>
