@@ -670,11 +670,11 @@ def wait_for(server: str, ask: Callable[[], None]) -> None:
 @functools.cache  # it is asked several times a row
 def cocoindex_settings() -> cocoindex.Settings:
     """Where CocoIndex keeps what it has done, under a name for each collection in each store."""
+    given = settings.cocoindex_database_url
     # CocoIndex's driver takes no URL without a host; the socket's folder is in its parameters.
-    embedded = "" if settings.cocoindex_database_url else str(embedded_postgres().get_uri())
-    url = settings.cocoindex_database_url or embedded.replace("@/", "@localhost/")
+    url = given or str(embedded_postgres().get_uri()).replace("@/", "@localhost/")
     with contextlib.suppress(ValueError):  # a URL that is none; the driver says so
-        place = urlsplit(settings.cocoindex_database_url or "")
+        place = urlsplit(given or "")
         address = place.hostname, place.port or 5432
         # The driver itself is silent for 40 s. The URL of a socket is left to it.
         if place.hostname and "%" not in place.hostname and "host" not in place.query:
@@ -746,17 +746,16 @@ def vectors() -> sqlite3.Connection:
     file = settings.data_dir / "vectors.sqlite"
     database = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     try:
-        database.execute("PRAGMA journal_mode = WAL")
+        database.executescript(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
+            "CREATE TABLE IF NOT EXISTS vectors (model, photo, vector, PRIMARY KEY (model, photo)) "
+            "WITHOUT ROWID"
+        )
     except sqlite3.OperationalError:
         raise  # such as a full disk
     except sqlite3.DatabaseError:  # it is broken, and can be made again
         file.unlink()
         return vectors()
-    database.executescript(
-        "PRAGMA synchronous = OFF;"
-        "CREATE TABLE IF NOT EXISTS vectors (model, photo, vector, PRIMARY KEY (model, photo)) "
-        "WITHOUT ROWID"
-    )
     return database
 
 
@@ -836,8 +835,12 @@ class EmbedImageExecutor:
             async with self.embedding:  # first come, first served
                 if ticket not in self.made:
                     batch = dict(itertools.islice(self.waiting.items(), at_once))
-                    vectors = await asyncio.to_thread(vision.run, embed_images, [*batch.values()])
-                    self.made.update(zip(batch, vectors, strict=True))
+                    try:
+                        made = await asyncio.to_thread(vision.run, embed_images, [*batch.values()])
+                    except PhotoError:  # by itself, so that it does not fail for another one
+                        batch = {ticket: image}
+                        made = await asyncio.to_thread(vision.run, embed_images, [image])
+                    self.made.update(zip(batch, made, strict=True))
                 return self.made[ticket]
         finally:
             self.waiting.pop(ticket)
@@ -868,11 +871,10 @@ def describe(content: bytes, filename: str, error: str | None) -> Photo:
             exif = image.getexif()
         turned = exif.get(ExifTags.Base.Orientation) in {5, 6, 7, 8}  # by a quarter
         size = image.size[::-1] if turned else image.size
-    try:
+    taken = datetime.fromtimestamp((settings.image_dir / path).stat().st_mtime)
+    with contextlib.suppress(Exception):  # there is no better one, or it is broken
         stamp = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
         taken = datetime.strptime(str(stamp), "%Y:%m:%d %H:%M:%S")
-    except Exception:  # noqa: BLE001, there is none, or it is broken in one of many ways
-        taken = datetime.fromtimestamp((settings.image_dir / path).stat().st_mtime)
     folders = [str(folder) for folder in path.parents[:-1]]
     digest = hashlib.sha256(content).hexdigest()
     id = uuid.uuid5(uuid.NAMESPACE_URL, filename)
@@ -1011,6 +1013,8 @@ async def bring_up_to_date() -> None:
         await one_pass({*unfit}, reexport_targets=True)
         if (found := await in_thread(count)) != len(photos):
             raise RuntimeError(f"{found} of {len(photos)} photos are in the index.")
+    if photos != known:
+        logger.info("%d photos are indexed, %d are left out.", len(photos), len(unfit))
     progress.points, progress.known = await in_thread(count), photos
     partial = record.with_suffix(".partial")  # whole or not there: we may be killed
     await in_thread(partial.write_text, json.dumps(photos))
@@ -1061,12 +1065,15 @@ async def follow_folder() -> None:
 
 async def keep_postgres() -> None:
     """Start the embedded Postgres again should it be killed: a pass would wait for it for ever."""
+    said = ""
     while settings.cocoindex_database_url is None:
         await asyncio.sleep(2)
         try:
             await asyncio.to_thread(embedded_postgres().ensure_postgres_running)
         except Exception as error:  # noqa: BLE001, such as a full disk: it may go better next time
-            logger.error("The embedded Postgres does not start: %s", error)
+            if str(error) != said:
+                said = str(error)
+                logger.error("The embedded Postgres does not start: %s", error)
 
 
 @contextlib.asynccontextmanager
@@ -1076,16 +1083,15 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(files, 10_000), most))
 
     def warm_up() -> None:
-        blank = io.BytesIO()
-        Image.new("RGB", (64, 64)).save(blank, "PNG")
         with contextlib.suppress(StartError, PhotoError, InterruptedError):  # others will say it
-            # without `embed_photo`, since transformers is not to be imported by two threads at once
-            vision.run(embed_images, [decoders.run(model_input, blank.getvalue(), 64)])
+            decoders.run(int)
+            vision.run(embed_images, [np.zeros((64, 64, 3), np.uint8)])
 
     warming = asyncio.create_task(asyncio.to_thread(warm_up))
     try:
         await asyncio.to_thread(embed_text, "")  # before any photo is touched: may raise StartError
         try:
+            await asyncio.to_thread(hold_data_dir)
             await asyncio.to_thread(vectors)
             await flow_by_name("ImageSearch").setup_async()
         except (OSError, sqlite3.Error) as error:
@@ -1234,14 +1240,14 @@ def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
         must.append(READABLE)
     depth = CANDIDATES if by_time else query.offset + query.limit + 1
     points = nearest(vector, depth, models.Filter(must=must, must_not=must_not))
-    # Nothing is only an answer once the folder was looked through, and if the store was not lost.
-    if not points and not (progress.ready and count() >= progress.points):
+    # Nothing is only an answer once the folder was looked through, and if no photo is missing.
+    if not points and not (progress.ready and count() >= len(progress.photos)):
         so_far = f"{count()} of {len(progress.photos)} so far"
         raise HTTPException(503, f"The photos are being indexed, {so_far}.", {"Retry-After": "2"})
     hits = [Hit(**p.payload, score=None if vector is None else min(p.score, 1.0)) for p in points]
     total = len(hits)
     if vector is not None and query.cutoff and hits:
-        best = points[0].score  # a share of it, also where it is negative
+        best = min(points[0].score, 1.0)  # a share of it, also where it is negative
         hits = [hit for hit in hits if hit.score >= best - (1 - query.cutoff) * abs(best)]
     if by_time:
         hits.sort(key=lambda hit: hit.taken, reverse=True)
@@ -1254,15 +1260,17 @@ def unanswered(error: grpc.RpcError) -> str:
     return f"The vector store cannot answer just now: {code}."
 
 
-@app.exception_handler(grpc.RpcError)
-def qdrant_error(request: Request, error: grpc.RpcError) -> JSONResponse:
+def failure(request: Request, error: Any) -> JSONResponse:
     """A search that can't be answered says so; it never says that there is nothing to find."""
-    return JSONResponse({"detail": unanswered(error)}, 503, {"Retry-After": "5"})
+    if isinstance(error, PhotoError):
+        return JSONResponse({"detail": f"This photo can't be read: {error}."}, 422)
+    is_store = isinstance(error, grpc.RpcError)
+    reason = unanswered(error) if is_store else f"{error.strerror or error}."
+    return JSONResponse({"detail": reason}, 503, {"Retry-After": "5"})
 
 
-@app.exception_handler(PhotoError)
-def photo_error(request: Request, error: PhotoError) -> JSONResponse:
-    return JSONResponse({"detail": f"This photo can't be read: {error}."}, 422)
+for problem in (PhotoError, grpc.RpcError, OSError):
+    app.add_exception_handler(problem, failure)
 
 
 @app.get("/search")
@@ -1361,6 +1369,9 @@ def status() -> Status:
     )
 
 
+asked: dict[int, asyncio.Task[Status]] = {}
+
+
 @app.get("/status/events", response_class=EventSourceResponse)
 async def status_events() -> EventSourceResponse:
     """Send /status at once, and again whenever it changes, as server-sent events."""
@@ -1368,7 +1379,11 @@ async def status_events() -> EventSourceResponse:
     async def changes() -> AsyncIterator[dict[str, str]]:
         last = None
         while True:
-            if (now := await run_in_threadpool(status)) != last:
+            second = int(time.monotonic())
+            if second not in asked:  # once for all who listen
+                asked.clear()
+                asked[second] = asyncio.create_task(run_in_threadpool(status))
+            if (now := await asyncio.shield(asked[second])) != last:
                 yield {"data": now.model_dump_json()}
                 last = now
             await asyncio.sleep(1)
@@ -1409,9 +1424,8 @@ for suffix, kind in PHOTO_FORMATS.items():  # not every Python knows them
 photos = Photos(directory=settings.image_dir, check_dir=False)
 
 
-@app.get("/thumb/{filename:path}", response_class=Response)
-def thumb(request: Request, filename: str, size: Literal["256", "512", "1024"] = "256") -> Response:
-    """A small WebP copy of a photo: its longer side has `size` pixels, or fewer if it has."""
+def kept_thumbnail(filename: str, size: str) -> Path:
+    """The file of a photo's thumbnail, made if need be; or a 404."""
     photo, found = photos.lookup_path(filename)
     if found is None:
         raise HTTPException(404, f"There is no photo {filename}.")
@@ -1429,6 +1443,19 @@ def thumb(request: Request, filename: str, size: Literal["256", "512", "1024"] =
             newest_first = sorted(file.parent.iterdir(), key=os.path.getmtime, reverse=True)
             for old in newest_first[200:]:  # times 256 such folders, about 20 kB each: 1 GB at most
                 old.unlink()
+    return file
+
+
+making = asyncio.Semaphore(8)  # thumbnails: slow ones don't keep the threads from searches
+
+
+@app.get("/thumb/{filename:path}", response_class=Response)
+async def thumb(
+    request: Request, filename: str, size: Literal["256", "512", "1024"] = "256"
+) -> Response:
+    """A small WebP copy of a photo: its longer side has `size` pixels, or fewer if it has."""
+    async with making:
+        file = await run_in_threadpool(kept_thumbnail, filename, size)
     response = photos.file_response(file, file.stat(), request.scope)
     response.headers["Cache-Control"] = "max-age=3600"
     return response
@@ -1439,4 +1466,6 @@ if (PAGE := ROOT / "frontend" / "dist").is_dir():  # built by `make run`, or npm
     app.frontend("/", directory=PAGE)
 
 if __name__ == "__main__":
-    uvicorn.run(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=3)
+    uvicorn.run(
+        app, host=settings.host, port=settings.port, access_log=False, timeout_graceful_shutdown=3
+    )

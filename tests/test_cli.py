@@ -68,6 +68,24 @@ def test_command_line(
     eventually(lambda: not app.processes(), within=15)
 
 
+def test_two_apps_do_not_share_a_data_dir(
+    new_app: NewApp, qdrant_settings: dict[str, str], postgres_url: str
+) -> None:
+    """A second app on one DATA_DIR is refused, also where both stores are servers."""
+    servers = qdrant_settings | {"COCOINDEX_DATABASE_URL": postgres_url}
+    app = new_app("cat.png", **servers).start()
+    app.finds("cat.png")
+    assert app.process is not None
+    another = subprocess.run(
+        [sys.executable, "main.py"], cwd=ROOT, env=app.env | {"PORT": str(free_port())},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert another.returncode == 3
+    assert f"is in use by process {app.process.pid}" in another.stderr
+    assert app.cli("update", "main").returncode == 0  # a pass of its own harms nothing
+    app.stop()
+
+
 def test_a_store_in_use_is_left_alone(new_app: NewApp) -> None:
     """With the app running a second writer fails at once: which process, and what to do."""
     app = new_app("cat.png").start()
@@ -89,6 +107,21 @@ def test_a_store_in_use_is_left_alone(new_app: NewApp) -> None:
     assert "Traceback" not in another.stderr
     app.add("coffee.png", "coffee.png")
     app.finds("cat.png", "coffee.png")  # what was refused has taken nothing away
+    app.stop()
+
+
+def test_a_folder_that_was_really_emptied(new_app: NewApp) -> None:
+    """The app keeps the index of an emptied folder; `cocoindex update main` lets it go."""
+    app = new_app("cat.png", "coffee.png").start()
+    app.finds("cat.png", "coffee.png")
+    app.img.rename(app.img.with_name("away"))
+    app.img.mkdir()
+    eventually(lambda: "no photos any more" in (app.get("/status").json()["last_error"] or ""))
+    assert app.photos() == ["cat.png", "coffee.png"]
+    app.stop()
+    update = app.cli("update", "main")
+    assert "2 deleted" in update.stdout, update.stderr
+    app.start().finds()
     app.stop()
 
 

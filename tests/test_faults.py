@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -187,6 +188,30 @@ def test_a_photo_that_kills_the_decoder_is_given_up(new_app: NewApp, tmp_path: P
     app.start().finds(*FEW, "memory.png")
     assert status(app)["skipped"] == 2
     app.stop()
+
+
+SLOW = """
+import time
+import PIL.Image
+PIL.Image.Image.save = lambda *_, **__: time.sleep(1000)
+"""
+
+
+def test_slow_thumbnails_leave_searches_alone(new_app: NewApp, tmp_path: Path) -> None:
+    """More thumbnails under way than the server has threads keep no search waiting."""
+    (tmp_path / "sitecustomize.py").write_text(SLOW)
+    app = new_app(*FEW)
+    app.env["PYTHONPATH"] = str(tmp_path)
+    app.start().finds(*FEW)
+    asking = [socket.create_connection(("127.0.0.1", app.port)) for _ in range(60)]
+    for number, connection in enumerate(asking):
+        path = f"/thumb/{FEW[number % 3]}?size={(256, 512, 1024)[number // 3 % 3]}"
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    threading.Event().wait(1)  # until all of them are read
+    assert names(app.search("cat"))[0] == "cat.png"
+    for connection in asking:
+        connection.close()
+    app.kill()
 
 
 def test_a_stop_is_no_try(new_app: NewApp) -> None:

@@ -9,6 +9,7 @@ import tokenize
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -102,6 +103,65 @@ def test_each_photo_of_many_gets_its_own_vector(
     for content, found in zip(unseen, made, strict=True):
         assert found.embedding is not None
         assert found.embedding @ embedded(content) > 0.9999
+
+
+def test_a_photo_that_crashes_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a batch that crashed, each photo is tried by itself: only the one at fault is given up."""
+    executor: Any = main.EmbedImageExecutor()
+    executor.spec = main.EmbedImage("any", main.model_sizes()[0])
+    monkeypatch.setattr(main, "batch_size", lambda: 3)
+
+    def run(function: Callable[..., Any], *arguments: Any) -> Any:
+        if function is main.embed_images and any(len(image) == 13 for image in arguments[0]):
+            raise main.PhotoError("it crashed")
+        return function(*arguments)
+
+    monkeypatch.setattr(main.decoders, "run", run)
+    monkeypatch.setattr(main.vision, "run", run)
+    sides = (20, 21, 13, 22, 23)
+    photos = [encoded(Image.new("RGB", (side, side))) + uuid.uuid4().bytes for side in sides]
+
+    async def embed_all() -> list[main.Embedded]:
+        return list(await asyncio.gather(*map(executor, photos)))
+
+    made = asyncio.run(embed_all())
+    assert [one.error for one in made] == [None, None, "it crashed", None, None]
+
+
+@pytest.mark.parametrize(
+    ("has", "asked", "best"),
+    [({"cuda", "bf16"}, None, ("cuda", "bfloat16")), ({"cuda"}, None, ("cuda", "float16")),
+     ({"mps"}, None, ("mps", "float16")), ({"amx_bf16"}, None, ("cpu", "bfloat16")),
+     ({"avx512_bf16"}, None, ("cpu", "bfloat16")), ({"avx2"}, None, ("cpu", "float32")),
+     ({"avx512_bf16"}, "float32", ("cpu", "float32")),
+     ({"cuda", "bf16"}, "float16", ("cuda", "float16"))],
+)  # fmt: skip
+def test_precision_follows_the_hardware(
+    has: set[str], asked: str | None, best: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The quickest precision that the hardware has of its own, unless CLIP_DTYPE says another."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in has)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: "bf16" in has)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in has)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(has, True))
+    chosen = main.settings.model_copy(update={"clip_dtype": asked})
+    monkeypatch.setattr(main, "settings", chosen)
+    assert main.hardware.__wrapped__() == (best[0], getattr(torch, best[1]))
+
+
+@pytest.mark.parametrize(
+    ("device", "side", "patch", "at_once"),
+    [("cuda", 224, 14, 16), ("cpu", 224, 14, 1), ("cpu", 224, 32, 5), ("cpu", 384, 16, 1)],
+)
+def test_batches_are_for_what_gains_by_them(
+    device: str, side: int, patch: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU 16 images go at once; on a CPU as many as make 256 patches: ViT-L/14's one."""
+    config = SimpleNamespace(vision_config=SimpleNamespace(patch_size=patch))
+    monkeypatch.setattr(main, "hardware", lambda: (device, torch.float32))
+    monkeypatch.setattr(main, "model_sizes", lambda: (768, side))
+    monkeypatch.setattr(main, "pretrained", lambda _: config)
+    assert main.batch_size.__wrapped__() == at_once
 
 
 def test_a_query_asked_again_costs_no_model() -> None:

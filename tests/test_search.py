@@ -1,6 +1,7 @@
 """The HTTP API: what it answers, what it refuses, and what it never serves."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +24,8 @@ def app(new_app: NewApp) -> Iterator[App]:
     app.add("cat.png", ".hidden/cat.png")
     (app.img / "page.html").write_text("<script>alert(1)</script>")
     (app.img / "link.png").symlink_to(main.ROOT / "main.py")
+    shutil.copy(PHOTOS / "cat.png", app.img.with_name("secret.png"))
+    (app.img / "outside.png").symlink_to(app.img.with_name("secret.png"))
     app.start()
     app.finds(*SAMPLES, "#1 50%? Ünïcode & 'quotes'.png")
     yield app
@@ -84,13 +87,15 @@ def test_every_hit_is_served(app: App) -> None:
 @pytest.mark.parametrize(
     "path",
     ["page.html", ".hidden/cat.png", "link.png", "no.png", "../main.py", "%2e%2e/main.py",
-     "..%2f..%2fimg/cat.png", "/etc/passwd", "", "%00.png"],
+     "..%2f..%2fimg/cat.png", "/etc/passwd", "", "%00.png", "../secret.png", "outside.png",
+     "%2e%2e/secret.png", "..%2fsecret.png", ".hidden/../../secret.png"],
 )  # fmt: skip
-def test_nothing_else_is_served(app: App, path: str) -> None:
+@pytest.mark.parametrize("route", ["img", "thumb"])
+def test_nothing_else_is_served(app: App, path: str, route: str) -> None:
     """No file that is no photo, or hidden, or outside the folder, is served, ask as you may."""
     with httpx.Client() as client:
-        request = client.build_request("GET", f"{app.url}/img/x")
-        request.url = request.url.copy_with(raw_path=f"/img/{path}".encode())
+        request = client.build_request("GET", f"{app.url}/{route}/x")
+        request.url = request.url.copy_with(raw_path=f"/{route}/{path}".encode())
         response = client.send(request)
     assert response.status_code == 404
 

@@ -1,8 +1,10 @@
 """What the app says about itself: how far the indexing is, and what was left out."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -50,6 +52,56 @@ def test_status_says_what_there_is(app: App) -> None:
     assert "truncated" in reasons["half.png"]
     assert now["last_error"] is None
     assert now["seconds_to_go"] is None
+
+
+def test_all_who_listen_share_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many follow the events, the index is asked once in a while, not for each."""
+    now = main.Status(
+        state="ready", model="", device="", precision="", store="", photos=0, indexed=0, waiting=0,
+        skipped=0, skipped_photos=[], images_per_second=None, seconds_to_go=None, last_change=None,
+        last_error=None,
+    )  # fmt: skip
+    look = Mock(return_value=now)
+    monkeypatch.setattr(main, "status", look)
+
+    async def listen() -> None:
+        streams = [(await main.status_events()).body_iterator for _ in range(100)]
+        await asyncio.gather(*(anext(aiter(stream)) for stream in streams))
+
+    asyncio.run(listen())
+    assert 1 <= look.call_count <= 2  # the clock may strike meanwhile
+
+
+def test_the_log_is_quiet(app: App) -> None:
+    """A line for each pass that changed something; none for a request, nor for a pass without."""
+    eventually(lambda: status(app)["state"] == "ready")
+    app.get("/search", q="cat")
+    log = app.log.read_text()
+    assert log.count("4 photos are indexed") == 1
+    assert "/search" not in log
+
+
+def test_nothing_is_no_answer_while_photos_wait(new_app: NewApp) -> None:
+    """A folder that no indexed photo lies in is empty once all are indexed; not before."""
+    app = new_app("cat.png").start()
+    app.finds("cat.png")
+    for number in range(40):
+        app.add("motorcycle.jpg", f".aside/{number}.jpg", alike=False)
+    (app.img / ".aside").rename(app.img / "many")
+    eventually(lambda: status(app)["waiting"])
+    codes = []
+
+    def is_answered() -> bool:
+        answer = app.get("/search", folder="no-such")
+        codes.append(answer.status_code)
+        if answer.status_code == 200:
+            assert answer.json()["results"] == []
+            assert status(app)["indexed"] == 41
+        return answer.status_code == 200
+
+    eventually(is_answered, within=60)
+    assert codes[0] == 503
+    app.stop()
 
 
 def test_changes_are_pushed(app: App) -> None:
