@@ -39,8 +39,7 @@ import time
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
@@ -225,16 +224,28 @@ def thumbnail(photo: Path, size: int) -> bytes:
     return buffer.getvalue()
 
 
-def keep_behind() -> None:
-    """Have a child leave Ctrl-C to its parent, stand back for it, and not outlive it."""
+def serve(pipe: Any) -> None:
+    """Do a child's work, one that leaves Ctrl-C to its parent, and never outlives it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(10)
     parent: Any = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):  # the parent has gone
+        while True:
+            function, arguments = pipe.recv()
+            try:
+                answer = function(*arguments)
+            except Exception as error:  # noqa: BLE001, whatever it is, it is the caller's
+                answer = error
+            pipe.send(answer)
 
 
 class Children:
-    """Processes of one job each: a photo takes no more than one along, and we know which it was."""
+    """Processes of one job each: a photo takes no more than one along, and we know which it was.
+
+    Their ends of the pipes are theirs alone, so that one that dies while it answers is noticed; in
+    concurrent.futures, whose processes share one, it would be waited for.
+    """
 
     spawn = multiprocessing.get_context("spawn")
 
@@ -246,25 +257,38 @@ class Children:
         for _ in range(number):
             self.idle.put(None)  # it is started when there is work
 
+    def start(self) -> tuple[Any, Any]:
+        """A new child, and our end of a pipe to it."""
+        with self.guard:  # so that `close` misses none
+            if self.closed:
+                raise InterruptedError("The app is being stopped.")
+            ours, theirs = self.spawn.Pipe()
+            process = self.spawn.Process(target=serve, args=(theirs,), daemon=True)
+            process.start()
+            theirs.close()
+            return process, ours
+
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function in a child; raises PhotoError if no answer comes out of it."""
         child = self.idle.get()
         try:
             for _ in range(3):
-                try:
-                    with self.guard:  # so that `close` misses none that is being started
-                        if self.closed:
-                            raise InterruptedError("The app is being stopped.")
-                        child = child or ProcessPoolExecutor(1, self.spawn, keep_behind)
-                        job = child.submit(function, *arguments)
-                    return job.result(self.seconds)
-                except (BrokenProcessPool, TimeoutError):
-                    for process in child._processes.values():  # no public way before Python 3.14
-                        process.kill()
-                    child = None
-            raise PhotoError(self.gave_up)
+                process, pipe = child = child or self.start()
+                with contextlib.suppress(EOFError, OSError):  # it died
+                    pipe.send((function, arguments))
+                    if pipe.poll(self.seconds):
+                        answer = pipe.recv()
+                        break
+                process.kill()
+                process.join(1)
+                child = None
+            else:
+                raise PhotoError(self.gave_up)
         finally:
             self.idle.put(child)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def close(self) -> None:
         """End these children, without waiting for their work."""
@@ -272,10 +296,7 @@ class Children:
             self.closed = True
         for process in multiprocessing.active_children():
             process.kill()
-        for child in [self.idle.get() for _ in range(self.idle.qsize())]:
-            if child:
-                child.shutdown()
-            self.idle.put(None)
+            process.join(1)
 
 
 CORES = os.cpu_count() or 1
@@ -361,15 +382,33 @@ def batch_size() -> int:
     return max(1, 256 // patches)  # a larger product is no quicker: ViT-L/14 gains nothing by two
 
 
+def pack(model: Any) -> None:
+    """Lay out bfloat16 weights as oneDNN wants them, once: by itself PyTorch does at each call."""
+    import torch
+
+    onednn = torch.ops.mkldnn  # what torch.compile uses, which would need a C++ compiler
+    layers: list[Any] = [layer for layer in model.modules() if type(layer) is torch.nn.Linear]
+    for layer in layers:
+        if layer.weight.dtype == torch.bfloat16:
+            weight = onednn._reorder_linear_weight(layer.weight)
+            options = {"W": weight, "B": layer.bias, "attr": "none", "scalars": [], "algorithm": ""}
+            layer.forward = functools.partial(onednn._linear_pointwise, **options)
+            layer.weight.data = layer.weight.new_empty(0)
+
+
 @functools.cache
 def clip(half: Literal["text", "vision"]) -> tuple[Any, Any]:
     """One half of the model, since no process needs both, and its processor; raises StartError."""
+    import torch
+
     device, dtype = hardware()
     model_sizes()  # says so where the model is no dual encoder
     model = pretrained("AutoModel", dtype=dtype)
     with contextlib.suppress(AttributeError):  # one whose halves go by other names is kept whole
         delattr(model, "vision_model" if half == "text" else "text_model")
     model.requires_grad_(False)  # noqa: FBT003, torch's; nothing is trained here
+    if device == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16"):
+        pack(model)
     return model.to(device).eval(), pretrained("AutoProcessor", backend="pil")
 
 
@@ -618,7 +657,7 @@ def nearest(
     depth = limit + 1
     while len(points := ask(depth)) == depth and rank(points[-1]) == rank(points[limit - 1]):
         depth *= 2  # equals of the last one may wait behind it
-    points.sort(key=lambda point: point.payload["filename"])
+    points.sort(key=lambda point: point.payload.get("filename", ""))
     points.sort(key=rank, reverse=True)
     return points[:limit]
 
@@ -974,6 +1013,18 @@ async def one_pass(left_out: set[str], **options: bool) -> None:
         await updater.wait_async()
 
 
+def to_be_forgotten(photos: Files) -> set[str]:
+    """The photos that CocoIndex would leave as they are in the index, though they need a look."""
+    known = progress.known
+    changed = {name for name in photos.keys() & known.keys() if photos[name] != known[name]}
+    older = {name for name in changed if photos[name][0] <= known[name][0]}  # it looks for newer
+    if progress.ready:
+        return older
+    # What failed in the model once, such as for want of memory, may do now.
+    failed = models.Filter(must=[equals("error", vision.gave_up)])
+    return older | {point.payload["filename"] for point in nearest(None, 1000, failed)}
+
+
 async def bring_up_to_date() -> None:
     """Make a pass over a folder and a store that are both as they should be.
 
@@ -996,15 +1047,12 @@ async def bring_up_to_date() -> None:
         )
     for name in unfit.keys() - progress.unfit.keys():
         logger.warning("%s is left out: %s.", name, unfit[name])
-    # CocoIndex takes a file that is no newer for the one it knows: it has to forget that one first.
-    known = progress.known
-    changed = {name for name in photos.keys() & known.keys() if photos[name] != known[name]}
-    older = {name for name in changed if photos[name][0] <= known[name][0]}
-    if not progress.ready:  # what failed in the model once, such as for want of memory, may do now
-        failed = models.Filter(must=[equals("error", vision.gave_up)])
-        older |= {p.payload["filename"] for p in await in_thread(nearest, None, 1000, failed)}
+    older = await in_thread(to_be_forgotten, photos)
     progress.photos, progress.unfit = photos, unfit
     progress.since, progress.before = time.monotonic(), before
+    is_complete = progress.ready and not progress.last_error and before == len(photos)
+    if is_complete and photos == progress.known:
+        return  # CocoIndex would ask its database about each photo
     # Points that went behind CocoIndex's back come back from its cache.
     await one_pass({*unfit, *older}, reexport_targets=before < progress.points)
     if older:
@@ -1013,7 +1061,7 @@ async def bring_up_to_date() -> None:
         await one_pass({*unfit}, reexport_targets=True)
         if (found := await in_thread(count)) != len(photos):
             raise RuntimeError(f"{found} of {len(photos)} photos are in the index.")
-    if photos != known:
+    if photos != progress.known:
         logger.info("%d photos are indexed, %d are left out.", len(photos), len(unfit))
     progress.points, progress.known = await in_thread(count), photos
     partial = record.with_suffix(".partial")  # whole or not there: we may be killed

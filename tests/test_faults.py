@@ -164,9 +164,9 @@ def fromarray(image, *args, **kwargs):
         os._exit(137)
     return shown(image, *args, **kwargs)
 PIL.Image.fromarray = fromarray
-from concurrent.futures import Future
-result = Future.result
-Future.result = lambda self, timeout=None: result(self, timeout and timeout / 6)
+from multiprocessing.connection import Connection
+poll = Connection.poll
+Connection.poll = lambda self, timeout=0: poll(self, timeout / 6)
 """
 
 

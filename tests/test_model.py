@@ -1,6 +1,7 @@
 """Photos and words become vectors, by any dual encoder; what is no photo says so."""
 
 import asyncio
+import copy
 import functools
 import io
 import subprocess
@@ -55,23 +56,26 @@ def test_same_photo_same_vector(photo: str) -> None:
 def test_precision_moves_no_vector(
     size: Literal["ViT-L/14", "ViT-B/32"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In bfloat16, photos and texts are within cosine 0.999 of float32, at the true sizes."""
-    model = true_clip(size)
+    """In 16 bits, photos and texts are within cosine 0.999 of float32, at the true sizes."""
+    exact = true_clip(size)
     content = (PHOTOS / "cat.png").read_bytes()
     _, processor = main.clip("vision")
-    side = model.config.vision_config.image_size
+    side = exact.config.vision_config.image_size
     images = type(processor.image_processor)(
         size={"shortest_edge": side}, crop_size={"height": side, "width": side}
     )
     found = []
-    for dtype in (torch.float32, torch.bfloat16):
-        halves = {"vision": (model.to(dtype), images), "text": (model, processor.tokenizer)}
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
+        model = copy.deepcopy(exact).to(dtype)
+        if torch.cpu.get_capabilities().get("avx512_bf16"):
+            main.pack(model)
+        halves = {"vision": (model, images), "text": (model, processor.tokenizer)}
         monkeypatch.setattr(main, "clip", halves.__getitem__)
         [vector] = main.embed_images([main.model_input(content, side)])
         words = ("a cup of coffee", "a cat asleep in the sun")
-        found.append([vector, *map(main.embed_text.__wrapped__, words)])
-    for exact, quick in zip(*found, strict=True):
-        assert exact @ quick > 0.999
+        found.append([vector, *map(main.embed_text_here, words)])
+    for vectors in zip(*found, strict=True):
+        assert np.all(np.array(vectors) @ vectors[0] > 0.999)
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
@@ -103,6 +107,30 @@ def test_each_photo_of_many_gets_its_own_vector(
     for content, found in zip(unseen, made, strict=True):
         assert found.embedding is not None
         assert found.embedding @ embedded(content) > 0.9999
+
+
+DIE, HANG = "import os; os._exit(1)", "import time; time.sleep(1000)"
+DIE_ANSWERING = """
+import os
+from multiprocessing.connection import Connection
+Connection._send = lambda self, message: (os.write(self.fileno(), message[:-1]), os._exit(1))
+"""
+
+
+@pytest.mark.parametrize(("job", "seconds"), [(DIE, 60), (DIE_ANSWERING, 60), (HANG, 4)])
+def test_a_child_that_does_not_answer_is_replaced(job: str, seconds: float) -> None:
+    """However a child fails, after three tries its job is given up, and the next one is done."""
+    children = main.Children(1, seconds)
+    with pytest.raises(main.PhotoError, match="three times"):
+        children.run(exec, job)
+    assert children.run(abs, -1) == 1
+    with pytest.raises(ZeroDivisionError):
+        children.run(divmod, 1, 0)
+    [(process, _)] = [children.idle.queue[0]]
+    children.close()
+    assert not process.is_alive()
+    with pytest.raises(InterruptedError):
+        children.run(abs, -1)
 
 
 def test_a_photo_that_crashes_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> None:
