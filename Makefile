@@ -25,7 +25,7 @@ test: .venv/.test frontend/dist/index.html .data/starter/config.json system ## R
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
-	.venv/bin/pytest --numprocesses=2 --dist=worksteal
+	.venv/bin/pytest --numprocesses=2 --dist=loadgroup
 
 soak: .venv/.test .data/starter/config.json ## Change the folder, search and cause faults for some MINUTES.
 	.venv/bin/python -m tests.soak $(MINUTES)

@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import importlib
 import io
 import ipaddress
 import itertools
@@ -63,7 +64,6 @@ import numpy as np
 import pillow_heif
 import portalocker
 import prometheus_client
-import qdrant_client
 import qdrant_edge
 import uvicorn
 from cocoindex.flow import flow_by_name
@@ -584,10 +584,12 @@ class Edge:
 
 
 @functools.cache
-def qdrant() -> qdrant_client.QdrantClient:
+def qdrant() -> Any:
     """The client of the Qdrant server at QDRANT_URL, its gRPC address."""
+    from qdrant_client import QdrantClient
+
     url: Any = settings.qdrant_url
-    client = qdrant_client.QdrantClient(
+    client = QdrantClient(
         str(url), grpc_port=url.port or 6334, prefer_grpc=True, timeout=9,
         api_key=settings.qdrant_api_key, check_compatibility=False,
     )  # fmt: skip
@@ -595,34 +597,14 @@ def qdrant() -> qdrant_client.QdrantClient:
     return client
 
 
-def keep_collection(*, known: bool) -> None:
-    """See that the collection on a Qdrant server is ours and can be searched; raises StartError.
-
-    `known`: CocoIndex has made it. Then it is made anew where it was lost, and is filled from
-    CocoIndex's cache; one that it did not make, or that has another shape, is somebody else's.
-    """
-    name = settings.qdrant_collection
-    shape = models.VectorParams(size=model_sizes()[0], distance=models.Distance.COSINE)
-    if qdrant().collection_exists(name):
-        vectors = qdrant().get_collection(name).config.params.vectors
-        vector = vectors.get("embedding") if isinstance(vectors, dict) else None
-        same = vector and (vector.size, vector.distance) == (shape.size, shape.distance)
-        if not (known and same):
-            raise StartError(
-                f"Qdrant's collection {name} was not made by this app with this CLIP_MODEL, and is "
-                "left alone: set QDRANT_COLLECTION to a new name."
-            )
-    elif known:
-        qdrant().create_collection(name, {"embedding": shape})
-    if known:
-        for field, kind in PAYLOAD_INDEXES.items():
-            qdrant().create_payload_index(name, field, models.PayloadSchemaType(kind))
-
-
-# The two stores have classes of their own for conditions, with the same names and arguments.
-models: Any = qdrant_client.models if settings.qdrant_url else qdrant_edge
-DateRange: Any = models.DatetimeRange if settings.qdrant_url else qdrant_edge.RangeDateTime
+# The two stores have classes of their own for conditions, with the same names and arguments. The
+# client's import takes as long as all others do, in each child too: it is left out if not needed.
+models: Any = importlib.import_module(
+    "qdrant_client.models" if settings.qdrant_url else "qdrant_edge"
+)
+DateRange: Any = models.DatetimeRange if settings.qdrant_url else models.RangeDateTime
 READABLE = models.FieldCondition(key="error", is_empty=True)
+OURS = models.Filter(must_not=[models.FieldCondition(key="sha256", is_empty=True)])
 
 
 def equals(key: str, value: str) -> Any:
@@ -665,8 +647,32 @@ def nearest(
 def count(where: Any = None) -> int:
     """How many points there are, of those that a Filter lets through."""
     if settings.qdrant_url:
-        return qdrant().count(settings.qdrant_collection, count_filter=where).count
-    return Edge.open().count(models.CountRequest(filter=where))
+        return int(qdrant().count(settings.qdrant_collection, count_filter=where).count)
+    return int(Edge.open().count(models.CountRequest(filter=where)))
+
+
+def keep_collection(*, known: bool) -> None:
+    """See that the collection on a Qdrant server is ours and can be searched; raises StartError.
+
+    `known`: CocoIndex has made it. Then it is made anew where it was lost, and is filled from
+    CocoIndex's cache; one that it did not make, or that has another shape, is somebody else's.
+    """
+    name = settings.qdrant_collection
+    shape = models.VectorParams(size=model_sizes()[0], distance=models.Distance.COSINE)
+    if qdrant().collection_exists(name):
+        vectors = qdrant().get_collection(name).config.params.vectors
+        vector = vectors.get("embedding") if isinstance(vectors, dict) else None
+        same = vector and (vector.size, vector.distance) == (shape.size, shape.distance)
+        if not (known and same) or count() > count(OURS):
+            raise StartError(
+                f"Qdrant's collection {name} was not made by this app with this CLIP_MODEL, and is "
+                "left alone: set QDRANT_COLLECTION to a new name."
+            )
+    elif known:
+        qdrant().create_collection(name, {"embedding": shape})
+    if known:
+        for field, kind in PAYLOAD_INDEXES.items():
+            qdrant().create_payload_index(name, field, models.PayloadSchemaType(kind))
 
 
 # --- Index: the flow ------------------------------------------------------------------------------
@@ -920,15 +926,20 @@ def describe(content: bytes, filename: str, error: str | None) -> Photo:
     return Photo(id, *size, taken.isoformat(timespec="seconds"), folders, digest)
 
 
+@functools.cache  # a flow that is defined anew finds it there
+def server_connection() -> Any:
+    """The Qdrant server for CocoIndex, by reference, so that no key comes into Postgres."""
+    server = cocoindex.targets.QdrantConnection(str(settings.qdrant_url), settings.qdrant_api_key)
+    return cocoindex.add_auth_entry("qdrant", server)
+
+
 def vector_store() -> cocoindex.op.TargetSpec:
     """The target that photos are exported to: Qdrant at QDRANT_URL, or in this process."""
     if settings.qdrant_url is None:
         return QdrantEdge(settings.qdrant_collection, model_key(), model_sizes()[0])
     known = bool(flow_names_with_setup())
     wait_for(f"QDRANT_URL={settings.qdrant_url}", lambda: keep_collection(known=known))
-    server = cocoindex.targets.QdrantConnection(str(settings.qdrant_url), settings.qdrant_api_key)
-    connection = cocoindex.add_auth_entry("qdrant", server)  # by reference: no key in Postgres
-    return cocoindex.targets.Qdrant(settings.qdrant_collection, connection)
+    return cocoindex.targets.Qdrant(settings.qdrant_collection, server_connection())
 
 
 def image_search(flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.DataScope) -> None:
@@ -1135,12 +1146,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             decoders.run(int)
             vision.run(embed_images, [np.zeros((64, 64, 3), np.uint8)])
 
-    warming = asyncio.create_task(asyncio.to_thread(warm_up))
     try:
-        await asyncio.to_thread(embed_text, "")  # before any photo is touched: may raise StartError
         try:
             await asyncio.to_thread(hold_data_dir)
             await asyncio.to_thread(vectors)
+            warming = asyncio.create_task(asyncio.to_thread(warm_up))
+            await asyncio.to_thread(embed_text, "")  # before any photo is touched
             await flow_by_name("ImageSearch").setup_async()
         except (OSError, sqlite3.Error) as error:
             raise StartError(f"DATA_DIR={settings.data_dir} cannot be written: {error}") from None
@@ -1271,7 +1282,6 @@ def query_vector(query: Search, photo: bytes | None) -> Embedding | None:
     return unit(total) if vectors else None
 
 
-@SEARCHES.time()
 def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
     """Answer a search: its vector and conditions go to `nearest`, then cut, order and page."""
     must, must_not = [], [equals("filename", query.like)] if query.like else []
@@ -1289,8 +1299,8 @@ def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
     depth = CANDIDATES if by_time else query.offset + query.limit + 1
     points = nearest(vector, depth, models.Filter(must=must, must_not=must_not))
     # Nothing is only an answer once the folder was looked through, and if no photo is missing.
-    if not points and not (progress.ready and count() >= len(progress.photos)):
-        so_far = f"{count()} of {len(progress.photos)} so far"
+    if not points and not (progress.ready and count(OURS) >= len(progress.photos)):
+        so_far = f"{count(OURS)} of {len(progress.photos)} so far"
         raise HTTPException(503, f"The photos are being indexed, {so_far}.", {"Retry-After": "2"})
     hits = [Hit(**p.payload, score=None if vector is None else min(p.score, 1.0)) for p in points]
     total = len(hits)
@@ -1310,21 +1320,27 @@ def unanswered(error: grpc.RpcError) -> str:
 
 def failure(request: Request, error: Any) -> JSONResponse:
     """A search that can't be answered says so; it never says that there is nothing to find."""
-    if isinstance(error, PhotoError):
-        return JSONResponse({"detail": f"This photo can't be read: {error}."}, 422)
-    is_store = isinstance(error, grpc.RpcError)
-    reason = unanswered(error) if is_store else f"{error.strerror or error}."
+    match error:
+        case PhotoError():
+            return JSONResponse({"detail": f"This photo can't be read: {error}."}, 422)
+        case grpc.RpcError():
+            reason = unanswered(error)
+        case ValidationError():
+            reason = "The vector store holds points that this app did not make."
+        case _:
+            reason = f"{error.strerror or error}."
     return JSONResponse({"detail": reason}, 503, {"Retry-After": "5"})
 
 
-for problem in (PhotoError, grpc.RpcError, OSError):
+for problem in (PhotoError, grpc.RpcError, ValidationError, OSError):
     app.add_exception_handler(problem, failure)
 
 
 @app.get("/search")
 def search(query: Annotated[Search, Query()]) -> SearchResponse:
     """Find photos by words, by a photo of the folder, or both, best first."""
-    return answer(query)
+    with SEARCHES.time():
+        return answer(query)
 
 
 async def photo_in(request: Request) -> bytes:
@@ -1363,7 +1379,8 @@ async def search_by_photo(request: Request, query: Annotated[Search, Query()]) -
             raise HTTPException(408, "The photo took too long to arrive.") from None
         except (ClientDisconnect, UnicodeError) as error:
             raise HTTPException(400, f"The photo did not arrive: {error!r}.") from None
-        return await run_in_threadpool(answer, query, photo)
+        with SEARCHES.time():
+            return await run_in_threadpool(answer, query, photo)
 
 
 class Status(BaseModel):

@@ -37,6 +37,13 @@ T = TypeVar("T")
 Hits = list[dict[str, Any]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share an app in one process, which then starts it once."""
+    for item in items:
+        for shared in {"app", "live"} & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {shared}"))
+
+
 def pytest_sessionfinish() -> None:
     main.opened.close()
     shutil.rmtree(SCRATCH, ignore_errors=True)

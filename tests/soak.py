@@ -2,13 +2,16 @@
 
     python -m tests.soak [MINUTES]
 
-Photos are added, changed, moved and deleted; Qdrant is stopped and started, Postgres loses its
-connections, the app and its children are killed. Every search has to be answered by what
-may be there, or by a 503; in the end the index is the folder, and nothing is left running.
+Half of the time with a Qdrant server and half with the embedded store. Photos are added, changed,
+moved, deleted, and replaced by older ones; servers, stores and processes are stopped, killed, lost
+and emptied, some photos kill whoever decodes them. Every search has to be answered by what may be
+there, or by a 503; in the end the index is the folder, and nothing is left running.
 """
 
+import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -19,21 +22,28 @@ from pathlib import Path
 import httpx
 import psutil
 from PIL import Image
+from qdrant_client import models
 
-from tests.conftest import PHOTOS, App, eventually, names
+from tests.conftest import PHOTOS, ROOT, App, eventually, free_port, names
 from tests.qdrant_standin import QdrantStandIn
 
 SAMPLES = ("cat.png", "coffee.png", "rocket.jpg", "motorcycle.jpg", "flower.jpg")
+SEARCHES: tuple[dict[str, str | float], ...] = (
+    {"q": "cat"}, {"q": "a cup of coffee", "limit": 100}, {"q": "rocket", "sort": "newest"},
+    {"q": "flower", "minus": "cat", "cutoff": 0.9}, {"limit": 100},
+)  # fmt: skip
+THEIRS = {"theirs": models.VectorParams(size=4, distance=models.Distance.DOT)}
 
 
 class Soak:
     """One app under changes and faults, and what was counted."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, qdrant: QdrantStandIn | None) -> None:
         self.random = random.Random(seed)
-        self.qdrant = QdrantStandIn()
-        settings = {"QDRANT_URL": self.qdrant.url, "REFRESH_SECONDS": "2"}
+        self.qdrant = qdrant
+        settings = {"REFRESH_SECONDS": "2"} | ({"QDRANT_URL": qdrant.url} if qdrant else {})
         self.app = App(folder, ("cat.png",), settings)
+        self.app.env["PYTHONPATH"] = str(ROOT / "tests" / "crashes")
         self.counts: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.times: list[float] = []
@@ -43,16 +53,21 @@ class Soak:
         self.over = threading.Event()
         self.restarting = threading.Event()
 
-    def photos(self) -> list[Path]:
-        return [path for path in self.app.img.rglob("*.*") if path.is_file()]
+    # What happens to the folder.
 
-    def new_photo(self, path: Path) -> None:
-        """A sample, turned and sized so that no two are alike."""
+    def photos(self) -> list[Path]:
+        """Those that are to be found."""
+        return [path for path in self.app.img.rglob("*.jpg") if path.stem != "deadly"]
+
+    def new_photo(self, path: Path, age: float = 0) -> None:
+        """A sample, turned and sized so that no two are alike; written `age` seconds ago."""
         self.serial += 1
         sample = Image.open(PHOTOS / self.random.choice(SAMPLES)).convert("RGB")
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.part")
         sample.resize((200 + self.serial, 200)).save(partial, "JPEG")
+        written = time.time() - age
+        os.utime(partial, (written, written))
         self.ever.add(str(path.relative_to(self.app.img)))
         partial.replace(path)
 
@@ -62,9 +77,12 @@ class Soak:
         if choice < 0.5 or len(photos) < 5:
             self.new_photo(self.app.img / f"{self.random.randrange(3)}/{self.serial}.jpg")
             self.counts["added"] += 1
-        elif choice < 0.7:
-            self.new_photo(self.random.choice(photos).with_suffix(".jpg"))
+        elif choice < 0.65:
+            self.new_photo(self.random.choice(photos))
             self.counts["changed"] += 1
+        elif choice < 0.7:
+            self.new_photo(self.random.choice(photos), age=10**6)
+            self.counts["replaced by an older one"] += 1
         elif choice < 0.85:
             moved = self.app.img / f"moved {self.serial}.jpg"
             self.serial += 1
@@ -75,12 +93,16 @@ class Soak:
             self.random.choice(photos).unlink()
             self.counts["deleted"] += 1
 
+    # What is asked meanwhile.
+
     def search(self) -> None:
         """Ask all the time: an answer holds nothing that was never there, or is a 503."""
+        questions = random.Random(self.serial)
         while not self.over.is_set():
             began = time.monotonic()
             try:
-                answer = httpx.get(f"{self.app.url}/search", params={"q": "cat"}, timeout=30)
+                asked = questions.choice(SEARCHES)
+                answer = httpx.get(f"{self.app.url}/search", params=asked, timeout=30)
             except httpx.TransportError as error:
                 if self.restarting.is_set():
                     self.counts["app was down"] += 1
@@ -91,13 +113,17 @@ class Soak:
             self.counts[f"answered {answer.status_code}"] += 1
             if answer.status_code == 200:
                 self.times.append(time.monotonic() - began)
-                found = names(answer.json()["results"])
+                hits = answer.json()["results"]
+                found, scores = names(hits), [hit["score"] for hit in hits]
                 twice, unknown = Counter(found) - Counter(set(found)), {*found} - self.ever
-                if not found or twice or unknown:
-                    self.wrong.append(f"{len(found)} photos, {twice=}, {unknown=}")
+                ordered = "q" not in asked or "sort" in asked or scores == sorted(scores)[::-1]
+                if not found or twice or unknown or not ordered:
+                    self.wrong.append(f"{asked}: {len(found)}, {twice=}, {unknown=}, {ordered=}")
             elif answer.status_code != 503 or not answer.headers.get("retry-after"):
-                self.wrong.append(f"{answer.status_code} {answer.text}")
+                self.wrong.append(f"{asked}: {answer.status_code} {answer.text}")
             time.sleep(0.05)
+
+    # What goes wrong.
 
     def kill_children(self) -> None:
         """What decodes and embeds."""
@@ -111,26 +137,70 @@ class Soak:
             if process.name() == "postgres":
                 process.kill()
 
-    def bounce_qdrant(self) -> None:
-        self.qdrant.stop()
-        time.sleep(self.random.uniform(0.1, 3))
-        self.qdrant.start()
-
     def kill_app(self) -> None:
         self.restarting.set()
         self.app.kill()
         self.app.start()
         self.restarting.clear()
 
-    def lose_collection(self) -> None:
-        with self.qdrant.turn:
-            self.qdrant.qdrant.delete_collection("image_search")
-
     def hide_folder(self) -> None:
         away = self.app.img.with_name("away")
         self.app.img.rename(away)
         time.sleep(self.random.uniform(0.1, 4))
         away.rename(self.app.img)
+
+    def add_a_deadly_photo(self) -> None:
+        """One that kills the process which decodes it; it is to be skipped."""
+        Image.new("RGB", (13, 13)).save(self.app.img / "deadly.jpg")
+
+    def start_a_second_app(self) -> None:
+        """It has to see that DATA_DIR is in use, and to leave it alone."""
+        second = subprocess.run(
+            [sys.executable, "main.py"], cwd=ROOT, env=self.app.env | {"PORT": str(free_port())},
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        if second.returncode != 3 or "is in use by process" not in second.stderr:
+            self.wrong.append(f"the second app ended with {second.returncode}: {second.stderr}")
+
+    def lose_embedded_store(self) -> None:
+        self.restarting.set()
+        self.app.kill()
+        shutil.rmtree(self.app.data / "edge")
+        self.app.start()
+        self.restarting.clear()
+
+    def bounce_qdrant(self) -> None:
+        assert self.qdrant is not None
+        self.qdrant.stop()
+        time.sleep(self.random.uniform(0.1, 3))
+        self.qdrant.start()
+
+    def lose_collection(self) -> None:
+        assert self.qdrant is not None
+        with self.qdrant.turn:
+            self.qdrant.qdrant.delete_collection("image_search")
+
+    def empty_collection(self) -> None:
+        assert self.qdrant is not None
+        with self.qdrant.turn:
+            everything = models.FilterSelector(filter=models.Filter())
+            self.qdrant.qdrant.delete("image_search", everything)
+
+    def replace_collection(self) -> None:
+        """Somebody else takes its name for a while, and has to keep what is theirs."""
+        assert self.qdrant is not None
+        local = self.qdrant.qdrant
+        with self.qdrant.turn:
+            local.delete_collection("image_search")
+            local.create_collection("image_search", vectors_config=THEIRS)
+            local.upsert("image_search", [models.PointStruct(id=1, vector={"theirs": [1.0] * 4})])
+        time.sleep(self.random.uniform(0.1, 4))
+        with self.qdrant.turn:
+            if local.get_collection("image_search").config.params.vectors != THEIRS:
+                self.wrong.append("a collection of somebody else's was made anew")
+            elif local.count("image_search").count != 1:
+                self.wrong.append("a collection of somebody else's was changed")
+            local.delete_collection("image_search")
 
     def memory(self) -> int:
         """MiB of the server itself."""
@@ -140,10 +210,16 @@ class Soak:
     def run(self, minutes: float) -> None:
         self.app.start()
         self.app.finds("cat.png")
+        (self.app.img / "cat.png").unlink()
         searcher = threading.Thread(target=self.search)
         searcher.start()
-        faults = [self.kill_children, self.kill_postgres, self.bounce_qdrant,
-                  self.kill_app, self.lose_collection, self.hide_folder]  # fmt: skip
+        faults = [self.kill_children, self.kill_postgres, self.kill_app, self.hide_folder,
+                  self.add_a_deadly_photo, self.start_a_second_app]  # fmt: skip
+        faults += (
+            [self.bounce_qdrant, self.lose_collection, self.empty_collection,
+             self.replace_collection]
+            if self.qdrant else [self.lose_embedded_store]
+        )  # fmt: skip
         until = time.monotonic() + 60 * minutes
         due = 0.0
         while time.monotonic() < until:
@@ -157,10 +233,14 @@ class Soak:
                 self.memory_before = self.memory()
             time.sleep(self.random.uniform(0, 0.3))
         at_last = sorted(str(path.relative_to(self.app.img)) for path in self.photos())
-        eventually(lambda: self.all_found() == at_last, within=180)
+        deadline = time.monotonic() + 180
+        while (found := self.all_found()) != at_last and time.monotonic() < deadline:
+            time.sleep(0.5)
+        if found != at_last:
+            lost, left = {*at_last} - {*found}, {*found} - {*at_last}
+            self.wrong.append(f"{lost=}, {left=}, {self.app.get('/status').text}")
         self.over.set()
         searcher.join()
-        assert self.all_found() == at_last
 
     def all_found(self) -> list[str]:
         found: list[str] = []
@@ -173,10 +253,13 @@ class Soak:
                 return sorted(found)
 
 
-def main(minutes: float) -> int:
+def soak_one(minutes: float, seed: int, qdrant: QdrantStandIn | None) -> bool:
+    """Soak an app with one of the stores, and print what came of it; returns whether all is well.
+
+    Its memory has to be flat once it ran for minutes.
+    """
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    seed = random.randrange(10**6)
-    soak = Soak(folder, seed)
+    soak = Soak(folder, seed, qdrant)
     try:
         soak.run(minutes)
         memory = soak.memory()
@@ -185,9 +268,8 @@ def main(minutes: float) -> int:
     finally:
         soak.over.set()
         soak.app.clear_away()
-        soak.qdrant.stop()
     times = sorted(soak.times)
-    print(f"{minutes:g} minutes, seed {seed}")
+    print(f"\n{minutes:g} minutes with {'a Qdrant server' if qdrant else 'Qdrant Edge'}, {seed=}")
     for what, number in sorted(soak.counts.items()):
         print(f"{what:28} {number:6}")
     print(f"{'photos in the end, all found':28} {len(soak.photos()):6}")
@@ -197,10 +279,17 @@ def main(minutes: float) -> int:
     print(f"{'memory in the end':28} {memory:6} MiB")
     print(f"{'wrong answers':28} {len(soak.wrong):6}")
     for wrong in soak.wrong[:10]:
-        print("  ", wrong[:300])
+        print("  ", wrong[:1000])
     shutil.rmtree(folder)
-    is_flat = memory < 1.25 * soak.memory_before
-    return 0 if is_flat and left and not soak.wrong else 1
+    return bool(left) and not soak.wrong and memory < 1.25 * soak.memory_before
+
+
+def main(minutes: float) -> int:
+    seed = random.randrange(10**6)
+    qdrant = QdrantStandIn()
+    both = [soak_one(minutes / 2, seed, store) for store in (qdrant, None)]
+    qdrant.stop()
+    return 0 if all(both) else 1
 
 
 if __name__ == "__main__":

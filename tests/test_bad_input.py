@@ -248,9 +248,10 @@ SEEDS = [
         max_size=8,
     ),
     length=strategies.floats(0.01, 1),
+    at_least=strategies.sampled_from([None, 8, 64]),
 )
 def test_mutated_photos_load_or_say_why(
-    seed: bytes, edits: list[tuple[float, bytes]], length: float
+    seed: bytes, edits: list[tuple[float, bytes]], length: float, at_least: int | None
 ) -> None:
     """Whatever is done to a photo's bytes, it is an RGB image or a PhotoError, nothing else."""
     content = bytearray(seed)
@@ -260,7 +261,7 @@ def test_mutated_photos_load_or_say_why(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of damage
         with contextlib.suppress(main.PhotoError):
-            image = main.load_image(bytes(content[: int(length * len(content)) + 1]))
+            image = main.load_image(bytes(content[: int(length * len(content)) + 1]), at_least)
             assert image.mode == "RGB"
 
 

@@ -134,12 +134,21 @@ def test_a_qdrant_that_is_not_ours_is_left_alone(new_app: NewApp, server: str) -
     if server == "unreachable":
         qdrant.stop()
     app = new_app("cat.png", QDRANT_URL=qdrant.url)
-    for _ in range(2):  # CocoIndex itself refuses once, and replaces the collection the next time
+    # CocoIndex itself refuses a foreign one once, and replaces it the next time.
+    for _ in range(2 if server == "foreign" else 1):
         setup = app.cli("setup", "--force", "main")
         assert setup.returncode == 1
         assert "Traceback" not in setup.stderr
         said = "left alone: set" if server == "foreign" else f"{qdrant.url}/ does not answer"
         assert said in setup.stderr
+    if server == "foreign":
+        start = subprocess.run(
+            [sys.executable, "main.py"], cwd=ROOT, env=app.env, capture_output=True, text=True,
+            check=False, timeout=120,
+        )  # fmt: skip
+        assert start.returncode == 3
+        assert "collection image_search was not made by this app" in start.stderr
+        assert "Traceback" not in start.stderr
     assert qdrant.qdrant.get_collection("image_search").config.params.vectors == shape
     qdrant.stop()
 
@@ -156,6 +165,7 @@ def test_the_tutorials_uvicorn_command(new_app: NewApp, tmp_path: Path) -> None:
         cwd=project,
     )  # fmt: skip
     app.finds("cat.png")
+    assert "set PASSWORD" in app.log.read_text()  # it listens to everyone
     code = (project / "main.py").read_text()
     (project / "main.py").write_text(code.replace('title="Image search"', 'title="Reloaded"'))
 

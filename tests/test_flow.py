@@ -1,18 +1,23 @@
 """The index follows the folder, through restarts, crashes and other models, in every store."""
 
 import contextlib
+import dataclasses
+import hashlib
+import os
 import shutil
 import signal
 import sqlite3
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 import main
 from tests.conftest import ORDINARY, PHOTOS, App, NewApp, eventually, names
+from tests.models import save_tiny_siglip
 
 FEW = ("cat.png", "coffee.png", "motorcycle.jpg", "rocket.jpg", "raccoon.webp")
 
@@ -52,6 +57,24 @@ def test_a_changed_photo_is_found_as_what_it_is(live: App) -> None:
     eventually(lambda: "changing.png" in names(live.search("a cup of coffee"))[:2], SOON)
     assert "changing.png" not in names(live.search("cat"))[:2]
     assert live.photos().count("changing.png") == 1
+
+
+def test_what_is_known_of_a_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A photo's size, time, folders and digest are right, and the store has an index of each."""
+    monkeypatch.setattr(main, "settings", main.settings.model_copy(update={"image_dir": tmp_path}))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2019:05:01 12:00:00"
+    file = tmp_path / "trips" / "rome" / "a.jpg"
+    file.parent.mkdir(parents=True)
+    Image.new("RGB", (40, 30)).save(file, exif=exif)
+    photo = main.describe(file.read_bytes(), "trips/rome/a.jpg", None)
+    assert (photo.width, photo.height) == (30, 40)
+    assert photo.taken == "2019-05-01T12:00:00"
+    assert photo.folders == ["trips/rome", "trips"]
+    assert photo.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    searched = {field.name for field in dataclasses.fields(photo)} - {"id"} | {"filename", "error"}
+    assert set(main.Edge.open().info().payload_schema) == set(main.PAYLOAD_INDEXES) == searched
 
 
 def test_a_changed_photo_takes_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,10 +222,14 @@ def test_kill_9_while_indexing_loses_nothing(new_app: NewApp) -> None:
     eventually(lambda: not app.processes(), within=15)
 
 
-def test_another_model_embeds_everything_anew(new_app: NewApp, tiny_clip: object) -> None:
-    """CLIP_MODEL changed and the app restarted: vectors of the new length, and right answers."""
-    app = new_app(*FEW, CLIP_MODEL=str(tiny_clip)).start()
+def test_another_model_embeds_everything_anew(new_app: NewApp, tmp_path: Path) -> None:
+    """CLIP_MODEL, first a SigLIP, changed and the app restarted: all is found by the new one."""
+    save_tiny_siglip(tmp_path)
+    app = new_app(*FEW, CLIP_MODEL=str(tmp_path)).start()
     app.finds(*FEW)
+    assert sorted(names(app.search("cat"))) == sorted(FEW)
+    sent = httpx.post(f"{app.url}/search", content=(PHOTOS / "rocket.jpg").read_bytes(), timeout=30)
+    assert names(sent.json()["results"])[0] == "rocket.jpg"
     app.stop()
     app.env["CLIP_MODEL"] = ".data/starter"
     app.start().finds(*FEW)
@@ -241,6 +268,10 @@ def test_a_qdrant_server_answers_the_same(
     app.finds("new.jpg", *FEW[1:])
     (app.img / "new.jpg").write_bytes(b"no photo any more")
     app.finds(*FEW[1:])
+    app.add("rocket.jpg", "raccoon.webp")  # and older, as from a backup
+    os.utime(app.img / "raccoon.webp", (1_000_000_000,) * 2)
+    eventually(lambda: "raccoon.webp" in names(app.search("rocket launch"))[:2], SOON)
+    assert app.get("/status").json()["last_error"] is None
     assert not (app.data / "edge").exists()
     assert (app.data / "postgres").exists() == (database == "embedded")
     app.stop()

@@ -17,7 +17,7 @@ import httpx
 import pillow_heif
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, JSHandle, Locator, Page, Route, expect
+from playwright.sync_api import Browser, JSHandle, Locator, Page, Response, Route, expect
 
 from tests.browser import IN_SIGHT_IS_LOADED, chromium, visit
 from tests.conftest import PHOTOS, ROOT, App, NewApp, eventually, free_port
@@ -61,9 +61,15 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+def is_broken(answer: Response) -> bool:
+    """Whether the page asked for what is not there; searches are refused, and photos go away."""
+    is_shown = "/search" in answer.url or "/thumb/" in answer.url
+    return answer.status >= 400 and not is_shown
+
+
 @pytest.fixture
 def page(app: App, browser: Browser) -> Iterator[Page]:
-    """A fresh page on the app; errors in its console fail the test."""
+    """A fresh page on the app; errors in its console, and what it can't load, fail the test."""
     page = browser.new_page(base_url=app.url, viewport={"width": 1280, "height": 800})
     page.set_default_timeout(15_000)
     expect.set_options(timeout=15_000)
@@ -77,6 +83,7 @@ def page(app: App, browser: Browser) -> Iterator[Page]:
             else None
         ),
     )
+    page.on("response", lambda answer: errors.append(answer.url) if is_broken(answer) else None)
     yield page
     page.close()
     assert errors == []
@@ -288,6 +295,8 @@ def test_more_like_this(page: Page) -> None:
     expect(page.get_by_role("searchbox")).to_have_value("")
     expect(page.get_by_role("img", name="cat.png")).to_have_count(0)
     expect(chips(page)).to_have_text(["Like cat.png"])
+    picture = chips(page).locator("img")
+    assert picture.evaluate("async (img) => (await img.decode(), img.naturalWidth > 0)")
     search(page, "flower")
     expect_results(page, "for “flower”, like cat.png")
     page.get_by_role("button", name="Remove Like cat.png").click()
@@ -305,12 +314,14 @@ def test_filters(page: Page) -> None:
     expect(page).to_have_url(re.compile(r"\?folder=trips$"))
     page.get_by_role("button", name="Filters 1 active").click()
     page.get_by_label("Taken before").fill("1999-12-31")
+    page.get_by_label("Taken from").fill("1999-01-01")
     page.get_by_role("button", name="Apply").click()
     expect(page.get_by_text("Nothing found with these filters")).to_be_visible()
-    expect(chips(page)).to_have_text(["trips", "Before 31 December 1999"])
+    expect(chips(page)).to_have_text(["trips", "From 1 January 1999", "Before 31 December 1999"])
     page.reload()
-    page.get_by_role("button", name="Filters 2 active").click()
+    page.get_by_role("button", name="Filters 3 active").click()
     expect(page.get_by_label("Taken before")).to_have_value("1999-12-31")
+    expect(page.get_by_label("Taken from")).to_have_value("1999-01-01")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Clear the filters").click()
     expect(photos(page)).to_have_count(len(SAMPLES))
@@ -369,6 +380,8 @@ def test_pick_a_photo(page: Page) -> None:
     chooser.value.set_files(PHOTOS / "rocket.jpg")
     expect_results(page, "like your photo", "rocket.jpg")
     expect(chips(page)).to_have_text(["Your photo"])
+    picture = chips(page).locator("img")
+    assert picture.evaluate("async (img) => (await img.decode(), img.naturalWidth > 0)")
     expect(page).to_have_url(re.compile(r"\?image=\w+$"))
     page.reload()
     expect_results(page, "like your photo", "rocket.jpg")
@@ -398,6 +411,7 @@ def test_a_photo_from_a_phone(page: Page, tmp_path: Path) -> None:
     page.dispatch_event("body", "drop", {"dataTransfer": held(page, phone)})
     expect_results(page, "like your photo", "cat.png")
     expect(chips(page)).to_have_text(["Your photo"])
+    expect(chips(page).locator("img")).to_have_count(0)  # a sign in its place, nothing broken
 
 
 def test_paste_a_photo(page: Page) -> None:
@@ -442,6 +456,7 @@ def test_the_lightbox(page: Page) -> None:
     expect(dialog).to_be_visible()
     expect(dialog.get_by_role("img")).to_have_attribute("src", re.compile(r"size=1024$"))
     expect(dialog).to_contain_text(re.compile(r"Size[\d,]{3,} \S [\d,]{3,}"))
+    expect(dialog).to_contain_text(re.compile(r"Taken\d{1,2} [A-Z][a-z]+ 20\d\d"))
     expect(page).to_have_url(re.compile(r"\?photo="))
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("dialog", name=names[2])).to_be_visible()
@@ -730,38 +745,39 @@ def test_a_folder_that_vanished(page: Page, app: App) -> None:
 def test_everyone_can_use_it(page: Page) -> None:
     """Every state of the page keeps WCAG AA, light and dark, as far as axe-core can tell."""
     set_status(page, INDEXING | LEFT_OUT)
-    broken: dict[str, list[str]] = {}
-
-    def check(state: str) -> None:
-        if found := against_wcag(page):
-            broken[state] = found
-
+    broken = {}
     page.goto("/")
     expect(photos(page)).to_have_count(len(SAMPLES))
-    check("newest")
+    broken["newest"] = against_wcag(page)
     page.get_by_role("button", name="1 left out").click()
-    check("left out")
+    broken["left out"] = against_wcag(page)
     page.dispatch_event("body", "dragover", {"dataTransfer": held(page, PHOTOS / "cat.png")})
-    check("drop")
+    broken["drop"] = against_wcag(page)
     page.goto("/?q=animal&like=raccoon.webp&minus=leaf&before=2100-01-01")
     expect_results(page, "for “animal”, like raccoon.webp, without “leaf”")
     photos(page).first.hover()
-    check("results")
+    broken["results"] = against_wcag(page)
     page.get_by_role("button", name="Exclude…").click()
-    check("exclude")
+    broken["exclude"] = against_wcag(page)
     page.get_by_role("button", name="Filters 1 active").click()
-    check("filters")
+    broken["filters"] = against_wcag(page)
     page.goto("/?q=cat&rest=1&photo=cat.png")
     expect(page.get_by_role("dialog").get_by_text("Score")).to_be_visible()
-    check("lightbox")
+    broken["lightbox"] = against_wcag(page)
     page.goto("/?folder=nowhere")
     expect(page.get_by_text("Nothing found")).to_be_visible()
-    check("no match")
+    broken["no match"] = against_wcag(page)
     cut_after(page, 1)
     page.goto("/?q=cat")
     expect(page.get_by_role("button", name="Show the rest")).to_be_visible()
-    check("cut")
-    page.unroute("**/search?*")
+    broken["cut"] = against_wcag(page)
+    assert not any(broken.values()), broken
+
+
+def test_everyone_sees_what_is_wrong(page: Page) -> None:
+    """Every state in which the page can't show photos keeps WCAG AA too."""
+    set_status(page, STATUS)
+    broken = {}
     for state, code, answer in (
         ("empty", 200, {"results": [], "more": False}),
         ("not ready", 503, {"detail": "Still indexing."}),
@@ -770,13 +786,35 @@ def test_everyone_can_use_it(page: Page) -> None:
         page.route("**/search?*", answering(code, answer))
         page.goto("/?q=cat")
         expect(page.get_by_role("heading", level=2).first).to_be_visible()
-        check(state)
+        broken[state] = against_wcag(page)
         page.unroute("**/search?*")
+    page.route("**/search?*", lambda route: route.abort())
+    page.goto("/?q=cat")
+    expect(page.get_by_text("cannot be reached")).to_be_visible()
+    broken["unreachable"] = against_wcag(page)
+    page.unroute("**/search?*")
+    page.goto("/?image=1abc")
+    expect(page.get_by_text("not on this device")).to_be_visible()
+    broken["not here"] = against_wcag(page)
+    page.goto("/")
+    page.dispatch_event("body", "drop", {"dataTransfer": held(page, PHOTOS / "README.md")})
+    expect(page.get_by_text("This photo cannot be used")).to_be_visible()
+    broken["unreadable"] = against_wcag(page)
+    have_many(page, 90)
+    page.goto("/")
+    expect(photos(page)).to_have_count(90)
+    page.evaluate("scrollTo(0, 900)")
+    more = STATUS | {"indexed": 1005, "last_error": "The disk is full."}
+    page.evaluate("(status) => pushStatus(status)", more)
+    expect(page.get_by_role("button", name="Show new photos")).to_be_visible()
+    expect(page.get_by_text("The disk is full.")).to_be_visible()
+    broken["new photos and an error"] = against_wcag(page)
+    page.unroute("**/search?*")
     page.route("**/search?*", lambda _route: None)
     page.goto("/?q=cat")
     expect(page.locator(".skeleton")).to_be_visible()
-    check("loading")
-    assert broken == {}
+    broken["loading"] = against_wcag(page)
+    assert not any(broken.values()), broken
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

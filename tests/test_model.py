@@ -12,16 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageOps, ImageStat
+from PIL import Image, ImageChops, ImageOps, ImageStat, JpegImagePlugin
 from transformers import AutoConfig, BertConfig, BertModel
 
 import main
-from tests.conftest import PHOTOS, ROOT, STARTER, environment
+from tests.conftest import PHOTOS, ROOT, STARTER, environment, eventually
 from tests.models import save_tiny_siglip, save_tiny_siglip2, true_clip
 
 pytestmark = pytest.mark.usefixtures("tiny_clip")
@@ -90,6 +91,8 @@ def test_each_photo_of_many_gets_its_own_vector(
 
     def run(function: Callable[..., Any], *arguments: Any) -> Any:
         if function is main.embed_images:
+            if not sizes:  # meanwhile the others come to wait for it
+                eventually(lambda: len(executor.waiting) == len(files))
             sizes.append(len(arguments[0]))
         return function(*arguments)
 
@@ -222,6 +225,32 @@ def test_decoding_small_shows_the_same(size: tuple[int, int], kind: str) -> None
         main.load_image(content).resize(at_last, Image.Resampling.BICUBIC),
     )
     assert max(ImageStat.Stat(difference).mean) < 1.5
+
+
+def test_large_photos_are_decoded_small() -> None:
+    """Of a JPEG with many more pixels than the model looks at, a fraction is ever decoded."""
+    photo = encoded(Image.new("RGB", (4000, 3000), "teal"), "JPEG")
+    drafts: list[tuple[int, int]] = []
+
+    class Watched(JpegImagePlugin.JpegImageFile):
+        def load(self) -> Any:
+            drafts.append(self.size)
+            return super().load()
+
+    with patch.dict(Image.OPEN, {"JPEG": (Watched, Image.OPEN["JPEG"][1])}):
+        small = main.load_image(photo, at_least=448)
+    assert drafts[0] == (1000, 750)
+    assert min(small.size) >= 448
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG"])
+def test_of_a_moving_picture_the_first_is_shown(kind: str) -> None:
+    """Of several images in one file, the first one is the photo."""
+    colours = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
+    first, *others = [Image.new("RGB", (40, 30), colour) for colour in colours]
+    content = encoded(first, kind, save_all=True, append_images=others)
+    assert getattr(Image.open(io.BytesIO(content)), "n_frames", 1) == 3
+    assert np.abs(pixels(content).astype(int) - colours[0]).max() <= 8
 
 
 def test_words_are_in_the_same_space() -> None:

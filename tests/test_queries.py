@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -108,6 +109,9 @@ def test_a_photo_finds_itself(app: App, name: str) -> None:
     as_body = ask(app, photo)
     assert as_body[0]["score"] == pytest.approx(1, abs=1e-4)
     assert scores(as_body)[name] == pytest.approx(1, abs=1e-4)
+    curl = {"Content-Type": "application/x-www-form-urlencoded"}  # what --data-binary says
+    as_curl = httpx.post(f"{app.url}/search", params={"limit": 100}, content=photo, headers=curl)
+    assert as_curl.json()["results"] == as_body
     form = {"image": ("some name", photo)}
     as_form = httpx.post(f"{app.url}/search", params={"limit": 100}, files=form, timeout=30)
     assert scores(as_form.json()["results"]) == pytest.approx(scores(as_body), abs=1e-6)
@@ -131,6 +135,11 @@ def test_no_photo_gets_a_reason(app: App) -> None:
         response = httpx.post(f"{app.url}/search", content=content)
         assert response.status_code == 422
         assert response.json()["detail"].startswith("This photo can't be read: ")
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+    response = httpx.post(f"{app.url}/search", content=bomb.getvalue(), timeout=30)
+    assert response.status_code == 422
+    assert "decompression bomb" in response.json()["detail"]
     response = httpx.post(f"{app.url}/search", files={"photo": b"x"})
     assert response.json()["detail"] == "The form has no file in a field `image`."
 
@@ -173,6 +182,20 @@ def test_combinations_are_sums(app: App, query: dict[str, Any]) -> None:
     actual = np.array([found[name] for name in photos])
     factor = np.linalg.norm(actual) / np.linalg.norm(expected)
     assert actual == pytest.approx(factor * expected, abs=10 * rounding(app))
+
+
+def test_the_sum_has_unit_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for in several ways is normalised; `like` by itself embeds nothing."""
+    stored = main.unit(np.arange(1.0, 25.0))
+    point = SimpleNamespace(vector={"embedding": stored.tolist()})
+    monkeypatch.setattr(main, "nearest", lambda *_, **__: [point])
+    words = {"plus": main.unit(np.ones(24)), "less": main.unit(np.arange(24.0)[::-1])}
+    monkeypatch.setattr(main, "embed_text", words.__getitem__)
+    like = main.query_vector(main.Search(like="a.jpg"), None)
+    assert like == pytest.approx(stored, abs=1e-6)
+    vector = main.query_vector(main.Search(q="plus", like="a.jpg", minus=["less"]), None)
+    expected = words["plus"] + stored - 0.5 * words["less"]
+    assert vector == pytest.approx(expected / np.linalg.norm(expected), abs=1e-6)
 
 
 def test_minus_takes_away(app: App) -> None:
@@ -310,3 +333,22 @@ def test_a_thumbnail_is_made_once_and_kept(app: App) -> None:
 def test_no_other_thumbnails(app: App, path: str, code: int) -> None:
     """Nothing but photos of the folder has a thumbnail, in one of three sizes."""
     assert httpx.get(f"{app.url}/thumb/{path}").status_code == code
+
+
+def test_thumbnails_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each of the 256 folders of thumbnails the newest 200 are kept, and the one asked for."""
+    chosen = main.settings.model_copy(update={"data_dir": tmp_path})
+    monkeypatch.setattr(main, "settings", chosen)
+    monkeypatch.setattr(main, "photos", main.Photos(directory=PHOTOS))
+    monkeypatch.setattr(main, "stored", lambda _: None)
+    monkeypatch.setattr(main.decoders, "run", lambda function, *given: function(*given))
+    first = main.kept_thumbnail("cat.png", "256")
+    assert len(first.parent.name) == 2
+    for number in range(250):
+        older = first.with_name(f"{number}.webp")
+        older.touch()
+        os.utime(older, (number, number))
+    first.unlink()
+    assert main.kept_thumbnail("cat.png", "256") == first
+    kept = {file.name for file in first.parent.iterdir()}
+    assert kept == {first.name, *(f"{number}.webp" for number in range(51, 250))}

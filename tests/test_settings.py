@@ -41,13 +41,14 @@ def test_readme_lists_every_setting() -> None:
 
 
 def settings_in(folder: Path, **env: str) -> dict[str, object]:
-    """The settings, and HF_TOKEN, of an app that lies in this folder, with this environment."""
+    """The settings of an app that lies in this folder, and what it has its libraries read."""
     shutil.copy(ROOT / "main.py", folder)
     code = (
         "import main, os, json; seen = main.settings.model_dump(mode='json');"
-        "print(json.dumps(seen | {'HF_TOKEN': os.environ.get('HF_TOKEN')}))"
+        "print(json.dumps(seen | dict(os.environ)))"
     )
     given = {name: value for name, value in environment().items() if value} | env
+    del given["COCOINDEX_DISABLE_USAGE_TRACKING"]
     output = subprocess.check_output([sys.executable, "-c", code], cwd=folder, env=given)
     return dict(json.loads(output))
 
@@ -68,10 +69,18 @@ def test_where_settings_come_from(tmp_path: Path) -> None:
     assert found["qdrant_collection"] == "mine"
 
 
+def test_libraries_tell_nobody(tmp_path: Path) -> None:
+    """What CocoIndex and the hub would report of their use is off, unless it is turned on."""
+    off = settings_in(tmp_path)
+    assert off["COCOINDEX_DISABLE_USAGE_TRACKING"] == off["HF_HUB_DISABLE_TELEMETRY"] == "1"
+    (tmp_path / ".env").write_text("COCOINDEX_DISABLE_USAGE_TRACKING=0\n")
+    assert settings_in(tmp_path)["COCOINDEX_DISABLE_USAGE_TRACKING"] == "0"
+
+
 def test_a_wrong_setting_is_named() -> None:
     """Each wrong value is one line that names the setting and the value, and nothing starts."""
     wrong = {"PORT": "99999", "QDRANT_URL": "localhost", "REFRESH_SECONDS": "0"}
-    wrong["QDRANT_COLLECTION"] = "../x"
+    wrong |= {"QDRANT_COLLECTION": "../x", "CORS_ORIGINS": "*"}
     run = subprocess.run(
         [sys.executable, "main.py"], cwd=ROOT, env=environment(**wrong), capture_output=True,
         text=True, check=False, timeout=60,

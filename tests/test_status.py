@@ -132,6 +132,10 @@ def test_what_was_left_out_is_still_known_after_a_restart(app: App) -> None:
     (app.img / "half.png").unlink()
     eventually(lambda: status(app)["skipped"] == 0)
     assert status(app)["skipped_photos"] == []
+    for number in range(120):
+        (app.img / f"{number}.jpg").write_text(f"no photo {number}")
+    eventually(lambda: status(app)["skipped"] == 120)
+    assert len(status(app)["skipped_photos"]) == 100  # the list is bounded, the number is not
 
 
 def test_progress_while_indexing(new_app: NewApp) -> None:

@@ -1,0 +1,38 @@
+"""With this folder in PYTHONPATH, images of certain sizes crash or hang whoever decodes them."""
+
+import os
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+from PIL import Image
+
+convert, fromarray, poll = Image.Image.convert, Image.fromarray, Connection.poll
+
+
+def deadly_convert(image: Image.Image, *args: Any, **options: Any) -> Image.Image:
+    if image.size == (13, 13):
+        os._exit(11)
+    if image.size == (14, 14):
+        time.sleep(1000)
+    return convert(image, *args, **options)
+
+
+def deadly_fromarray(pixels: Any, *args: Any, **options: Any) -> Image.Image:
+    if "LITTLE_MEMORY" in os.environ:
+        if pixels.shape[:2] == (15, 15):
+            os._exit(137)
+        if pixels.shape[:2] == (16, 16):
+            time.sleep(1000)
+    return fromarray(pixels, *args, **options)
+
+
+def impatient_poll(pipe: Any, timeout: float | None = 0) -> bool:
+    return poll(pipe, timeout and min(timeout / 6, 20))
+
+
+pillow: Any = Image
+pillow.Image.convert = deadly_convert
+pillow.fromarray = deadly_fromarray
+pipes: Any = Connection
+pipes.poll = impatient_poll
