@@ -227,7 +227,7 @@ def thumbnail(photo: Path, size: int) -> bytes:
 def serve(pipe: Any) -> None:
     """Do a child's work, one that leaves Ctrl-C to its parent, and never outlives it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(10)
+    os.nice(15)
     parent: Any = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
     with contextlib.suppress(EOFError, OSError):  # the parent has gone
@@ -1146,12 +1146,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             decoders.run(int)
             vision.run(embed_images, [np.zeros((64, 64, 3), np.uint8)])
 
+    warming = asyncio.create_task(asyncio.to_thread(warm_up))
     try:
+        await asyncio.to_thread(embed_text, "")  # before any photo is touched: may raise StartError
         try:
             await asyncio.to_thread(hold_data_dir)
             await asyncio.to_thread(vectors)
-            warming = asyncio.create_task(asyncio.to_thread(warm_up))
-            await asyncio.to_thread(embed_text, "")  # before any photo is touched
             await flow_by_name("ImageSearch").setup_async()
         except (OSError, sqlite3.Error) as error:
             raise StartError(f"DATA_DIR={settings.data_dir} cannot be written: {error}") from None

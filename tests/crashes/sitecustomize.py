@@ -19,16 +19,13 @@ def deadly_convert(image: Image.Image, *args: Any, **options: Any) -> Image.Imag
 
 
 def deadly_fromarray(pixels: Any, *args: Any, **options: Any) -> Image.Image:
-    if "LITTLE_MEMORY" in os.environ:
-        if pixels.shape[:2] == (15, 15):
-            os._exit(137)
-        if pixels.shape[:2] == (16, 16):
-            time.sleep(1000)
+    if pixels.shape[:2] == (15, 15) and "LITTLE_MEMORY" in os.environ:
+        os._exit(137)
     return fromarray(pixels, *args, **options)
 
 
 def impatient_poll(pipe: Any, timeout: float | None = 0) -> bool:
-    return poll(pipe, timeout and min(timeout / 6, 20))
+    return poll(pipe, timeout and timeout / 6)
 
 
 pillow: Any = Image
