@@ -59,6 +59,7 @@ def test_a_changed_photo_is_found_as_what_it_is(live: App) -> None:
     assert live.photos().count("changing.png") == 1
 
 
+@pytest.mark.usefixtures("tiny_clip")
 def test_what_is_known_of_a_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A photo's size, time, folders and digest are right, and the store has an index of each."""
     monkeypatch.setattr(main, "settings", main.settings.model_copy(update={"image_dir": tmp_path}))

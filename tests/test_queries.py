@@ -2,6 +2,7 @@
 
 import io
 import os
+import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -271,6 +272,34 @@ def test_pages_join_up(app: App, what: dict[str, Any]) -> None:
         "results": [],
         "more": False,
     }
+
+
+@pytest.mark.usefixtures("tiny_clip")
+def test_deep_pages_join_up() -> None:
+    """However far one asks on, what was found before keeps its place, and each comes once."""
+    chance = np.random.default_rng(0)
+    vectors = chance.standard_normal((6001, main.model_sizes()[0]))
+    asked, *others = [main.unit(vector) for vector in vectors]
+    common = {"folders": ["deep"], "taken": "2024-05-01T12:00:00", "sha256": ""}
+    ids = [uuid.uuid4() for _ in others]
+    photos = {
+        id: common | {"embedding": vector, "filename": f"{number}.jpg"}
+        for number, (id, vector) in enumerate(zip(ids, others, strict=True))
+    }
+    where = main.models.Filter(must=[main.equals("folders", "deep")])
+    spec: Any = None
+    main.Edge.prepare(spec)
+    main.Edge.mutate((spec, photos))
+    try:
+        whole = [point.payload["filename"] for point in main.nearest(asked, 6001, where)]
+        assert len(set(whole)) == len(whole) == 6000
+        for depth in (1, 24, 398, 399, 400, 401, 2500):
+            found = main.nearest(asked, depth, where)
+            assert [point.payload["filename"] for point in found] == whole[:depth]
+        exact = np.argsort(np.array(others) @ -asked)[:24]
+        assert len({f"{number}.jpg" for number in exact} & {*whole[:24]}) >= 23
+    finally:
+        main.Edge.mutate((spec, dict.fromkeys(ids)))
 
 
 def test_cutoff(app: App) -> None:
