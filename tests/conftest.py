@@ -165,6 +165,17 @@ class App:
             timeout=120, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
+    def refuses_to_start(self, *wrapper: str) -> str:
+        """What `python main.py` says here, on a port of its own, where it can't start."""
+        run = subprocess.run(
+            [*wrapper, sys.executable, "main.py"], cwd=ROOT,
+            env=self.env | {"PORT": str(free_port())}, capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+        assert run.returncode == 3, run.stderr
+        assert "Traceback" not in run.stderr
+        return run.stderr
+
     def python(self, code: str) -> Any:
         """Run some Python on this installation; returns the JSON it prints last."""
         output = subprocess.check_output(

@@ -11,7 +11,6 @@ there, or by a 503; in the end the index is the folder, and nothing is left runn
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -24,7 +23,7 @@ import psutil
 from PIL import Image
 from qdrant_client import models
 
-from tests.conftest import PHOTOS, ROOT, App, eventually, free_port, names
+from tests.conftest import PHOTOS, ROOT, App, eventually, names
 from tests.qdrant_standin import QdrantStandIn
 
 SAMPLES = ("cat.png", "coffee.png", "rocket.jpg", "motorcycle.jpg", "flower.jpg")
@@ -155,12 +154,7 @@ class Soak:
 
     def start_a_second_app(self) -> None:
         """It has to see that DATA_DIR is in use, and to leave it alone."""
-        second = subprocess.run(
-            [sys.executable, "main.py"], cwd=ROOT, env=self.app.env | {"PORT": str(free_port())},
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        if second.returncode != 3 or "is in use by process" not in second.stderr:
-            self.wrong.append(f"the second app ended with {second.returncode}: {second.stderr}")
+        assert "is in use by process" in self.app.refuses_to_start()
 
     def lose_embedded_store(self) -> None:
         self.restarting.set()
