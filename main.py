@@ -803,23 +803,31 @@ def look_around() -> tuple[Files, dict[str, str]]:
 
 
 @functools.cache
-def vectors() -> sqlite3.Connection:
-    """Embeddings by model and digest: a photo that is moved, copied or restored costs no model."""
+def vectors_file() -> sqlite3.Connection:
+    """The database of `vectors`."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     file = settings.data_dir / "vectors.sqlite"
     database = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    database.executescript(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"  # whole after a loss of power
+        "CREATE TABLE IF NOT EXISTS vectors (model, photo, vector, PRIMARY KEY (model, photo)) "
+        "WITHOUT ROWID"
+    )
+    return database
+
+
+def vectors(statement: str, *values: Any) -> list[Any]:
+    """Ask for embeddings by model and digest: a photo that is moved or copied costs no model."""
     try:
-        database.executescript(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
-            "CREATE TABLE IF NOT EXISTS vectors (model, photo, vector, PRIMARY KEY (model, photo)) "
-            "WITHOUT ROWID"
-        )
+        return vectors_file().execute(statement, values).fetchall()
     except sqlite3.OperationalError:
         raise  # such as a full disk
-    except sqlite3.DatabaseError:  # it is broken, and can be made again
+    except sqlite3.DatabaseError as error:  # it is broken, and can be made again
+        logger.error("The table of embeddings is made anew: %s", error)
+    vectors_file.cache_clear()  # closes it
+    for file in settings.data_dir.glob("vectors.sqlite*"):
         file.unlink()
-        return vectors()
-    return database
+    return vectors(statement, *values)
 
 
 @dataclasses.dataclass
@@ -878,7 +886,7 @@ class EmbedImageExecutor:
     async def __call__(self, content: bytes) -> Embedded:
         key = f"{self.spec.model}/{PREPROCESSING}", hashlib.sha256(content).digest()
         find = "SELECT vector FROM vectors WHERE (model, photo) = (?, ?)"
-        for (known,) in vectors().execute(find, key):
+        for (known,) in vectors(find, *key):
             return Embedded(np.frombuffer(known, np.float32), None)
         try:
             async with self.decoding:
@@ -887,7 +895,7 @@ class EmbedImageExecutor:
             vector = await self.embed(image)
         except PhotoError as error:
             return Embedded(None, str(error))  # is cached too: not tried again at every pass
-        vectors().execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", (*key, vector))
+        vectors("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", *key, vector)
         return Embedded(vector, None)
 
     async def embed(self, image: NDArray[np.uint8]) -> Embedding:
@@ -1169,7 +1177,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(embed_text, "")  # before any photo is touched: may raise StartError
         try:
             await asyncio.to_thread(hold_data_dir)
-            await asyncio.to_thread(vectors)
+            await asyncio.to_thread(vectors, "SELECT 1")
             await flow_by_name("ImageSearch").setup_async()
         except (OSError, sqlite3.Error) as error:
             raise StartError(f"DATA_DIR={settings.data_dir} cannot be written: {error}") from None

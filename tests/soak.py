@@ -150,7 +150,8 @@ class Soak:
 
     def add_a_deadly_photo(self) -> None:
         """One that kills the process which decodes it; it is to be skipped."""
-        Image.new("RGB", (13, 13)).save(self.app.img / "deadly.jpg")
+        colour = tuple(self.random.choices(range(256), k=3))  # a known one would not be tried
+        Image.new("RGB", (13, 13), colour).save(self.app.img / "deadly.jpg")
 
     def start_a_second_app(self) -> None:
         """It has to see that DATA_DIR is in use, and to leave it alone."""

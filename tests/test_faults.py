@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -215,20 +216,28 @@ def test_what_was_damaged_is_made_anew(new_app: NewApp) -> None:
     app.finds(*FEW)
     app.stop()
     added = []
-    for what in ("indexed.json", "vectors.sqlite", "edge", "edge, emptied"):
+    whats = ("indexed.json", "vectors.sqlite", "vectors.sqlite, its rows", "edge", "edge, emptied")
+    for what in whats:
         broken = app.data / what.partition(",")[0]
-        if "emptied" in what:
+        if "sqlite" in what:  # nothing of it lies elsewhere
+            with contextlib.closing(sqlite3.connect(broken)) as database:
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if "rows" in what:
+            content = broken.read_bytes()
+            broken.write_bytes(content[:4096] + b"{broken" * 1000)  # it opens, and has its tables
+        elif "emptied" in what:
             shutil.rmtree(broken / "image_search")
             (broken / "image_search").mkdir()
             (app.data / "indexed.json").unlink()  # nothing says how many there were
         for file in [broken] if broken.is_file() else broken.rglob("*"):
-            if file.is_file():
+            if file.is_file() and "rows" not in what:
                 file.write_bytes(b"{broken" * 1000)
         added.append(f"after {what}.jpg")
         app.add("flower.jpg", added[-1])
         app.start().finds(*FEW, *added)
         assert status(app)["last_error"] is None, what
         app.stop()
+    assert app.log.read_text().count("The table of embeddings is made anew") == 2
 
 
 def test_two_photos_that_change_places_are_noticed(app: App) -> None:
