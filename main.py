@@ -42,7 +42,7 @@ import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -77,15 +77,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
-from pydantic import (
-    AnyHttpUrl,
-    BaseModel,
-    Field,
-    NaiveDatetime,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-)
+from pydantic import AfterValidator, AnyHttpUrl, BaseModel, Field, NaiveDatetime, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sse_starlette import EventSourceResponse
 from starlette.convertors import PathConvertor
@@ -110,9 +102,12 @@ def only_the_sentence(record: logging.LogRecord) -> bool:
 
 logger = logging.getLogger("uvicorn.error")  # uvicorn's own: it is set up before we are imported
 logger.addFilter(only_the_sentence)
+warn_once = functools.lru_cache(maxsize=16)(logger.warning)  # the same again is not said again
 
 
 # --- Settings -------------------------------------------------------------------------------------
+
+Folder = Annotated[Path, AfterValidator(lambda path: (ROOT / path.expanduser()).resolve())]
 
 
 class Settings(BaseSettings):
@@ -124,8 +119,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
-    image_dir: Path = Path("img")
-    data_dir: Path = Path(".data")
+    image_dir: Folder = Path("img")
+    data_dir: Folder = Path(".data")
     clip_model: str = "openai/clip-vit-large-patch14"
     clip_dtype: Literal["float32", "float16", "bfloat16"] | None = None
     qdrant_url: AnyHttpUrl | None = None
@@ -139,12 +134,6 @@ class Settings(BaseSettings):
     password: str | None = Field(None, repr=False)
     allowed_hosts: str = ""  # these two with commas between them
     cors_origins: str = Field("", pattern=r"^[^*]*$")
-
-    @field_validator("image_dir", "data_dir")
-    @classmethod
-    def absolute(cls, path: Path) -> Path:
-        """The path from this file's folder, with ~ for the home folder."""
-        return (ROOT / path.expanduser()).resolve()
 
 
 try:
@@ -171,9 +160,7 @@ SRGB = ImageCms.createProfile("sRGB")
 
 def is_photo(filename: str) -> bool:
     """Whether a path below IMAGE_DIR is a photo's, by its name: not hidden, of a known format."""
-    path = PurePosixPath(filename)
-    hidden = any(part.startswith(".") for part in path.parts)
-    return path.suffix.lower() in PHOTO_FORMATS and not hidden
+    return Path(filename).suffix.lower() in PHOTO_FORMATS and "/." not in f"/{filename}"
 
 
 class PhotoError(ValueError):
@@ -308,6 +295,8 @@ vision = Children(1, 600)  # holds the model's image half; this process holds th
 
 Embedding = NDArray[np.float32]  # shape (d,), unit length; d is the model's, 768 for CLIP ViT-L/14
 MODEL_FOLDER = ROOT / Path(settings.clip_model).expanduser()  # if CLIP_MODEL is one
+# OpenMP is a quarter slower once PyTorch was called by a second thread of a process.
+text_thread = ThreadPoolExecutor(1)
 
 
 def pretrained(auto_class: str, **options: Any) -> Any:
@@ -432,17 +421,6 @@ def model_input(content: bytes, side: int) -> NDArray[np.uint8]:
     return np.asarray(ImageOps.fit(image, (min(image.width, longest), min(image.height, longest))))
 
 
-def embed_photo(content: bytes) -> Embedding:
-    """Embed a photo as it lies on a disk, in our children; raises PhotoError."""
-    image = decoders.run(model_input, content, model_sizes()[1])
-    vectors: list[Embedding] = vision.run(embed_images, [image])
-    return vectors[0]
-
-
-# OpenMP is a quarter slower once PyTorch was called by a second thread of a process.
-text_thread = ThreadPoolExecutor(1)
-
-
 @functools.lru_cache(maxsize=4096)
 def embed_text(text: str) -> Embedding:
     """Embed a description, in the same space; what is beyond the model's text length is cut."""
@@ -470,9 +448,8 @@ PAYLOAD_INDEXES = {
     "filename": "keyword", "folders": "keyword", "sha256": "keyword", "error": "keyword",
     "taken": "datetime", "width": "integer", "height": "integer",
 }  # fmt: skip
-
-
 ROOM_BYTES = 50 * 2**20  # to be left on DATA_DIR's disk
+ROUGHLY, SCORED = 400, 2000  # for so many, only those that seem nearest are scored
 
 
 @functools.cache
@@ -518,26 +495,22 @@ class Edge:
         with cls.guard:
             if cls.shard is None:
                 hold_data_dir()
-                if not cls.folder.exists():
-                    cls.folder.parent.mkdir(exist_ok=True)
-                    # A byte a number keeps scores within 0.002, and two bits find what is to be
-                    # scored: 200,000 are searched in 9 ms, with no index to be built.
-                    rough = qdrant_edge.TurboQuantQuantizationConfig(
-                        always_ram=True, bits=qdrant_edge.TurboQuantBitSize.Bits2
-                    )
-                    vector = qdrant_edge.EdgeVectorParams(
-                        model_sizes()[0], qdrant_edge.Distance.Cosine,
-                        datatype=qdrant_edge.VectorStorageDatatype.Turbo8,
-                        quantization_config=rough,
-                    )  # fmt: skip
-                    config = qdrant_edge.EdgeConfig(vectors={"embedding": vector})
-                    qdrant_edge.EdgeShard.create(str(cls.folder), config).close()
                 try:
                     cls.shard = qdrant_edge.EdgeShard.load(str(cls.folder))
-                except Exception as error:  # noqa: BLE001, it is broken, and can be filled anew
-                    logger.error("The embedded store is made anew: %s", error)
-                    shutil.rmtree(cls.folder)
-                    return cls.open()
+                except Exception as error:  # noqa: BLE001, it is broken, or not there
+                    if cls.folder.exists():
+                        logger.error("The embedded store is made anew: %s", error)
+                        shutil.rmtree(cls.folder)
+                    # A byte a number keeps scores within 0.002, and two bits find what is to be
+                    # scored: 200,000 are searched in 9 ms, with no index to be built.
+                    two = qdrant_edge.TurboQuantBitSize.Bits2
+                    rough = qdrant_edge.TurboQuantQuantizationConfig(always_ram=True, bits=two)
+                    vector = qdrant_edge.EdgeVectorParams(
+                        model_sizes()[0], qdrant_edge.Distance.Cosine, quantization_config=rough,
+                        datatype=qdrant_edge.VectorStorageDatatype.Turbo8,
+                    )  # fmt: skip
+                    config = qdrant_edge.EdgeConfig(vectors={"embedding": vector})
+                    cls.shard = qdrant_edge.EdgeShard.create(str(cls.folder), config)
                 opened.callback(cls.close)
                 for field, kind in PAYLOAD_INDEXES.items():
                     schema = getattr(qdrant_edge.PayloadSchemaType, kind.title())
@@ -616,9 +589,6 @@ def equals(key: str, value: str) -> Any:
     return models.FieldCondition(key=key, match=models.MatchValue(value=value))
 
 
-ROUGHLY, SCORED = 400, 2000  # for so many, only those that seem nearest are scored
-
-
 def nearest(
     vector: Embedding | None, limit: int, where: Any, *, with_vectors: bool = False
 ) -> list[Any]:
@@ -695,6 +665,9 @@ def keep_collection(*, known: bool) -> None:
 
 # --- Index: the flow ------------------------------------------------------------------------------
 
+Files = dict[str, list[float]]  # by name: when it was changed, and its size
+PREPROCESSING = 3  # to be counted up when a photo comes to the model in another way
+
 
 @functools.cache
 def embedded_postgres() -> Any:
@@ -766,39 +739,27 @@ def reason_against(file: os.DirEntry[str]) -> str | None:  # noqa: PLR0911, one 
     return None if os.access(file, os.R_OK) else "it can't be read"
 
 
-Files = dict[str, tuple[float, int]]  # by name: when it was changed, and its size
-
-
 def look_around() -> tuple[Files, dict[str, str]]:
     """Every photo of IMAGE_DIR; and every one to be left alone, and why."""
-    photos, unfit, folders = {}, {}, [str(settings.image_dir)]
-
-    def leave(path: str, reason: str) -> None:
-        name = os.fsencode(os.path.relpath(path, settings.image_dir))
-        unfit[name.decode(errors="replace")] = reason
-
-    while folders:
-        folder = folders.pop()
+    photos, unfit = {}, {}
+    entries: list[Any] = [settings.image_dir]
+    while entries:
+        entry, reason = entries.pop(), None
+        name = os.path.relpath(entry, settings.image_dir)
         try:
-            entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+            if entry.is_dir() and not entry.is_symlink():
+                entries += [e for e in os.scandir(entry) if not e.name.startswith(".")]
+            elif entry.is_dir() or is_photo(entry.name):
+                reason = reason_against(entry)
+                if not reason:
+                    status = entry.stat()
+                    photos[name] = [status.st_mtime, status.st_size]
+        except FileNotFoundError:
+            continue  # it has gone, or is a link to nowhere
         except OSError as error:
-            leave(folder, f"the folder can't be read: {error.strerror}")
-            continue
-        for entry in entries:
-            try:
-                if entry.is_dir() and not entry.is_symlink():
-                    folders.append(entry.path)
-                elif entry.is_dir() or is_photo(entry.name):
-                    if reason := reason_against(entry):
-                        leave(entry.path, reason)
-                    else:
-                        status = entry.stat()
-                        filename = os.path.relpath(entry.path, settings.image_dir)
-                        photos[filename] = status.st_mtime, status.st_size
-            except FileNotFoundError:
-                continue  # it has gone, or is a link to nowhere
-            except OSError as error:
-                leave(entry.path, f"it can't be read: {error.strerror}")
+            reason = f"it can't be read: {error.strerror}"
+        if reason:
+            unfit[os.fsencode(name).decode(errors="replace")] = reason
     return photos, unfit
 
 
@@ -864,9 +825,6 @@ class Embedded:
     error: str | None
 
 
-PREPROCESSING = 3  # to be counted up when a photo comes to the model in another way
-
-
 @cocoindex.op.executor_class(cache=True, behavior_version=PREPROCESSING)
 class EmbedImageExecutor:
     """Embeds the folder's photos, a step at a time: one that is sent waits for one step."""
@@ -875,8 +833,7 @@ class EmbedImageExecutor:
 
     def __init__(self) -> None:
         self.decoding, self.embedding = asyncio.Semaphore(CORES), asyncio.Lock()
-        self.waiting: dict[object, NDArray[np.uint8]] = {}
-        self.made: dict[object, Embedding] = {}
+        self.waiting: dict[asyncio.Future[Embedding], NDArray[np.uint8]] = {}
 
     def analyze(self) -> Any:
         embedding = Annotated[Embedding, VectorInfo(self.spec.dimension)] | None
@@ -900,22 +857,22 @@ class EmbedImageExecutor:
 
     async def embed(self, image: NDArray[np.uint8]) -> Embedding:
         """Embed an image, together with others that wait where that is quicker."""
-        at_once, ticket = batch_size(), object()
-        self.waiting[ticket] = image
+        at_once, mine = batch_size(), asyncio.Future[Embedding]()
+        self.waiting[mine] = image
         try:
             async with self.embedding:  # first come, first served
-                if ticket not in self.made:
+                if not mine.done():
                     batch = dict(itertools.islice(self.waiting.items(), at_once))
                     try:
                         made = await asyncio.to_thread(vision.run, embed_images, [*batch.values()])
                     except PhotoError:  # by itself, so that it does not fail for another one
-                        batch = {ticket: image}
+                        batch = {mine: image}
                         made = await asyncio.to_thread(vision.run, embed_images, [image])
-                    self.made.update(zip(batch, made, strict=True))
-                return self.made[ticket]
+                    for one, vector in zip(batch, made, strict=True):
+                        one.set_result(vector)
+                return mine.result()
         finally:
-            self.waiting.pop(ticket)
-            self.made.pop(ticket, None)
+            self.waiting.pop(mine)
 
 
 @dataclasses.dataclass
@@ -959,18 +916,10 @@ def server_connection() -> Any:
     return cocoindex.add_auth_entry("qdrant", server)
 
 
-def vector_store() -> cocoindex.op.TargetSpec:
-    """The target that photos are exported to: Qdrant at QDRANT_URL, or in this process."""
-    if settings.qdrant_url is None:
-        return QdrantEdge(settings.qdrant_collection, model_key(), model_sizes()[0])
-    known = bool(flow_names_with_setup())
-    wait_for(f"QDRANT_URL={settings.qdrant_url}", lambda: keep_collection(known=known))
-    return cocoindex.targets.Qdrant(settings.qdrant_collection, server_connection())
-
-
 def image_search(flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.DataScope) -> None:
     """Every photo of IMAGE_DIR -> its embedding and payload -> one point in the vector store."""
-    if not settings.image_dir.is_dir() and not flow_names_with_setup():
+    known = bool(flow_names_with_setup())
+    if not (known or settings.image_dir.is_dir()):
         raise StartError(f"IMAGE_DIR={settings.image_dir} is not a folder: set it to your photos'.")
     if is_photo(os.path.relpath(settings.data_dir / "thumb.webp", settings.image_dir)):
         raise StartError(
@@ -1003,16 +952,18 @@ def image_search(flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.Data
             error=error,
             **{field.name: image["photo"][field.name] for field in dataclasses.fields(Photo)},
         )
-    photos.export("photos", vector_store(), primary_key_fields=["id"])
+    store: Any = QdrantEdge(settings.qdrant_collection, model_key(), model_sizes()[0])
+    if settings.qdrant_url:
+        wait_for(f"QDRANT_URL={settings.qdrant_url}", lambda: keep_collection(known=known))
+        store = cocoindex.targets.Qdrant(settings.qdrant_collection, server_connection())
+    photos.export("photos", store, primary_key_fields=["id"])
 
 
 def query_photos(query: str) -> cocoindex.QueryOutput[dict[str, Any]]:
     """The search of CocoInsight's query pane."""
-    vector = embed_text(query)
     metric = cocoindex.VectorSimilarityMetric.COSINE_SIMILARITY
-    info = cocoindex.QueryInfo(embedding=vector, similarity_metric=metric)
-    points = nearest(vector, 24, models.Filter(must=[READABLE]))
-    return cocoindex.QueryOutput([p.payload | {"score": p.score} for p in points], info)
+    info = cocoindex.QueryInfo(embed_text(query), metric)
+    return cocoindex.QueryOutput(answer(Search(q=query)).model_dump(mode="json")["results"], info)
 
 
 def open_flow() -> None:
@@ -1071,13 +1022,13 @@ async def bring_up_to_date() -> None:
     in_thread, record = asyncio.to_thread, settings.data_dir / "indexed.json"
     if not progress.ready:
         with contextlib.suppress(OSError, ValueError):
-            progress.known = TypeAdapter(Files).validate_json(record.read_bytes())
+            progress.known = json.loads(record.read_bytes())
     if settings.qdrant_url:
         await in_thread(keep_collection, known=True)
     check_room()
     photos, unfit = await in_thread(look_around)
     before = await in_thread(count)
-    if before and not photos:
+    if not photos and (before or not settings.image_dir.is_dir()):
         raise FileNotFoundError(
             f"IMAGE_DIR={settings.image_dir} has no photos any more. The index is kept until they "
             "are back; if they shall go, stop the app and run `cocoindex update main`."
@@ -1101,9 +1052,7 @@ async def bring_up_to_date() -> None:
     if photos != progress.known:
         logger.info("%d photos are indexed, %d are left out.", len(photos), len(unfit))
     progress.points, progress.known = await in_thread(count), photos
-    partial = record.with_suffix(".partial")  # whole or not there: we may be killed
-    await in_thread(partial.write_text, json.dumps(photos))
-    partial.replace(record)
+    await in_thread(record.write_text, json.dumps(photos))
 
 
 async def look_through_folder() -> None:
@@ -1120,7 +1069,6 @@ async def look_through_folder() -> None:
 async def follow_folder() -> None:
     """Look through the folder at every change in it, every REFRESH_SECONDS, and after an error."""
     pause = min(5, settings.refresh_seconds)
-    warned = None
     while True:
         await look_through_folder()
         due = 0.0  # at once: a change may have come before the watch is set up
@@ -1142,23 +1090,18 @@ async def follow_folder() -> None:
                 if had_error and not progress.last_error:
                     break  # a folder that was gone and is back needs to be watched anew
         except Exception as error:  # noqa: BLE001, it is gone, too large, or has odd names in it
-            if str(error) != warned:
-                warned = str(error)
-                logger.warning("Seeing changes every %g s only: %s", pause, error)
+            warn_once("Seeing changes every %g s only: %s", pause, str(error))
             await asyncio.sleep(pause)
 
 
 async def keep_postgres() -> None:
     """Start the embedded Postgres again should it be killed: a pass would wait for it for ever."""
-    said = ""
     while settings.cocoindex_database_url is None:
         await asyncio.sleep(2)
         try:
             await asyncio.to_thread(embedded_postgres().ensure_postgres_running)
         except Exception as error:  # noqa: BLE001, such as a full disk: it may go better next time
-            if str(error) != said:
-                said = str(error)
-                logger.error("The embedded Postgres does not start: %s", error)
+            warn_once("The embedded Postgres does not start: %s", str(error))
 
 
 @contextlib.asynccontextmanager
@@ -1209,18 +1152,29 @@ SAFE = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
+MINUS_WEIGHT = 0.5  # of a minus term, beside the 1 of all others
+CANDIDATES = 1000  # that sort=newest puts in order
+NOTHING = 1e-3  # a sum of unit vectors this short is rounding error
+Words = Annotated[str, Field(pattern=r"\S", max_length=1000)]
+UPLOAD_BYTES, UPLOAD_SECONDS = 64 * 2**20, 60
+uploads = asyncio.Semaphore(4)
+making = asyncio.Semaphore(8)  # thumbnails: slow ones don't keep the threads from searches
+FILE = {"type": "string", "format": "binary"}
+FORM = {"type": "object", "properties": {"image": FILE}, "required": ["image"]}
+BODY = {"content": {"multipart/form-data": {"schema": FORM}, "image/*": {"schema": FILE}}}
+SEARCHES = prometheus_client.Histogram("image_search_seconds", "Time that searches took.")
+QUERIES = prometheus_client.Histogram("image_search_model_seconds", "Time that vectors took.")
+COUNTS = prometheus_client.Gauge("image_search_photos", "Photos of the folder.", ["state"])
 
 
 def refusal(request: Request) -> Response | None:
     """Why a stranger gets no answer. A name for an address that we don't know may be a trap."""
-    header = request.headers.get("host", "")
-    parsed = re.fullmatch(r"(?:\[([\da-f:.]+)\]|([\w.-]+))(?::\d+)?", header, re.ASCII)
-    host = (parsed[1] or parsed[2]) if parsed else ""
+    host = re.sub(r":\d+$", "", request.headers.get("host", "")).strip("[]")
     if host not in {"localhost", *settings.allowed_hosts.replace(",", " ").split()}:
         try:
             ipaddress.ip_address(host)
         except ValueError:
-            return PlainTextResponse(f"Set ALLOWED_HOSTS to answer for {header[:99]!r}.", 400)
+            return PlainTextResponse(f"Set ALLOWED_HOSTS to answer for {host[:99]!r}.", 400)
     given = request.headers.get("authorization", "").partition(" ")[2]
     with contextlib.suppress(ValueError):
         given = base64.b64decode(given).decode().partition(":")[2]
@@ -1244,10 +1198,6 @@ async def guard(request: Request, call_next: Callable[[Request], Awaitable[Respo
 if origins := settings.cors_origins.replace(",", " ").split():
     app.add_middleware(CORSMiddleware, allow_origins=origins, allow_headers=["Authorization"])
 
-SEARCHES = prometheus_client.Histogram("image_search_seconds", "Time that searches took.")
-QUERIES = prometheus_client.Histogram("image_search_model_seconds", "Time that vectors took.")
-COUNTS = prometheus_client.Gauge("image_search_photos", "Photos of the folder.", ["state"])
-
 
 class Hit(BaseModel):
     """A photo that was found; its file is /img/<filename>, a small copy /thumb/<filename>."""
@@ -1262,12 +1212,6 @@ class Hit(BaseModel):
 class SearchResponse(BaseModel):
     results: list[Hit]
     more: bool = Field(description="Whether photos follow, beyond `limit` or below `cutoff`.")
-
-
-MINUS_WEIGHT = 0.5  # of a minus term, beside the 1 of all others
-CANDIDATES = 1000  # that sort=newest puts in order
-NOTHING = 1e-3  # a sum of unit vectors this short is rounding error
-Words = Annotated[str, Field(pattern=r"\S", max_length=1000)]
 
 
 class Search(BaseModel, extra="forbid"):
@@ -1298,7 +1242,8 @@ def query_vector(query: Search, photo: bytes | None) -> Embedding | None:
     """All that was asked for as one vector (d,): a sum, since CLIP hardly knows "without"."""
     vectors = [embed_text(query.q)] if query.q else []
     if photo is not None:
-        vectors.append(embed_photo(photo))
+        image = decoders.run(model_input, photo, model_sizes()[1])
+        vectors += vision.run(embed_images, [image])
     if query.like:
         vectors.append(np.asarray(stored(query.like).vector["embedding"], np.float32))
     vectors += [-MINUS_WEIGHT * embed_text(text) for text in query.minus]
@@ -1339,9 +1284,8 @@ def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
     return SearchResponse(results=page, more=total > query.offset + len(page))
 
 
-def unanswered(error: grpc.RpcError) -> str:
-    code = error.code().name if isinstance(error, grpc.Call) else "no answer"
-    return f"The vector store cannot answer just now: {code}."
+def unanswered(error: Any) -> str:  # the errors of gRPC's calls have a code, without a type
+    return f"The vector store cannot answer just now: {error.code().name}."
 
 
 def failure(request: Request, error: Any) -> JSONResponse:
@@ -1382,13 +1326,6 @@ async def photo_in(request: Request) -> bytes:
         if not isinstance(image, UploadFile):
             raise HTTPException(422, "The form has no file in a field `image`.")
         return await image.read()
-
-
-UPLOAD_BYTES, UPLOAD_SECONDS = 64 * 2**20, 60
-uploads = asyncio.Semaphore(4)
-FILE = {"type": "string", "format": "binary"}
-FORM = {"type": "object", "properties": {"image": FILE}, "required": ["image"]}
-BODY = {"content": {"multipart/form-data": {"schema": FORM}, "image/*": {"schema": FILE}}}
 
 
 @app.post("/search", openapi_extra={"requestBody": BODY})
@@ -1460,7 +1397,9 @@ def status() -> Status:
     )
 
 
-asked: dict[int, asyncio.Task[Status]] = {}
+@functools.lru_cache(maxsize=1)  # once for all who listen
+def status_at(_second: int) -> asyncio.Task[Status]:
+    return asyncio.create_task(run_in_threadpool(status))
 
 
 @app.get("/status/events", response_class=EventSourceResponse)
@@ -1470,11 +1409,7 @@ async def status_events() -> EventSourceResponse:
     async def changes() -> AsyncIterator[dict[str, str]]:
         last = None
         while True:
-            second = int(time.monotonic())
-            if second not in asked:  # once for all who listen
-                asked.clear()
-                asked[second] = asyncio.create_task(run_in_threadpool(status))
-            if (now := await asyncio.shield(asked[second])) != last:
+            if (now := await asyncio.shield(status_at(int(time.monotonic())))) != last:
                 yield {"data": now.model_dump_json()}
                 last = now
             await asyncio.sleep(1)
@@ -1535,9 +1470,6 @@ def kept_thumbnail(filename: str, size: str) -> Path:
             for old in newest_first[200:]:  # times 256 such folders, about 20 kB each: 1 GB at most
                 old.unlink()
     return file
-
-
-making = asyncio.Semaphore(8)  # thumbnails: slow ones don't keep the threads from searches
 
 
 @app.get("/thumb/{filename:path}", response_class=Response)
