@@ -129,15 +129,20 @@ def set_status(page: Page, status: dict[str, Any]) -> None:
 
 
 def have_many(page: Page, total: int, good: int = 1000) -> None:
-    """Have the server hold many photos of one shape, made up; the first is photo-0.jpg."""
+    """Have the server hold many photos of one shape, made up; the first is photo-0.jpg.
+
+    The good ones, if it is to cut, are the first; in the order of time they are the last.
+    """
 
     def answer(route: Route) -> None:
         asked = parse_qs(urlsplit(route.request.url).query)
         start, limit = int(asked.get("offset", ["0"])[0]), int(asked["limit"][0])
         shape = {"score": None, "width": 300, "height": 200, "taken": "2024-05-01T12:00:00"}
-        end = min(start + limit, total, good if "cutoff" in asked else total)
-        found = [{"filename": f"photo-{number}.jpg", **shape} for number in range(start, end)]
-        route.fulfill(json={"results": found, "more": end < total})
+        every = [{"filename": f"photo-{number}.jpg", **shape} for number in range(total)]
+        best = every[-good:] if asked.get("sort") == ["newest"] else every[:good]
+        kept = best if "cutoff" in asked else every
+        found = kept[start : start + limit]
+        route.fulfill(json={"results": found, "more": start + len(found) < total})
 
     thumb = (PHOTOS / "raccoon.webp").read_bytes()
     page.route("**/search?*", answer)
@@ -281,9 +286,20 @@ def test_exclude_is_a_minus_for_everyone(page: Page) -> None:
     page.keyboard.press("Enter")
     expect_results(page, "for “an animal”, without “cat”")
     expect(chips(page)).to_have_text(["an animal", "without cat"])
-    page.get_by_role("button", name="Exclude…").click()
+    exclude = page.get_by_role("button", name="Exclude…")
+    expect(exclude).to_be_focused()
+    exclude.click()
     page.keyboard.press("Escape")
-    expect(page.get_by_role("button", name="Exclude…")).to_be_visible()
+    expect(exclude).to_be_focused()
+
+
+def test_the_keyboard_removes_terms(page: Page) -> None:
+    """With a term that the keyboard removes the focus goes to the next one, at last to the box."""
+    page.goto("/?q=an+animal&minus=cat&minus=dog")
+    page.get_by_role("button", name="Remove cat").press("Enter")
+    expect(page.get_by_role("button", name="Remove dog")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("searchbox")).to_be_focused()
 
 
 def test_more_like_this(page: Page) -> None:
@@ -322,6 +338,10 @@ def test_filters(page: Page) -> None:
     page.get_by_role("button", name="Filters 3 active").click()
     expect(page.get_by_label("Taken before")).to_have_value("1999-12-31")
     expect(page.get_by_label("Taken from")).to_have_value("1999-01-01")
+    page.get_by_label("Folder").fill("elsewhere")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Filters 3 active").click()
+    expect(page.get_by_label("Folder")).to_have_value("trips")  # what was not applied is gone
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Clear the filters").click()
     expect(photos(page)).to_have_count(len(SAMPLES))
@@ -349,6 +369,19 @@ def test_show_the_rest(page: Page) -> None:
     expect(photos(page)).to_have_count(len(SAMPLES))
     page.go_back()
     expect(photos(page)).to_have_count(2)
+
+
+def test_the_rest_in_the_order_of_time(page: Page) -> None:
+    """In the order of time the rest lies between what is shown; none is lost on the way."""
+    have_many(page, 120, good=30)
+    page.goto("/?q=cat&sort=newest")
+    expect(photos(page)).to_have_count(30)
+    page.get_by_role("button", name="Show the rest").click()
+    expect(photos(page)).to_have_count(100)
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(photos(page)).to_have_count(120)
+    shown = photos(page).evaluate_all("all => all.map((photo) => photo.dataset.photo)")
+    assert shown == [f"photo-{number}.jpg" for number in range(120)]
 
 
 def test_the_cut_may_fall_between_two_pages(page: Page) -> None:
@@ -471,6 +504,18 @@ def test_the_lightbox(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page).to_have_url(re.compile(r"/$"))
     expect(photos(page).first.get_by_role("link")).to_be_focused()
+
+
+def test_a_photo_that_is_gone(page: Page) -> None:
+    """An address with a photo that is no more says so, and offers nothing to do with it."""
+    page.goto("/?q=cat&photo=2024%2Fgone.png")
+    dialog = page.get_by_role("dialog", name="gone.png")
+    expect(dialog.get_by_role("alert")).to_contain_text("moved or deleted")
+    expect(dialog.get_by_role("img")).to_have_count(0)
+    expect(dialog.get_by_text("Download")).to_have_count(0)
+    assert not against_wcag(page)
+    page.keyboard.press("Escape")
+    expect_results(page, "for “cat”", "cat.png")
 
 
 def test_back_closes_the_lightbox(page: Page) -> None:

@@ -34,7 +34,7 @@ export function Filters({ query, folders, onQuery }: Props) {
           </>
         )}
       </button>
-      {/* The key brings the fields back to what is asked for. */}
+      {/* The key, and closing it, bring the fields back to what is asked for. */}
       <form
         ref={popover}
         key={[query.folder, query.after, query.before].join()}
@@ -43,6 +43,7 @@ export function Filters({ query, folders, onQuery }: Props) {
         class="popover"
         aria-label="Filters"
         onSubmit={submit}
+        onToggle={({ newState }) => newState === "open" || popover.current?.reset()}
       >
         <label>
           Folder

@@ -21,7 +21,7 @@ const ratioOf = ({ width, height }: Photo) => width / height || 1.5;
  */
 function sourcesOf(photo: Photo) {
   const ratio = ratioOf(photo);
-  const width = (size: number) => Math.round(size * Math.min(1, ratio));
+  const width = (size: number) => Math.ceil(size * Math.min(1, ratio)); // 0 would be none
   return {
     src: thumbUrl(photo.filename, 512),
     srcset: SIZES.map((size) => `${thumbUrl(photo.filename, size)} ${width(size)}w`).join(", "),

@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { originalUrl, thumbUrl, type Photo } from "./api";
 import { Icon } from "./Icon";
 import { dateOf, folderOf, nameOf, number } from "./words";
@@ -53,6 +53,7 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
   const dialog = useRef<HTMLDialogElement>(null);
   const shown = useRef(filename);
   const touch = useRef<{ x: number; y: number } | null>(null);
+  const [lost, setLost] = useState(""); // the photo that can't be shown
   shown.current = filename;
 
   useLayoutEffect(() => {
@@ -124,18 +125,23 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
         onClick={({ target, currentTarget }) => target === currentTarget && leave()}
       >
         {/* A new element for each photo: the old one must not stand there while the next loads. */}
-        <img
-          key={filename}
-          src={thumbUrl(filename, 1024)}
-          width={photo?.width}
-          height={photo?.height}
-          alt={nameOf(filename)}
-          style={{
-            "--ratio": photo && photo.width / photo.height,
-            "--width": photo && `${photo.width}px`,
-            "--preview": `url("${thumbUrl(filename, 512)}")`,
-          }}
-        />
+        {lost === filename ? (
+          <p role="alert">This photo cannot be shown. It may have been moved or deleted.</p>
+        ) : (
+          <img
+            key={filename}
+            onError={() => setLost(filename)}
+            src={thumbUrl(filename, 1024)}
+            width={photo?.width}
+            height={photo?.height}
+            alt={nameOf(filename)}
+            style={{
+              "--ratio": photo && photo.width / photo.height,
+              "--width": photo && `${photo.width}px`,
+              "--preview": `url("${thumbUrl(filename, 512)}")`,
+            }}
+          />
+        )}
       </div>
       <button
         class="round turn previous"
@@ -158,16 +164,18 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
           <h2 id="photo-name">{nameOf(filename)}</h2>
           {photo && <Details photo={photo} />}
         </div>
-        <div class="buttons">
-          <button class="strong" onClick={() => onLike(filename)}>
-            <Icon name="similar" />
-            More like this
-          </button>
-          <a class="plain" href={originalUrl(filename)} download={nameOf(filename)}>
-            <Icon name="download" />
-            Download
-          </a>
-        </div>
+        {lost !== filename && (
+          <div class="buttons">
+            <button class="strong" onClick={() => onLike(filename)}>
+              <Icon name="similar" />
+              More like this
+            </button>
+            <a class="plain" href={originalUrl(filename)} download={nameOf(filename)}>
+              <Icon name="download" />
+              Download
+            </a>
+          </div>
+        )}
       </div>
       <button class="round close" aria-label="Close" onClick={leave}>
         <Icon name="close" />

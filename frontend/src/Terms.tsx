@@ -1,3 +1,4 @@
+import type { TargetedMouseEvent } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { thumbUrl } from "./api";
 import type { Query } from "./address";
@@ -59,9 +60,14 @@ function chipsOf(query: Query) {
 export function Exclude({ query, onQuery }: Props) {
   const [open, setOpen] = useState(false);
   const input = useRef<HTMLInputElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
 
   useLayoutEffect(() => {
-    if (open) input.current!.focus();
+    if (!open) return;
+    input.current!.focus();
+    return () => {
+      if (document.activeElement === document.body) button.current?.focus(); // it went with the field
+    };
   }, [open]);
 
   function submit(event: SubmitEvent) {
@@ -73,7 +79,7 @@ export function Exclude({ query, onQuery }: Props) {
 
   if (!open) {
     return (
-      <button class="chip exclude" onClick={() => setOpen(true)}>
+      <button ref={button} class="chip exclude" onClick={() => setOpen(true)}>
         <Icon name="without" />
         Exclude…
       </button>
@@ -102,6 +108,21 @@ export function Exclude({ query, onQuery }: Props) {
 export function Terms({ query, onQuery }: Props) {
   const chips = chipsOf(query);
   if (chips.length === 0) return null;
+
+  function remove(
+    { currentTarget, detail }: TargetedMouseEvent<HTMLButtonElement>,
+    without: Partial<Query>,
+  ) {
+    const chip = currentTarget.parentElement!;
+    const neighbour = chip.nextElementSibling ?? chip.previousElementSibling;
+    onQuery({ ...query, ...without });
+    if (detail) return; // a finger or mouse; the keyboard's focus would go with the chip
+    neighbour?.querySelector("button")!.focus();
+    requestAnimationFrame(() => {
+      if (document.activeElement === document.body) document.getElementById("q")!.focus();
+    });
+  }
+
   return (
     <ul class="terms" role="list" aria-label="Search terms">
       {chips.map(({ text, icon, kind, without }) => (
@@ -111,7 +132,7 @@ export function Terms({ query, onQuery }: Props) {
           {icon && <Icon name={icon} />}
           {kind === "minus" && <span class="unseen">without </span>}
           <span class="text">{text}</span>
-          <button aria-label={`Remove ${text}`} onClick={() => onQuery({ ...query, ...without })}>
+          <button aria-label={`Remove ${text}`} onClick={(event) => remove(event, without)}>
             <Icon name="close" />
           </button>
         </li>

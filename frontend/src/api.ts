@@ -74,14 +74,18 @@ function parametersOf(question: Question): URLSearchParams {
   return parameters;
 }
 
-type Body = { results?: Photo[]; more?: boolean; detail?: string | { msg: string }[] };
+type Body = {
+  results?: Photo[];
+  more?: boolean;
+  detail?: string | { loc: string[]; msg: string }[];
+};
 
 function failure({ status, statusText }: Response, body: Body | null, brought: boolean): Failure {
   const { detail } = body ?? {};
   const message =
     typeof detail === "string"
       ? detail
-      : (detail?.map(({ msg }) => msg).join(". ") ??
+      : (detail?.map(({ loc, msg }) => `${loc.at(-1)}: ${msg}`).join(". ") ??
         `The server gave an unexpected answer (${status} ${statusText}).`);
   if (status === 503) return { reason: "not ready", message };
   const unreadable = brought && [413, 415, 422].includes(status);

@@ -15,7 +15,7 @@ const REMEMBERED = 12;
 
 const NOT_HERE: Failure = {
   reason: "not here",
-  message: "It never left the device and browser where it was chosen. Choose it again to go on.",
+  message: "It is kept only in the browser where it was chosen. Choose it again to go on.",
 };
 
 /** Ask for the photos after `offset`. */
@@ -84,8 +84,10 @@ export function useSearch(query: Query, key: string, count: number, version: str
     }
 
     const known = answers.current.get(key);
-    // The rest follows what is shown already: nothing of that is asked for again.
-    const best = query.rest && answers.current.get(addressOf({ ...query, rest: false }));
+    // The rest follows what is shown already: nothing of that is asked for again. In the order of
+    // time it does not follow, but lies in between.
+    const follows = query.rest && query.sort === "score";
+    const best = follows && answers.current.get(addressOf({ ...query, rest: false }));
     // Photos that are looked up once more stay as they are until the answer is here.
     const again = asked.current === key && state.kind === "found";
     running.current = controller;
