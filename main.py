@@ -55,7 +55,7 @@ load_dotenv(ROOT / ".env")
 os.environ.setdefault("COCOINDEX_DISABLE_USAGE_TRACKING", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("RUST_LOG", "off")  # CocoIndex's lines on each row at each try
-os.environ.setdefault("GOMP_SPINCOUNT", "100000")  # PyTorch's idle threads leave others the cores
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # PyTorch's idle threads leave others the cores
 
 import click
 import cocoindex
@@ -77,7 +77,17 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
-from pydantic import AfterValidator, AnyHttpUrl, BaseModel, Field, NaiveDatetime, ValidationError
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    NaiveDatetime,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sse_starlette import EventSourceResponse
 from starlette.convertors import PathConvertor
@@ -102,6 +112,7 @@ def only_the_sentence(record: logging.LogRecord) -> bool:
 
 logger = logging.getLogger("uvicorn.error")  # uvicorn's own: it is set up before we are imported
 logger.addFilter(only_the_sentence)
+logging.getLogger("python_multipart").disabled = True  # a line for each form that is broken
 warn_once = functools.lru_cache(maxsize=16)(logger.warning)  # the same again is not said again
 
 
@@ -135,6 +146,17 @@ class Settings(BaseSettings):
     allowed_hosts: str = ""  # these two with commas between them
     cors_origins: str = Field("", pattern=r"^[^*]*$")
 
+    @field_validator("data_dir")
+    @classmethod
+    def apart(cls, data_dir: Path, info: ValidationInfo) -> Path:
+        thumbnail = os.path.relpath(data_dir / "thumb", info.data["image_dir"])
+        if "/." not in f"/{thumbnail}":
+            raise ValueError(
+                "it lies in IMAGE_DIR, which would take its thumbnails for photos; set it to a "
+                "hidden folder, or to one elsewhere"
+            )
+        return data_dir
+
 
 try:
     settings = Settings()
@@ -149,8 +171,9 @@ atexit.register(opened.close)
 
 pillow_heif.register_heif_opener()
 PHOTO_FORMATS = {
-    ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".heic": "HEIF",
-    ".heif": "HEIF", ".avif": "AVIF", ".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP",
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".webp": "WEBP",
+    ".heic": "HEIF", ".heif": "HEIF", ".avif": "AVIF", ".gif": "GIF", ".tif": "TIFF",
+    ".tiff": "TIFF", ".bmp": "BMP",
 }  # fmt: skip
 FILE_BYTES = 256 * 2**20  # the most that a photo of the folder may have
 Image.MAX_IMAGE_PIXELS = 100_000_000  # Pillow refuses twice that, and would warn of once
@@ -188,6 +211,9 @@ def load_image(content: bytes, at_least: int | None = None) -> Image.Image:
             ImageOps.exif_transpose(image, in_place=True)
         if image.mode.startswith("I;16"):
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        elif image.mode in "IF":  # of 32 bits, with a white of its own
+            white: Any = image.getextrema()[1] or 1
+            image = image.point(lambda value: value * (255 / white))
         if profile := image.info.get("icc_profile"):
             with contextlib.suppress(ImageCms.PyCMSError, OSError):  # broken, or for another mode
                 icc = io.BytesIO(profile)
@@ -581,6 +607,7 @@ models: Any = importlib.import_module(
 )
 DateRange: Any = models.DatetimeRange if settings.qdrant_url else models.RangeDateTime
 READABLE = models.FieldCondition(key="error", is_empty=True)
+UNREADABLE = models.Filter(must_not=[READABLE])
 OURS = models.Filter(must_not=[models.FieldCondition(key="sha256", is_empty=True)])
 
 
@@ -728,8 +755,10 @@ def reason_against(file: os.DirEntry[str]) -> str | None:  # noqa: PLR0911, one 
         return "its name is not in UTF-8"
     if file.is_dir():
         return "links to folders are not followed"
-    if file.is_symlink() and not Path(file).resolve().is_relative_to(settings.image_dir):
-        return "it is a link to a place outside the folder"
+    if file.is_symlink() and not is_photo(
+        os.path.relpath(Path(file).resolve(), settings.image_dir)
+    ):
+        return "it is a link to what is no photo of the folder"
     if not stat.S_ISREG(status.st_mode):
         return "it is no file"
     if status.st_size > FILE_BYTES:
@@ -901,8 +930,10 @@ def describe(content: bytes, filename: str, error: str | None) -> Photo:
         size = image.size[::-1] if turned else image.size
     taken = datetime.fromtimestamp((settings.image_dir / path).stat().st_mtime)
     with contextlib.suppress(Exception):  # there is no better one, or it is broken
-        stamp = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
-        taken = datetime.strptime(str(stamp), "%Y:%m:%d %H:%M:%S")
+        detailed, tags = exif.get_ifd(ExifTags.IFD.Exif), ExifTags.Base
+        stamp = detailed.get(tags.DateTimeOriginal) or detailed.get(tags.DateTimeDigitized)
+        parts = re.findall(r"\d+", str(stamp or exif[tags.DateTime]))  # however they are divided
+        taken = datetime.strptime(" ".join(parts[:6]), "%Y %m %d %H %M %S")
     folders = [str(folder) for folder in path.parents[:-1]]
     digest = hashlib.sha256(content).hexdigest()
     id = uuid.uuid5(uuid.NAMESPACE_URL, filename)
@@ -921,11 +952,6 @@ def image_search(flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.Data
     known = bool(flow_names_with_setup())
     if not (known or settings.image_dir.is_dir()):
         raise StartError(f"IMAGE_DIR={settings.image_dir} is not a folder: set it to your photos'.")
-    if is_photo(os.path.relpath(settings.data_dir / "thumb.webp", settings.image_dir)):
-        raise StartError(
-            f"DATA_DIR={settings.data_dir} lies in IMAGE_DIR, which would take its thumbnails for "
-            "photos: set it to a hidden folder, or to one elsewhere."
-        )
     if progress.left_out is None:
         progress.photos, unfit = look_around()
         progress.left_out = {*unfit}
@@ -1030,8 +1056,9 @@ async def bring_up_to_date() -> None:
     before = await in_thread(count)
     if not photos and (before or not settings.image_dir.is_dir()):
         raise FileNotFoundError(
-            f"IMAGE_DIR={settings.image_dir} has no photos any more. The index is kept until they "
-            "are back; if they shall go, stop the app and run `cocoindex update main`."
+            f"IMAGE_DIR={settings.image_dir} can't be opened, or has no photos any more. The index "
+            "is kept until they are back; if they shall go, stop the app and run `cocoindex update "
+            "main`."
         )
     for name in unfit.keys() - progress.unfit.keys():
         logger.warning("%s is left out: %s.", name, unfit[name])
@@ -1049,9 +1076,11 @@ async def bring_up_to_date() -> None:
         await one_pass({*unfit}, reexport_targets=True)
         if (found := await in_thread(count)) != len(photos):
             raise RuntimeError(f"{found} of {len(photos)} photos are in the index.")
+    points, broken = await in_thread(count), await in_thread(count, UNREADABLE)
     if photos != progress.known:
-        logger.info("%d photos are indexed, %d are left out.", len(photos), len(unfit))
-    progress.points, progress.known = await in_thread(count), photos
+        left_out = len(unfit) + broken
+        logger.info("%d photos are indexed, %d are left out.", points - broken, left_out)
+    progress.points, progress.known = points, photos
     await in_thread(record.write_text, json.dumps(photos))
 
 
@@ -1090,7 +1119,8 @@ async def follow_folder() -> None:
                 if had_error and not progress.last_error:
                     break  # a folder that was gone and is back needs to be watched anew
         except Exception as error:  # noqa: BLE001, it is gone, too large, or has odd names in it
-            warn_once("Seeing changes every %g s only: %s", pause, str(error))
+            reasons = getattr(error, "exceptions", [error])  # of a group
+            warn_once("Seeing changes every %g s only: %s", pause, str(reasons[0]))
             await asyncio.sleep(pause)
 
 
@@ -1126,6 +1156,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             raise StartError(f"DATA_DIR={settings.data_dir} cannot be written: {error}") from None
         except RuntimeError as error:
             raise StartError(explained(error)) from None
+        with contextlib.suppress(grpc.RpcError):  # the first search shall be as quick as the next
+            await asyncio.to_thread(nearest, embed_text(""), 1, None)
         jobs = asyncio.gather(warming, follow_folder(), keep_postgres(), return_exceptions=True)
         asked = re.search(r"--host[ =](\S+)", " ".join(sys.argv))
         host = asked[1] if asked else settings.host
@@ -1156,6 +1188,8 @@ MINUS_WEIGHT = 0.5  # of a minus term, beside the 1 of all others
 CANDIDATES = 1000  # that sort=newest puts in order
 NOTHING = 1e-3  # a sum of unit vectors this short is rounding error
 Words = Annotated[str, Field(pattern=r"\S", max_length=1000)]
+# A year or month stands for its beginning.
+Date = Annotated[NaiveDatetime, BeforeValidator(lambda text: text + "0000-01-01"[len(text) :])]
 UPLOAD_BYTES, UPLOAD_SECONDS = 64 * 2**20, 60
 uploads = asyncio.Semaphore(4)
 making = asyncio.Semaphore(8)  # thumbnails: slow ones don't keep the threads from searches
@@ -1169,8 +1203,8 @@ COUNTS = prometheus_client.Gauge("image_search_photos", "Photos of the folder.",
 
 def refusal(request: Request) -> Response | None:
     """Why a stranger gets no answer. A name for an address that we don't know may be a trap."""
-    host = re.sub(r":\d+$", "", request.headers.get("host", "")).strip("[]")
-    if host not in {"localhost", *settings.allowed_hosts.replace(",", " ").split()}:
+    host = re.sub(r":\d+$", "", request.headers.get("host", "").lower()).strip("[]")
+    if host not in {"localhost", *settings.allowed_hosts.lower().replace(",", " ").split()}:
         try:
             ipaddress.ip_address(host)
         except ValueError:
@@ -1196,7 +1230,8 @@ async def guard(request: Request, call_next: Callable[[Request], Awaitable[Respo
 
 
 if origins := settings.cors_origins.replace(",", " ").split():
-    app.add_middleware(CORSMiddleware, allow_origins=origins, allow_headers=["Authorization"])
+    allowed: Any = {"allow_methods": ["GET", "POST"], "allow_headers": ["Authorization"]}
+    app.add_middleware(CORSMiddleware, allow_origins=origins, **allowed)
 
 
 class Hit(BaseModel):
@@ -1221,8 +1256,8 @@ class Search(BaseModel, extra="forbid"):
     like: str | None = Field(None, description="The filename of a photo, to find others like it.")
     minus: list[Words] = Field([], max_length=10, description="What you don't want to see.")
     folder: str | None = Field(None, description="In this folder, or below it.")
-    after: NaiveDatetime | None = Field(None, description="Taken then or later, local time.")
-    before: NaiveDatetime | None = Field(None, description="Taken before then.")
+    after: Date | None = Field(None, description="Taken then or later, local time.")
+    before: Date | None = Field(None, description="Taken before then.")
     sort: Literal["score", "newest"] = "score"
     limit: int = Field(24, ge=1, le=100, description="How many photos at the most.")
     offset: int = Field(0, ge=0, le=100_000, description="How many to skip.")
@@ -1256,8 +1291,8 @@ def query_vector(query: Search, photo: bytes | None) -> Embedding | None:
 def answer(query: Search, photo: bytes | None = None) -> SearchResponse:
     """Answer a search: its vector and conditions go to `nearest`, then cut, order and page."""
     must, must_not = [], [equals("filename", query.like)] if query.like else []
-    if query.folder:
-        must.append(equals("folders", query.folder.strip("/")))
+    if folder := (query.folder or "").strip("/"):
+        must.append(equals("folders", folder))
     if query.after or query.before:
         ends = {"gte": query.after, "lt": query.before}
         period = DateRange(**{name: end.isoformat() for name, end in ends.items() if end})
@@ -1318,13 +1353,14 @@ async def photo_in(request: Request) -> bytes:
     length = request.headers.get("content-length", "")
     is_open = "transfer-encoding" in request.headers
     if is_open or not length.isdigit() or int(length) > UPLOAD_BYTES:
-        raise HTTPException(413, f"A photo's length has to be told, {UPLOAD_BYTES} at the most.")
+        raise HTTPException(413, f"Its length has to be told, and may be {UPLOAD_BYTES >> 20} MiB.")
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await request.body()
     async with request.form(max_files=1) as form:
         image = form.get("image")
-        if not isinstance(image, UploadFile):
-            raise HTTPException(422, "The form has no file in a field `image`.")
+        if not isinstance(image, UploadFile) or len(form) > 1:
+            reason = "The form has to have one field, the file `image`; the rest is in the address."
+            raise HTTPException(422, reason)
         return await image.read()
 
 
@@ -1370,9 +1406,8 @@ def status() -> Status:
     """How the indexing goes, for a person or a monitor."""
     model, error, skipped = clip("text")[0], progress.last_error, progress.unfit
     try:
-        unread = models.Filter(must_not=[READABLE])
-        done, broken = count(), count(unread)
-        found = nearest(None, 100, unread)
+        done, broken = count(), count(UNREADABLE)
+        found = nearest(None, 100, UNREADABLE)
         skipped = skipped | {p.payload["filename"]: p.payload["error"] for p in found}
     except grpc.RpcError as away:
         done, broken, error = progress.points, 0, unanswered(away)
@@ -1427,6 +1462,7 @@ def metrics() -> Response:
     return Response(latest, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
 
+@app.head("/health", include_in_schema=False)  # some monitors ask for no more
 @app.get("/health")
 def health() -> dict[str, str]:
     """200 once searches can be answered, by answering one; 503 with the reason before."""
@@ -1441,6 +1477,7 @@ class Photos(StaticFiles):
         with contextlib.suppress(OSError, ValueError):  # no file can have a name so long, or NUL
             found, status = super().lookup_path(path)
             if is_photo(path) and is_photo(os.path.relpath(found, settings.image_dir)):
+                Path(found).open("rb").close()  # or it may not be read
                 return found, status  # and no link to what is hidden
         return "", None
 

@@ -199,10 +199,14 @@ def photo(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def test_deep_photos_keep_their_shades() -> None:
-    """A photo of 16 bits looks as its 8-bit twin does, and is not burnt out."""
+    """A photo of 16 or 32 bits looks as its 8-bit twin does, and is not burnt out."""
     shades = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
     deep = np.asarray(main.load_image(photo(Image.fromarray(shades))))[:, :, 0]
     assert np.abs(deep.astype(int) - (shades >> 8)).max() <= 1
+    for of_32_bits in (shades.astype(np.int32) * 1000, shades / np.float32(65535)):
+        content = photo(Image.fromarray(of_32_bits), "TIFF")
+        deep = np.asarray(main.load_image(content))[:, :, 0]
+        assert np.abs(deep.astype(int) - (shades >> 8)).max() <= 1
 
 
 def test_colours_are_those_of_the_profile() -> None:

@@ -487,10 +487,14 @@ def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monke
         os.setresuid(65534, 65534, 0)
     try:
         photos, unfit = main.look_around()
+        served = [
+            main.Photos(directory=tmp_path).lookup_path(n)[1] for n in ("fine.jpg", "secret.jpg")
+        ]
     finally:
         os.setresuid(*users)
     assert set(photos) == {"fine.jpg", "open/fine.jpg"}
     assert set(unfit) == {"secret.jpg", "locked"}
+    assert [status is not None for status in served] == [True, False]
     assert all("can't be read" in reason for reason in unfit.values())
 
 

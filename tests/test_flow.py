@@ -74,6 +74,18 @@ def test_what_is_known_of_a_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert photo.taken == "2019-05-01T12:00:00"
     assert photo.folders == ["trips/rome", "trips"]
     assert photo.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    for tag, stamp in (
+        (ExifTags.Base.DateTimeOriginal, "2019-05-01T12:00:00.123+02:00 "),
+        (ExifTags.Base.DateTimeDigitized, "2019:05:01 12:00:00"),
+        (ExifTags.Base.DateTime, "2019:05:01 12:00:00"),
+    ):
+        exif = Image.Exif()
+        place = exif if tag is ExifTags.Base.DateTime else exif.get_ifd(ExifTags.IFD.Exif)
+        place[tag] = stamp
+        Image.new("RGB", (40, 30)).save(file, exif=exif)
+        assert main.describe(file.read_bytes(), "trips/rome/a.jpg", None) == dataclasses.replace(
+            photo, width=40, height=30, sha256=hashlib.sha256(file.read_bytes()).hexdigest()
+        )
     searched = {field.name for field in dataclasses.fields(photo)} - {"id"} | {"filename", "error"}
     assert set(main.Edge.open().info().payload_schema) == set(main.PAYLOAD_INDEXES) == searched
 

@@ -118,3 +118,4 @@ def test_thumbnails_are_no_photos(new_app: NewApp, place: str, *, refused: bool)
     assert show.returncode == refused
     assert ("lies in IMAGE_DIR" in show.stderr) == refused
     assert "Traceback" not in show.stderr
+    assert not refused or [path.name for path in app.img.rglob("*")] == ["cat.png"]

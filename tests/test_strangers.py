@@ -39,7 +39,7 @@ def locked(new_app: NewApp) -> Iterator[App]:
     app = new_app(
         "cat.png",
         PASSWORD=SECRET,
-        ALLOWED_HOSTS="photos.example, nas.local",
+        ALLOWED_HOSTS="photos.example, NAS.local",
         CORS_ORIGINS="https://friend.example",
     )
     app.start()
@@ -84,7 +84,7 @@ def test_only_known_hosts_are_answered(locked: App) -> None:
     codes = {
         host: httpx.get(f"{locked.url}/status", headers={"Host": host}, auth=right).status_code
         for host in ("localhost", "127.0.0.1:99", "[::1]:80", "192.168.1.7", "nas.local:8000",
-                     "photos.example", "evil.example", "localhost.evil.example")
+                     "Photos.example", "evil.example", "localhost.evil.example")
     }  # fmt: skip
     refused = {host for host, code in codes.items() if code == 400}
     assert refused == {"evil.example", "localhost.evil.example"}
@@ -101,6 +101,12 @@ def test_other_sites_are_not_told(app: App, locked: App) -> None:
         answer = httpx.get(f"{locked.url}/status", headers=headers, auth=right)
         allowed = answer.headers.get("access-control-allow-origin")
         assert allowed == (origin if "friend" in origin else None)
+        headers |= {
+            "Access-Control-Request-Method": "POST",  # to send a photo
+            "Access-Control-Request-Headers": "Authorization, Content-Type",
+        }
+        may = httpx.options(f"{locked.url}/search", headers=headers).status_code == 200
+        assert may == ("friend" in origin)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -175,13 +181,24 @@ def test_impossible_names_are_no_photos(app: App, name: str) -> None:
 
 
 def test_a_link_shows_nothing_hidden(app: App) -> None:
-    """A photo's name that leads to a hidden file, or to another kind of file, is not served."""
-    (app.img / ".hidden.jpg").write_bytes(b"secret")
-    (app.img / "link.jpg").symlink_to(".hidden.jpg")
-    (app.img / "link.png").symlink_to("page.html")
-    for name in ("link.jpg", "link.png"):
+    """A photo's name that leads to a hidden file, or to another kind, is not served nor found."""
+    (app.img / ".hidden.jpg").write_bytes((PHOTOS / "rocket.jpg").read_bytes())
+    (app.img / "blob").write_bytes((PHOTOS / "rocket.jpg").read_bytes())
+    links = {"link.jpg": ".hidden.jpg", "link.png": "page.html", "blob.jpg": "blob"}
+    for name, target in links.items():
+        (app.img / name).symlink_to(target)
+
+    def left_out() -> bool:
+        skipped = {photo["filename"] for photo in app.get("/status").json()["skipped_photos"]}
+        return skipped >= {*links}
+
+    eventually(left_out)
+    assert not {*links} & {*app.photos()}
+    for name in links:
         assert app.get(f"/img/{name}").status_code == 404
+        assert app.get(f"/thumb/{name}").status_code == 404
         (app.img / name).unlink()
+    (app.img / "blob").unlink()
 
 
 def test_many_uploads_at_once_are_put_off(app: App) -> None:
