@@ -220,6 +220,7 @@ def test_folder(app: App, what: dict[str, Any]) -> None:
     for spelled in ("trips/rome", "/trips/rome/"):
         found = names(ask(app, folder=spelled, **what))
         assert set(found) == {"trips/rome/a.jpg", "trips/rome/b.jpg"}
+    assert ask(app, folder="/", **what) == ask(app, **what)
     for wrong in ("trip", "rome", "TRIPS"):
         assert ask(app, folder=wrong, **what) == []
 

@@ -128,6 +128,7 @@ def test_health_follows_readiness(new_app: NewApp) -> None:
     eventually(is_healthy)
     assert seen[0] == 503
     assert app.get("/health").json() == {"status": "ok"}
+    assert httpx.head(f"{app.url}/health").status_code == 200
     app.stop()
 
 
