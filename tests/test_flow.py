@@ -16,7 +16,7 @@ import pytest
 from PIL import ExifTags, Image
 
 import main
-from tests.conftest import ORDINARY, PHOTOS, App, NewApp, eventually, names
+from tests.conftest import ORDINARY, PHOTOS, ROOT, STARTER, App, NewApp, eventually, names
 from tests.models import save_tiny_siglip
 
 FEW = ("cat.png", "coffee.png", "motorcycle.jpg", "rocket.jpg", "raccoon.webp")
@@ -163,13 +163,15 @@ def test_the_poll_finds_what_nobody_told_of(new_app: NewApp) -> None:
 
 
 def test_a_warm_start_embeds_nothing_again(new_app: NewApp) -> None:
-    """After a clean stop nothing runs on; the next start, by any command, embeds nothing again."""
+    """After a clean stop nothing runs on; the next start is warm, and embeds nothing again."""
     app = new_app(*FEW).start()
     app.finds(*FEW)
     before = app.search("a cup of coffee")
     app.stop(signal.SIGTERM)
     eventually(lambda: not app.processes(), within=5)
     app.start(sys.executable, "-m", "uvicorn", "main:app", "--port", str(app.port))
+    mapped = [{file.path for file in process.memory_maps()} for process in app.processes()]
+    assert sum(any("libtorch_cpu" in path for path in paths) for paths in mapped) == 2  # each half
     assert app.search("a cup of coffee") == before
     app.stop(signal.SIGINT)
     eventually(lambda: not app.processes(), within=5)
@@ -249,6 +251,45 @@ def test_another_model_embeds_everything_anew(new_app: NewApp, tmp_path: Path) -
     for query, photo in (("cat", "cat.png"), ("a cup of coffee", "coffee.png")):
         eventually(lambda q=query, p=photo: names(app.search(q))[0] == p)  # type: ignore[misc]
     app.stop()
+
+
+@pytest.mark.parametrize(
+    ("change", "embedded"),
+    [
+        (
+            {
+                "    sha256: str": "    kind: str\n    sha256: str",
+                "digest)": "path.suffix, digest)",
+            },
+            0,
+        ),
+        ({"PREPROCESSING = 3": "PREPROCESSING = 4"}, len(FEW)),
+    ],
+    ids=["payload", "preprocessing"],
+)
+def test_a_new_version_embeds_only_what_it_sees_otherwise(
+    change: dict[str, str], embedded: int, new_app: NewApp, tmp_path: Path
+) -> None:
+    """A main.py that tells more of a photo embeds none again; one that prepares it anew does."""
+    app = new_app(*FEW, CLIP_MODEL=STARTER).start()
+    app.finds(*FEW)
+    app.stop()
+    code = (ROOT / "main.py").read_text()
+    for was, shall_be in change.items():
+        assert was in code
+        code = code.replace(was, shall_be)
+    (tmp_path / "main.py").write_text(code)
+    with contextlib.closing(sqlite3.connect(app.data / "vectors.sqlite")) as database:
+        database.execute("UPDATE vectors SET vector = zeroblob(length(vector))")
+        database.commit()
+        app.start(cwd=tmp_path)
+        eventually(lambda: app.get("/status").json()["state"] == "ready")
+        made = "SELECT count(*) FROM vectors WHERE vector <> zeroblob(length(vector))"
+        assert database.execute(made).fetchone() == (embedded,)
+    assert names(app.search("cat"))[0] == "cat.png"
+    app.stop()
+    told = "import json, main; print(json.dumps([*main.nearest(None, 1, None)[0].payload]))"
+    assert ("kind" in app.python(told)) == (embedded == 0)
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 import torch
+from numpy.typing import NDArray
 
 from tests.bench.material import FOLDER, QUICK, gigaflops, model, photos
 from tests.browser import chromium, visit
@@ -54,9 +55,9 @@ class Row(NamedTuple):
 class Worker:
     """A process that does the work of tests.bench.worker, with the settings given."""
 
-    def __init__(self, model: Path, name: str, images: Path = RUN) -> None:
+    def __init__(self, model: Path, name: str, **more: str | Path) -> None:
         (RUN / name).mkdir(parents=True, exist_ok=True)
-        env = environment(CLIP_MODEL=model, DATA_DIR=RUN / name, IMAGE_DIR=images)
+        env = environment(CLIP_MODEL=model, DATA_DIR=RUN / name, **{"IMAGE_DIR": RUN} | more)
         del env["OMP_NUM_THREADS"]  # as many threads as PyTorch thinks best
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.bench.worker"], cwd=ROOT, env=env, text=True,
@@ -98,10 +99,13 @@ def percentiles(seconds: list[float]) -> str:
     return f"{p50:.1f} / {p95:.1f} / {p99:.1f} ms"
 
 
-def megabytes(pid: int) -> float:
-    """What a process holds in memory; of what it shares with others, its share (PSS on Linux)."""
+def megabytes(pid: int) -> NDArray[np.float64]:
+    """What a process holds in memory: with its share of what is shared (PSS), with all of it (RSS).
+
+    Where the system knows no PSS, it is RSS too.
+    """
     memory = psutil.Process(pid).memory_full_info()
-    return float(getattr(memory, "pss", memory.rss)) / 1e6
+    return np.array([getattr(memory, "pss", memory.rss), memory.rss]) / 1e6
 
 
 # --- Photos ---------------------------------------------------------------------------------------
@@ -110,11 +114,21 @@ def megabytes(pid: int) -> float:
 def embedding() -> Iterator[Row]:
     """How many photos a second get their vectors, and what share of the machine's limit that is."""
     sizes = {"12 megapixels": photos(4000, 3000), "640 x 480": photos(640, 480)}
-    limits, alone = [], []
-    for name, number in ((LARGE, 8), ("ViT-B/32", 40), (STARTER, 40)):
-        with Worker(model(name), "tutorial") as tutorial, Worker(model(name), name) as here:
-            for size, files in list(sizes.items())[: 1 if name == STARTER else 2]:
-                say(f"{name}, {size}")
+    cases: list[tuple[str, int, dict[str, str | Path]]] = [
+        (LARGE, 8, {}),
+        ("ViT-B/32", 40, {}),
+        (STARTER, 40, {}),
+    ]
+    if torch.cpu.get_capabilities().get("amx_bf16"):  # what other CPUs with bfloat16 come to
+        cases.append((LARGE, 8, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}))
+    for name, number, isa in cases:
+        title, limits, alone = f"{name} without AMX" if isa else name, [], []
+        with (
+            Worker(model(name), "tutorial", **isa) as tutorial,
+            Worker(model(name), name, **isa) as here,
+        ):
+            for size, files in list(sizes.items())[: 1 if name == STARTER or isa else 2]:
+                say(f"{title}, {size}")
                 paths = [str(file) for file in files * 5][: 4 if QUICK else number]
                 rates = []
                 for _ in range(ROUNDS):
@@ -125,22 +139,23 @@ def embedding() -> Iterator[Row]:
                     rates.append(pair)
                     if name == LARGE:
                         dtypes = "float32", here.ask("precision")
-                        limits.append([tutorial.ask("products", dtype) for dtype in dtypes])
+                        workers = zip((tutorial, here), dtypes, strict=True)
+                        limits.append([worker.ask("products", dtype) for worker, dtype in workers])
                         alone.append(here.ask("prepared_image", paths[0], len(paths)))
-                yield row(f"{name}, {size}", np.median(rates, axis=0), "photos/s")
+                yield row(f"{title}, {size}", np.median(rates, axis=0), "photos/s")
                 if name == LARGE:
                     shares = gigaflops(name) * np.median(rates, axis=0) / np.median(limits, axis=0)
                     yield Row(
-                        f"{name}, {size}: share of the limit of its precision",
+                        f"{title}, {size}: share of the limit of its precision",
                         *map("{:.0%}".format, shares),
                     )
-    limit = np.median(limits, axis=0)
-    share = gigaflops(LARGE) * median(alone) / limit[1]
-    speed = f"{median(alone):.3g} photos/s, {share:.0%}"
-    yield Row(f"{LARGE}, a decoded photo, share of the limit", here=speed)
-    yield row(
-        f"That limit: (257 x 1024) x (1024 x 4096), float32 and {dtypes[1]}", limit, "GFLOP/s"
-    )
+        if name == LARGE:
+            limit = np.median(limits, axis=0)
+            share = gigaflops(name) * median(alone) / limit[1]
+            speed = f"{median(alone):.3g} photos/s, {share:.0%}"
+            yield Row(f"{title}, a decoded photo, share of the limit", here=speed)
+            what = f"That limit: (257 x 1024) x (1024 x 4096), {' and '.join(dtypes)}"
+            yield row(what, limit, "GFLOP/s")
 
 
 # --- Searches over HTTP ---------------------------------------------------------------------------
@@ -270,19 +285,21 @@ def searching() -> Iterator[Row]:
         yield Row(f"Searches/s, {what}", here=f"{median(numbers):.3g}")
 
     twice = memory_of_the_tutorial()
-    vision, *others = sorted(held.values(), reverse=True)
-    here = server + vision + sum(others)
-    yield row("Memory of all processes", (sum(twice), here), "MB", less=True)
-    parts = f"{server:,.0f} + {vision:,.0f} + {sum(others):,.0f} MB"
-    alike = " + ".join(f"{part:,.0f}" for part in twice)
-    yield Row("Server + embedding process + decoders and Postgres", f"{alike} MB", parts)
+    vision, *others = sorted(held.values(), key=min, reverse=True)
+    all_of_it = np.sum(twice, axis=0)[0], np.sum([server, vision, *others], axis=0)[0]
+    yield row("Memory of all processes, the shared once (PSS)", all_of_it, "MB", less=True)
+    both = np.sum(twice, axis=0)[1], (server + vision)[1]
+    yield row("Memory of the server and of what embeds (RSS)", both, "MB", less=True)
+    parts = [" + ".join(f"{part[1]:,.0f}" for part in parts) for parts in (twice, (server, vision))]
+    yield Row("The same by process", *(f"{each} MB" for each in parts))
 
 
-def memory_of_the_tutorial() -> list[float]:
-    """MB of its server and of its indexing, each with the whole model after some work."""
+def memory_of_the_tutorial() -> list[NDArray[np.float64]]:
+    """Megabytes of its server and of what embeds, each with the whole model after some work."""
     say("memory of the tutorial's two processes")
     with Worker(model(LARGE), "one") as one, Worker(model(LARGE), "other") as other:
         for worker in (one, other):
+            worker.ask("imports_tutorial")
             worker.ask("images_tutorial", [str(photos(4000, 3000)[0])])
             worker.ask("texts_tutorial", ["a cup of coffee"])
         return [megabytes(worker.process.pid) for worker in (one, other)]
@@ -367,11 +384,11 @@ def stores() -> Iterator[Row]:
         for _ in range(ROUNDS):
             with Worker(model(LARGE), name) as worker:  # a new process each time
                 worker.ask("precision")  # all is imported
-                before = megabytes(worker.process.pid)
+                before = megabytes(worker.process.pid)[0]
                 opening.append(worker.ask("open_store"))
                 times, recall = worker.ask("search_store")
                 seconds += times
-                memory.append(megabytes(worker.process.pid) - before)
+                memory.append(megabytes(worker.process.pid)[0] - before)
                 writing.append(worker.ask("write_store", SEARCHES))
         p50, p95 = 1000 * np.percentile(seconds, [50, 95])
         for what, here in (
@@ -395,7 +412,7 @@ def looking() -> Iterator[Row]:
         if number % 1000 == 0:
             (folder / f"{number}").mkdir(parents=True)
         (folder / f"{number // 1000 * 1000}" / f"{number}.jpg").touch()
-    with Worker(model(LARGE), "looking", folder) as worker:
+    with Worker(model(LARGE), "looking", IMAGE_DIR=folder) as worker:
         looks = [worker.ask("look_around") for _ in range(ROUNDS)]
     shutil.rmtree(folder)
     assert {found for _, found in looks} == {FILES}

@@ -63,6 +63,13 @@ def texts_tutorial(texts: list[str]) -> list[float]:
     return seconds
 
 
+def imports_tutorial() -> None:
+    """What its main.py imports besides, in both of its processes."""
+    import cocoindex  # noqa: F401
+    import fastapi  # noqa: F401
+    import qdrant_client  # noqa: F401
+
+
 def products(dtype: str) -> float:
     """GFLOP/s of the largest product in ViT-L/14, (257 x 1024) x (1024 x 4096), in a precision."""
     import torch
