@@ -215,27 +215,29 @@ def test_what_was_damaged_is_made_anew(new_app: NewApp) -> None:
     app = new_app(*FEW).start()
     app.finds(*FEW)
     app.stop()
-    added = []
-    whats = ("indexed.json", "vectors.sqlite", "vectors.sqlite, its rows", "edge", "edge, emptied")
-    for what in whats:
-        broken = app.data / what.partition(",")[0]
-        if "sqlite" in what:  # nothing of it lies elsewhere
-            with contextlib.closing(sqlite3.connect(broken)) as database:
-                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        if "rows" in what:
-            content = broken.read_bytes()
-            broken.write_bytes(content[:4096] + b"{broken" * 1000)  # it opens, and has its tables
-        elif "emptied" in what:
-            shutil.rmtree(broken / "image_search")
-            (broken / "image_search").mkdir()
+    edge = app.data / "edge"
+    added: list[str] = []
+    for whats in (["indexed.json", "vectors.sqlite"], ["vectors.sqlite, its rows", "edge"], []):
+        for what in whats:
+            broken = app.data / what.partition(",")[0]
+            if "sqlite" in what:  # nothing of it lies elsewhere
+                with contextlib.closing(sqlite3.connect(broken)) as database:
+                    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if "rows" in what:
+                content = broken.read_bytes()
+                broken.write_bytes(content[:4096] + b"{broken" * 1000)  # its tables are there
+                continue
+            for file in [broken] if broken.is_file() else broken.rglob("*"):
+                if file.is_file():
+                    file.write_bytes(b"{broken" * 1000)
+        if not whats:
+            shutil.rmtree(edge / "image_search")
+            (edge / "image_search").mkdir()
             (app.data / "indexed.json").unlink()  # nothing says how many there were
-        for file in [broken] if broken.is_file() else broken.rglob("*"):
-            if file.is_file() and "rows" not in what:
-                file.write_bytes(b"{broken" * 1000)
-        added.append(f"after {what}.jpg")
+        added.append(f"{len(added)}.jpg")
         app.add("flower.jpg", added[-1])
         app.start().finds(*FEW, *added)
-        assert status(app)["last_error"] is None, what
+        assert status(app)["last_error"] is None, whats
         app.stop()
     assert app.log.read_text().count("The table of embeddings is made anew") == 2
 

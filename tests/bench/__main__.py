@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from tests.bench.material import FOLDER, QUICK, gigaflops, model, photos
 from tests.browser import chromium, visit
-from tests.conftest import ROOT, SCRATCH, App, environment
+from tests.conftest import PHOTOS, ROOT, SCRATCH, App, environment
 
 ROUNDS = 3
 RUN = FOLDER / "run"  # what this run alone needs
@@ -55,9 +55,10 @@ class Row(NamedTuple):
 class Worker:
     """A process that does the work of tests.bench.worker, with the settings given."""
 
-    def __init__(self, model: Path, name: str, **more: str | Path) -> None:
+    def __init__(self, model: Path, name: str = "", **more: str | Path) -> None:
         (RUN / name).mkdir(parents=True, exist_ok=True)
-        env = environment(CLIP_MODEL=model, DATA_DIR=RUN / name, **{"IMAGE_DIR": RUN} | more)
+        places = {"DATA_DIR": RUN / name, "IMAGE_DIR": PHOTOS}
+        env = environment(CLIP_MODEL=model, **places | more)
         del env["OMP_NUM_THREADS"]  # as many threads as PyTorch thinks best
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.bench.worker"], cwd=ROOT, env=env, text=True,
