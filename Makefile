@@ -10,6 +10,10 @@ NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix frontend
 
 MINUTES ?= 3
 
+# The model is some 5 % quicker on large pages. main.py sets this too, for its children only: glibc
+# reads it when a process starts.
+export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test soak bench audit fix clean starter system

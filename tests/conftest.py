@@ -71,7 +71,8 @@ def names(hits: Hits) -> list[str]:
 def environment(**settings: str | Path) -> dict[str, str]:
     """An environment in which every setting is unset but these: no .env shines through."""
     unset = {name.upper(): "" for name in main.Settings.model_fields}
-    machine = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    kept = ("PATH", "HOME", "TMPDIR", "GLIBC_TUNABLES")
+    machine = {name: os.environ[name] for name in kept if name in os.environ}
     # Threads of several models that wait for each other on few cores take minutes for seconds.
     fixed = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "COCOINDEX_DISABLE_USAGE_TRACKING": "1"}
     return machine | fixed | unset | {name: str(value) for name, value in settings.items()}
