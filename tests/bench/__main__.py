@@ -440,7 +440,9 @@ def machine() -> str:
 LEGEND = """\
 The tutorial's way: each photo decoded whole and embedded by itself in float32; searches are the
 text's vector and a query of the same store in one process, spared HTTP; the server and the indexing
-each load the whole model. Weights of the ViTs are random. Clients and app share the cores."""
+each load the whole model. Without AMX is where oneDNN is kept to AVX512-BF16, as on a CPU that has
+no more. Stores are asked each query once before. Weights of the ViTs are random. Clients and app
+share the cores."""
 
 
 def main() -> None:
