@@ -323,7 +323,7 @@ vision = Children(1, 600)  # holds the model's image half; this process holds th
 
 Embedding = NDArray[np.float32]  # shape (d,), unit length; d is the model's, 768 for CLIP ViT-L/14
 MODEL_FOLDER = ROOT / Path(settings.clip_model).expanduser()  # if CLIP_MODEL is one
-# OpenMP is a quarter slower once PyTorch was called by a second thread of a process.
+# OpenMP takes up to twice as long once PyTorch was called by a second thread of a process.
 text_thread = ThreadPoolExecutor(1)
 
 
