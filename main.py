@@ -1145,12 +1145,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     with contextlib.suppress(ValueError):  # the system gives fewer; and connections are files too
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(files, 10_000), most))
 
-    def warm_up() -> None:
+    def warm_up(children: Children, *job: Any) -> None:
         with contextlib.suppress(StartError, PhotoError, InterruptedError):  # others will say it
-            decoders.run(int)
-            vision.run(embed_images, [np.zeros((64, 64, 3), np.uint8)])
+            children.run(*job)
 
-    warming = asyncio.create_task(asyncio.to_thread(warm_up))
+    black = np.zeros((64, 64, 3), np.uint8)
+    warming = asyncio.create_task(asyncio.to_thread(warm_up, vision, embed_images, [black]))
     try:
         await asyncio.to_thread(embed_text, "")  # before any photo is touched: may raise StartError
         try:
@@ -1163,6 +1163,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             raise StartError(explained(error)) from None
         with contextlib.suppress(grpc.RpcError):  # the first search shall be as quick as the next
             await asyncio.to_thread(nearest, embed_text(""), 1, None)
+        await asyncio.to_thread(warm_up, decoders, int)  # no sooner, so that the model has the core
         await warming
         jobs = asyncio.gather(follow_folder(), keep_postgres(), return_exceptions=True)
         asked = re.search(r"--host[ =](\S+)", " ".join(sys.argv))
