@@ -101,7 +101,7 @@ class Soak:
             began = time.monotonic()
             try:
                 asked = questions.choice(SEARCHES)
-                answer = httpx.get(f"{self.app.url}/search", params=asked, timeout=30)
+                answer = self.app.get("/search", **asked)
             except httpx.TransportError as error:
                 if self.restarting.is_set():
                     self.counts["app was down"] += 1

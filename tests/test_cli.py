@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 from qdrant_client import models
 
@@ -26,12 +25,12 @@ def query_by_cocoinsight(app: App, query: str) -> list[str]:
         )  # fmt: skip
     api = f"http://{address}/cocoindex/api/flows"
     origin = {"Origin": "https://cocoindex.io"}
-    flows = eventually(lambda: httpx.get(api, headers=origin))
+    flows = eventually(lambda: app.http.get(api, headers=origin))
     assert flows.headers["access-control-allow-origin"] == origin["Origin"]
     [flow] = flows.json()
     assert flow.endswith(".ImageSearch")
     handler = f"{api}/{flow}/queryHandlers/query_photos"
-    answer = httpx.get(handler, params={"query": query}, timeout=60)
+    answer = app.http.get(handler, params={"query": query}, timeout=60)
     assert answer.status_code == 200, answer.text
     server.send_signal(signal.SIGINT)
     assert server.wait(15) == 0

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from PIL import ExifTags, Image
 
@@ -203,7 +202,7 @@ def test_a_photo_that_is_sent_does_not_wait_for_the_folder(new_app: NewApp) -> N
     app.start()
     eventually(app.photos)
     content = (PHOTOS / "cat.png").read_bytes()
-    response = httpx.post(f"{app.url}/search", content=content, timeout=60)
+    response = app.http.post("/search", content=content, timeout=60)
     assert response.status_code == 200
     assert app.get("/status").json()["waiting"] > 75
     app.stop()
@@ -243,7 +242,7 @@ def test_another_model_embeds_everything_anew(new_app: NewApp, tmp_path: Path) -
     app = new_app(*FEW, CLIP_MODEL=str(tmp_path)).start()
     app.finds(*FEW)
     assert sorted(names(app.search("cat"))) == sorted(FEW)
-    sent = httpx.post(f"{app.url}/search", content=(PHOTOS / "rocket.jpg").read_bytes(), timeout=30)
+    sent = app.http.post("/search", content=(PHOTOS / "rocket.jpg").read_bytes(), timeout=30)
     assert names(sent.json()["results"])[0] == "rocket.jpg"
     app.stop()
     app.env["CLIP_MODEL"] = ".data/starter"

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, quote, urlsplit
 
-import httpx
 import pillow_heif
 import pytest
 from PIL import Image
@@ -940,13 +939,13 @@ def test_the_development_server(app: App) -> None:
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
-        page = eventually(lambda: httpx.get(url))
+        page = eventually(lambda: app.http.get(url))
         assert '<div id="app">' in page.text
-        found = httpx.get(f"{url}/search", params={"q": "cat"}).json()["results"]
+        found = app.http.get(f"{url}/search", params={"q": "cat"}).json()["results"]
         assert found[0]["filename"] == "cat.png"
-        assert httpx.get(f"{url}/img/cat.png").content == Path(PHOTOS / "cat.png").read_bytes()
-        assert httpx.get(f"{url}/thumb/cat.png?size=256").is_success
-        with httpx.stream("GET", f"{url}/status/events") as events:
+        assert app.http.get(f"{url}/img/cat.png").content == Path(PHOTOS / "cat.png").read_bytes()
+        assert app.http.get(f"{url}/thumb/cat.png?size=256").is_success
+        with app.http.stream("GET", f"{url}/status/events") as events:
             assert next(events.iter_lines()).startswith("data:")
     finally:
         os.killpg(npm.pid, signal.SIGTERM)

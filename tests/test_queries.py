@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import numpy as np
 import pillow_heif
 import pytest
@@ -84,12 +83,8 @@ def app(new_app: NewApp, request: pytest.FixtureRequest) -> Iterator[App]:
 def ask(app: App, photo: bytes | None = None, **params: Any) -> Hits:
     """The answer to a search of the folder's photos, all of them unless a limit is given."""
     params = {"limit": 100} | params
-    url = f"{app.url}/search"
-    response = (
-        httpx.get(url, params=params, timeout=30)
-        if photo is None
-        else httpx.post(url, params=params, content=photo, timeout=30)
-    )
+    method = "GET" if photo is None else "POST"
+    response = app.http.request(method, "/search", params=params, content=photo)
     assert response.status_code == 200, response.text
     return list(response.json()["results"])
 
@@ -111,10 +106,10 @@ def test_a_photo_finds_itself(app: App, name: str) -> None:
     assert as_body[0]["score"] == pytest.approx(1, abs=1e-4)
     assert scores(as_body)[name] == pytest.approx(1, abs=1e-4)
     curl = {"Content-Type": "application/x-www-form-urlencoded"}  # what --data-binary says
-    as_curl = httpx.post(f"{app.url}/search", params={"limit": 100}, content=photo, headers=curl)
+    as_curl = app.http.post("/search", params={"limit": 100}, content=photo, headers=curl)
     assert as_curl.json()["results"] == as_body
     form = {"image": ("some name", photo)}
-    as_form = httpx.post(f"{app.url}/search", params={"limit": 100}, files=form, timeout=30)
+    as_form = app.http.post("/search", params={"limit": 100}, files=form, timeout=30)
     assert scores(as_form.json()["results"]) == pytest.approx(scores(as_body), abs=1e-6)
 
 
@@ -133,18 +128,18 @@ def test_a_camera_may_be_held_in_any_way(app: App) -> None:
 def test_no_photo_gets_a_reason(app: App) -> None:
     """What is sent and is no photo is refused with the reason."""
     for content in (b"", b"GIF89a", (PHOTOS / "rocket.jpg").read_bytes()[:9000]):
-        response = httpx.post(f"{app.url}/search", content=content)
+        response = app.http.post("/search", content=content)
         assert response.status_code == 422
         assert response.json()["detail"].startswith("This photo can't be read: ")
     bomb = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
-    response = httpx.post(f"{app.url}/search", content=bomb.getvalue(), timeout=30)
+    response = app.http.post("/search", content=bomb.getvalue(), timeout=30)
     assert response.status_code == 422
     assert "decompression bomb" in response.json()["detail"]
-    response = httpx.post(f"{app.url}/search", files={"photo": b"x"})
+    response = app.http.post("/search", files={"photo": b"x"})
     assert (response.status_code, "`image`" in response.json()["detail"]) == (422, True)
     files = {"image": (PHOTOS / "rocket.jpg").read_bytes()}
-    response = httpx.post(f"{app.url}/search", data={"q": "dog"}, files=files)
+    response = app.http.post("/search", data={"q": "dog"}, files=files)
     assert (response.status_code, "the address" in response.json()["detail"]) == (422, True)
 
 
@@ -350,13 +345,13 @@ def test_a_thumbnail_is_made_once_and_kept(app: App) -> None:
     before = app.get("/thumb/cat.png")
     assert "max-age" in before.headers["cache-control"]
     known = {"If-None-Match": before.headers["etag"]}
-    assert httpx.get(before.url, headers=known).status_code == 304
+    assert app.http.get(before.url, headers=known).status_code == 304
     made = {file: file.stat().st_mtime_ns for file in app.data.glob("thumbs/*/*")}
     assert app.get("/thumb/cat.png").content == before.content
     assert made == {file: file.stat().st_mtime_ns for file in app.data.glob("thumbs/*/*")}
     os.utime(photo)
-    assert httpx.get(before.url, headers=known).status_code == 200
-    assert httpx.get(f"{app.url}/thumb/cat.png").headers["etag"] != before.headers["etag"]
+    assert app.http.get(before.url, headers=known).status_code == 200
+    assert app.http.get("/thumb/cat.png").headers["etag"] != before.headers["etag"]
     os.utime(photo, (datetime(2022, 2, 2).timestamp(),) * 2)
 
 
@@ -367,7 +362,7 @@ def test_a_thumbnail_is_made_once_and_kept(app: App) -> None:
 )  # fmt: skip
 def test_no_other_thumbnails(app: App, path: str, code: int) -> None:
     """Nothing but photos of the folder has a thumbnail, in one of three sizes."""
-    assert httpx.get(f"{app.url}/thumb/{path}").status_code == code
+    assert app.http.get(f"/thumb/{path}").status_code == code
 
 
 def test_thumbnails_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def test_bad_parameters_are_refused(app: App, params: dict[str, Any]) -> None:
     """What cannot be meant, or is not known, gets 422, which says where."""
     for response in (
         app.get("/search", **params),
-        httpx.post(f"{app.url}/search", params=params, content=(PHOTOS / "cat.png").read_bytes()),
+        app.http.post("/search", params=params, content=(PHOTOS / "cat.png").read_bytes()),
     ):
         assert response.status_code == 422
         assert response.json()["detail"][0]["loc"][:2] == ["query", next(iter(params))]
@@ -81,7 +81,7 @@ def test_every_hit_is_served(app: App) -> None:
         kind = main.PHOTO_FORMATS["." + name.rpartition(".")[2]].lower()
         assert response.headers["content-type"] == f"image/{kind}"
         again = {"If-None-Match": response.headers["etag"]}
-        assert httpx.get(response.url, headers=again).status_code == 304
+        assert app.http.get(response.url, headers=again).status_code == 304
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_health_follows_readiness(new_app: NewApp) -> None:
     eventually(is_healthy)
     assert seen[0] == 503
     assert app.get("/health").json() == {"status": "ok"}
-    assert httpx.head(f"{app.url}/health").status_code == 200
+    assert app.http.head("/health").status_code == 200
     app.stop()
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 from unittest.mock import Mock
 
-import httpx
 import pytest
 
 import main
@@ -30,7 +29,7 @@ def status(app: App) -> dict[str, Any]:
 
 def events(app: App) -> Iterator[dict[str, Any]]:
     """What /status/events sends, one status after the other."""
-    with httpx.stream("GET", f"{app.url}/status/events", timeout=60) as response:
+    with app.http.stream("GET", "/status/events", timeout=60) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         for line in response.iter_lines():
             if line.startswith("data: "):

@@ -62,27 +62,27 @@ def test_the_password_is_asked_for_everywhere(locked: App, path: str) -> None:
         "Bearer x",
     ]
     for authorization in wrong:
-        response = httpx.get(f"{locked.url}{path}", headers={"Authorization": authorization})
+        response = locked.http.get(path, headers={"Authorization": authorization})
         assert response.status_code == 401
         assert response.headers["www-authenticate"].startswith("Basic ")
-    assert httpx.post(f"{locked.url}/search", content=b"x").status_code == 401
+    assert locked.http.post("/search", content=b"x").status_code == 401
 
 
 def test_the_password_opens(locked: App) -> None:
     """With the password, and any user's name, everything works as it does without one."""
     right = httpx.BasicAuth("anyone", SECRET)
-    eventually(lambda: httpx.get(f"{locked.url}/health", auth=right).status_code == 200)
-    found = httpx.get(f"{locked.url}/search", params={"q": "cat"}, auth=right).json()["results"]
+    eventually(lambda: locked.http.get("/health", auth=right).status_code == 200)
+    found = locked.http.get("/search", params={"q": "cat"}, auth=right).json()["results"]
     assert found[0]["filename"] == "cat.png"
     assert SECRET not in locked.log.read_text()
-    assert SECRET not in httpx.get(f"{locked.url}/status", auth=right).text
+    assert SECRET not in locked.http.get("/status", auth=right).text
 
 
 def test_only_known_hosts_are_answered(locked: App) -> None:
     """A name that we don't go by gets 400, so that no foreign page can pose as this one."""
     right = httpx.BasicAuth("anyone", SECRET)
     codes = {
-        host: httpx.get(f"{locked.url}/status", headers={"Host": host}, auth=right).status_code
+        host: locked.http.get("/status", headers={"Host": host}, auth=right).status_code
         for host in ("localhost", "127.0.0.1:99", "[::1]:80", "192.168.1.7", "nas.local:8000",
                      "Photos.example", "evil.example", "localhost.evil.example")
     }  # fmt: skip
@@ -96,23 +96,23 @@ def test_other_sites_are_not_told(app: App, locked: App) -> None:
     right = httpx.BasicAuth("anyone", SECRET)
     for origin in ("https://friend.example", "https://evil.example", "null"):
         headers = {"Origin": origin}
-        answer = httpx.get(f"{app.url}/status", headers=headers)
+        answer = app.http.get("/status", headers=headers)
         assert "access-control-allow-origin" not in answer.headers
-        answer = httpx.get(f"{locked.url}/status", headers=headers, auth=right)
+        answer = locked.http.get("/status", headers=headers, auth=right)
         allowed = answer.headers.get("access-control-allow-origin")
         assert allowed == (origin if "friend" in origin else None)
         headers |= {
             "Access-Control-Request-Method": "POST",  # to send a photo
             "Access-Control-Request-Headers": "Authorization, Content-Type",
         }
-        may = httpx.options(f"{locked.url}/search", headers=headers).status_code == 200
+        may = locked.http.options("/search", headers=headers).status_code == 200
         assert may == ("friend" in origin)
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_browsers_are_told_to_be_strict(app: App, path: str) -> None:
     """Every response forbids foreign scripts and guesses at its type (the docs use a CDN's)."""
-    with httpx.stream("GET", f"{app.url}{path}") as response:
+    with app.http.stream("GET", path) as response:
         assert response.headers["x-content-type-options"] == "nosniff"
         if path != "/docs":
             assert "default-src 'self'" in response.headers["content-security-policy"]
@@ -148,11 +148,11 @@ def test_uploads_have_bounds(app: App) -> None:
 
     for content in (endless(), b"x" * (65 * 2**20)):
         with contextlib.suppress(httpx.WriteError):  # it hangs up before all is sent
-            response = httpx.post(f"{app.url}/search", content=content, timeout=60)
+            response = app.http.post("/search", content=content, timeout=60)
             assert response.status_code == 413
     with contextlib.suppress(httpx.WriteError):
         form = {"image": b"x" * (65 * 2**20)}
-        assert httpx.post(f"{app.url}/search", files=form, timeout=60).status_code == 413
+        assert app.http.post("/search", files=form, timeout=60).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_odd_requests_are_refused(app: App, headers: str, body: bytes, code: tup
 def test_impossible_names_are_no_photos(app: App, name: str) -> None:
     """A name that no file can have is a 404, as any other name without a photo."""
     for place in ("img", "thumb"):
-        assert httpx.get(f"{app.url}/{place}/{name}").status_code == 404
+        assert app.http.get(f"/{place}/{name}").status_code == 404
 
 
 def test_a_link_shows_nothing_hidden(app: App) -> None:
@@ -205,13 +205,13 @@ def test_many_uploads_at_once_are_put_off(app: App) -> None:
     """More photos at once than are worked on get 429 and Retry-After; a search is not held up."""
     photo = (PHOTOS / "motorcycle.jpg").read_bytes()
     with concurrent.futures.ThreadPoolExecutor(24) as pool:
-        sent = [pool.submit(httpx.post, f"{app.url}/search", content=photo, timeout=60)
+        sent = [pool.submit(app.http.post, "/search", content=photo, timeout=60)
                 for _ in range(24)]  # fmt: skip
         assert app.get("/search", q="cat").status_code == 200
         codes = {response.result().status_code for response in sent}
     assert codes <= {200, 429}
     assert 200 in codes
-    assert httpx.post(f"{app.url}/search", content=photo, timeout=60).status_code == 200
+    assert app.http.post("/search", content=photo, timeout=60).status_code == 200
 
 
 def test_slow_uploads_do_not_stop_an_upload(app: App) -> None:
@@ -223,7 +223,7 @@ def test_slow_uploads_do_not_stop_an_upload(app: App) -> None:
         slow[-1].sendall(b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx")
 
     def answer() -> httpx.Response:
-        return httpx.post(f"{app.url}/search", content=photo, timeout=60)
+        return app.http.post("/search", content=photo, timeout=60)
 
     eventually(lambda: answer().status_code == 429, within=5)
     assert answer().headers["retry-after"] == "1"
