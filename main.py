@@ -188,6 +188,11 @@ def is_photo(filename: str) -> bool:
     return Path(filename).suffix.lower() in PHOTO_FORMATS and "/." not in f"/{filename}"
 
 
+def leads_to_photo(path: str | os.PathLike[str]) -> bool:
+    """Whether what a path is, or links to, is a photo of the folder: none that is hidden there."""
+    return is_photo(os.path.relpath(os.path.realpath(path), settings.image_dir))
+
+
 class PhotoError(ValueError):
     """These bytes are no photo that can be shown to the model, and why."""
 
@@ -760,9 +765,7 @@ def reason_against(file: os.DirEntry[str]) -> str | None:  # noqa: PLR0911, one 
         return "its name is not in UTF-8"
     if file.is_dir():
         return "links to folders are not followed"
-    if file.is_symlink() and not is_photo(
-        os.path.relpath(Path(file).resolve(), settings.image_dir)
-    ):
+    if file.is_symlink() and not leads_to_photo(file):
         return "it is a link to what is no photo of the folder"
     if not stat.S_ISREG(status.st_mode):
         return "it is no file"
@@ -1484,9 +1487,9 @@ class Photos(StaticFiles):
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         with contextlib.suppress(OSError, ValueError):  # no file can have a name so long, or NUL
             found, status = super().lookup_path(path)
-            if is_photo(path) and is_photo(os.path.relpath(found, settings.image_dir)):
+            if is_photo(path) and leads_to_photo(found):
                 Path(found).open("rb").close()  # or it may not be read
-                return found, status  # and no link to what is hidden
+                return found, status
         return "", None
 
 

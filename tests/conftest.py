@@ -206,6 +206,12 @@ class App:
                 found.append(process)
         return found
 
+    def children(self) -> list[psutil.Process]:
+        """What decodes and embeds."""
+        assert self.process is not None
+        found = psutil.Process(self.process.pid).children()
+        return [child for child in found if "spawn_main" in " ".join(child.cmdline())]
+
     def stop(self, how: signal.Signals = signal.SIGTERM, within: float = 15) -> int:
         """Ask the app to stop as a person or a supervisor would; returns its exit code."""
         assert self.process is not None

@@ -125,11 +125,8 @@ class Soak:
     # What goes wrong.
 
     def kill_children(self) -> None:
-        """What decodes and embeds."""
-        assert self.app.process is not None
-        for child in psutil.Process(self.app.process.pid).children():
-            if "spawn_main" in " ".join(child.cmdline()):
-                child.kill()
+        for child in self.app.children():
+            child.kill()
 
     def kill_postgres(self) -> None:
         for process in self.app.processes():

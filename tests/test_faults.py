@@ -113,22 +113,16 @@ def test_a_moved_photo_is_not_embedded_again(app: App) -> None:
     assert embeddings_made(app) == made
 
 
-def kill_children(app: App) -> None:
-    """Kill what decodes and embeds."""
-    assert app.process is not None
-    for child in psutil.Process(app.process.pid).children():
-        if "spawn_main" in " ".join(child.cmdline()):
-            child.kill()
-
-
 def test_killed_children_come_back(app: App) -> None:
     """Killed at rest and in the middle of work, they are started again, and nothing is missing."""
     many = [f"many/{number}.jpg" for number in range(12)]
-    kill_children(app)
+    for child in app.children():
+        child.kill()
     for name in many:
         app.add("motorcycle.jpg", name, alike=False)
     eventually(lambda: any(name in app.photos() for name in many))
-    kill_children(app)
+    for child in app.children():
+        child.kill()
     app.finds(*FEW, *many)
     assert status(app)["skipped"] == 0
     shutil.rmtree(app.img / "many")

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import ExifTags, Image
 
@@ -159,6 +160,14 @@ def test_the_poll_finds_what_nobody_told_of(new_app: NewApp) -> None:
     app.add("rocket.jpg", "rocket.jpg")
     app.finds("cat.png", "rocket.jpg", within=SOON)
     app.stop()
+
+
+def test_what_embeds_gives_way(live: App) -> None:
+    """What decodes and embeds has a lower priority than the server, which answers searches."""
+    assert live.process is not None
+    server = psutil.Process(live.process.pid)
+    lowered = min(19, server.nice() + 15)
+    eventually(lambda: {child.nice() for child in live.children()} == {lowered})
 
 
 def test_a_warm_start_embeds_nothing_again(new_app: NewApp) -> None:

@@ -177,7 +177,7 @@ def test_odd_requests_are_refused(app: App, headers: str, body: bytes, code: tup
 def test_impossible_names_are_no_photos(app: App, name: str) -> None:
     """A name that no file can have is a 404, as any other name without a photo."""
     for place in ("img", "thumb"):
-        assert app.http.get(f"/{place}/{name}").status_code == 404
+        assert app.get(f"/{place}/{name}").status_code == 404
 
 
 def test_a_link_shows_nothing_hidden(app: App) -> None:
