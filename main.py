@@ -326,7 +326,9 @@ vision = Children(1, 600)  # holds the model's image half; this process holds th
 
 # --- Model: image -> vector, text -> vector -------------------------------------------------------
 
-Embedding = NDArray[np.float32]  # shape (d,), unit length; d is the model's, 768 for CLIP ViT-L/14
+# Shape (d,), unit length; d is the model's, 768 for CLIP ViT-L/14. Written out, since CocoIndex
+# reads it: NDArray is an alias, with numpy 2.5 of a kind that CocoIndex 0.3 can't look through.
+Embedding = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
 MODEL_FOLDER = ROOT / Path(settings.clip_model).expanduser()  # if CLIP_MODEL is one
 # OpenMP takes up to twice as long once PyTorch was called by a second thread of a process.
 text_thread = ThreadPoolExecutor(1)

@@ -37,6 +37,29 @@ def query_by_cocoinsight(app: App, query: str) -> list[str]:
     return [dict(hit)["filename"] for hit in answer.json()["results"]]
 
 
+OPAQUE_ALIASES = """
+import numpy.typing
+from typing import Any, TypeVar
+from typing_extensions import TypeAliasType
+S = TypeVar("S")
+array = numpy.ndarray[tuple[Any, ...], numpy.dtype[S]]
+numpy.typing.NDArray = TypeAliasType("NDArray", array, type_params=(S,))
+"""
+
+
+def test_the_flow_stands_on_no_alias_of_numpys(new_app: NewApp, tmp_path: Path) -> None:
+    """CocoIndex can read the flow's types also where numpy's NDArray is a `type` statement.
+
+    That is what pip meets with Python 3.12 and newer: numpy 2.5.
+    """
+    (tmp_path / "sitecustomize.py").write_text(OPAQUE_ALIASES)
+    app = new_app("cat.png")
+    app.env["PYTHONPATH"] = str(tmp_path)
+    show = app.cli("show", "main")
+    assert show.returncode == 0, show.stderr
+    assert "images[].embedded" in show.stdout
+
+
 @pytest.mark.parametrize("stores", ["embedded", "servers"])
 def test_command_line(
     new_app: NewApp, stores: str, qdrant_settings: dict[str, str], postgres_url: str
