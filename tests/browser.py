@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.conftest import eventually
+from tests.harness import eventually
 
 CHROMIUM = next(
     path
@@ -18,7 +18,9 @@ IN_SIGHT = """[...document.images].filter((img) => {
     const { top, bottom } = img.getBoundingClientRect();
     return bottom >= 0 && top <= innerHeight;
 })"""
-IN_SIGHT_IS_LOADED = f"{IN_SIGHT}.every((img) => img.complete && img.naturalWidth > 0)"
+IN_SIGHT_IS_LOADED = (
+    f"{IN_SIGHT}.every((img) => img.complete && img.naturalWidth > 0)"
+)
 FIGURES = """async () => {
     const seen = { "largest-contentful-paint": [], "layout-shift": [] };
     for (const type in seen)
@@ -55,10 +57,16 @@ class Visit(NamedTuple):
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    quiet = [
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+    ]
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-sync", *quiet]
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield playwright.chromium.launch(
+            executable_path=CHROMIUM, args=arguments
+        )
 
 
 def visit(page: Page, address: str) -> Visit:

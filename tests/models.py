@@ -35,11 +35,21 @@ SMALL = {
 
 def save_tiny_clip(folder: Path, dimension: int = 24, seed: int = 0) -> None:
     """Save a CLIPModel with its processor; images 32 x 32, vectors of shape (dimension,)."""
-    save_clip(folder, SMALL, SMALL | {"image_size": 32, "patch_size": 8}, dimension, seed)
+    save_clip(
+        folder,
+        SMALL,
+        SMALL | {"image_size": 32, "patch_size": 8},
+        dimension,
+        seed,
+    )
 
 
 def save_clip(
-    folder: Path, text: dict[str, int], vision: dict[str, int], dimension: int, seed: int = 0
+    folder: Path,
+    text: dict[str, int],
+    vision: dict[str, int],
+    dimension: int,
+    seed: int = 0,
 ) -> None:
     """Save a CLIPModel of any sizes with its processor, whose tokens are letters."""
     letters = sorted(ByteLevel.alphabet())
@@ -49,9 +59,15 @@ def save_clip(
         vocab={token: number for number, token in enumerate(tokens)}, merges=[]
     )
     last = len(tokens) - 1
-    ends = {"bos_token_id": last - 1, "eos_token_id": last, "pad_token_id": last}
+    ends = {
+        "bos_token_id": last - 1,
+        "eos_token_id": last,
+        "pad_token_id": last,
+    }
     sizes = {"vocab_size": len(tokens), "max_position_embeddings": 77} | text
-    config = CLIPConfig(text_config=sizes | ends, vision_config=vision, projection_dim=dimension)
+    config = CLIPConfig(
+        text_config=sizes | ends, vision_config=vision, projection_dim=dimension
+    )
     torch.manual_seed(seed)
     CLIPModel(config).save_pretrained(folder)
     side = vision["image_size"]
@@ -84,7 +100,8 @@ def true_clip(size: Literal["ViT-L/14", "ViT-B/32"]) -> Any:
 def save_tiny_siglip(folder: Path) -> None:
     """Save a SiglipModel, as which SigLIP and SigLIP 2 come; images 32 x 32, vectors (32,)."""
     config = SiglipConfig(
-        text_config=_siglip_text(), vision_config=SMALL | {"image_size": 32, "patch_size": 8}
+        text_config=_siglip_text(),
+        vision_config=SMALL | {"image_size": 32, "patch_size": 8},
     )
     torch.manual_seed(0)
     SiglipModel(config).save_pretrained(folder)
@@ -95,7 +112,8 @@ def save_tiny_siglip(folder: Path) -> None:
 def save_tiny_siglip2(folder: Path) -> None:
     """Save a Siglip2Model, the one for images of any shape (NaFlex); vectors (32,)."""
     config = Siglip2Config(
-        text_config=_siglip_text(), vision_config=SMALL | {"num_patches": 256, "patch_size": 16}
+        text_config=_siglip_text(),
+        vision_config=SMALL | {"num_patches": 256, "patch_size": 16},
     )
     torch.manual_seed(0)
     Siglip2Model(config).save_pretrained(folder)
@@ -104,18 +122,28 @@ def save_tiny_siglip2(folder: Path) -> None:
 
 
 def _siglip_text() -> dict[str, int]:
-    return SMALL | {"vocab_size": 300, "max_position_embeddings": 64, "projection_size": 32}
+    return SMALL | {
+        "vocab_size": 300,
+        "max_position_embeddings": 64,
+        "projection_size": 32,
+    }
 
 
 def _byte_tokenizer() -> PreTrainedTokenizerFast:
     """A tokenizer of single bytes that, like Gemma's in SigLIP 2, tells upper case from lower."""
     words = ["<pad>", "<eos>", "<unk>", *sorted(ByteLevel.alphabet())]
-    tokenizer = Tokenizer(BPE(vocab={word: n for n, word in enumerate(words)}, merges=[]))
+    tokenizer = Tokenizer(
+        BPE(vocab={word: n for n, word in enumerate(words)}, merges=[])
+    )
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
     tokenizer.post_processor = TemplateProcessing(
         single="$A <eos>", special_tokens=[("<eos>", words.index("<eos>"))]
     )
-    specials = {"pad_token": "<pad>", "eos_token": "<eos>", "unk_token": "<unk>"}
+    specials = {
+        "pad_token": "<pad>",
+        "eos_token": "<eos>",
+        "unk_token": "<unk>",
+    }
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_input_names=["input_ids"],  # SigLIP attends to its padding

@@ -10,19 +10,27 @@ from concurrent import futures
 from typing import Any
 
 import grpc
-from qdrant_client import QdrantClient
+from qdrant_client import QdrantClient, models
 from qdrant_client import grpc as proto
 from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
 
 
-def call(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any, grpc.ServicerContext], Any]:
+def call(
+    method: Callable[[Any, Any], Any],
+) -> Callable[[Any, Any, grpc.ServicerContext], Any]:
     """Answer one call as a server does: check the key, take turns, map errors to status codes."""
 
-    def answer(self: "QdrantStandIn", request: Any, context: grpc.ServicerContext) -> Any:
+    def answer(
+        self: "QdrantStandIn", request: Any, context: grpc.ServicerContext
+    ) -> Any:
         self.calls.append(method.__name__)
+        if method.__name__ in self.refused:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Not now")
         metadata = dict(context.invocation_metadata())
         if self.api_key and metadata.get("api-key") != self.api_key:
-            context.abort(grpc.StatusCode.UNAUTHENTICATED, "Must provide an API key")
+            context.abort(
+                grpc.StatusCode.UNAUTHENTICATED, "Must provide an API key"
+            )
         with self.turn:
             try:
                 return method(self, request)
@@ -39,14 +47,20 @@ def optional(request: Any, field: str) -> Any:
 
 
 def condition(request: Any) -> Any:
-    return GrpcToRest.convert_filter(request.filter) if request.HasField("filter") else None
+    return (
+        GrpcToRest.convert_filter(request.filter)
+        if request.HasField("filter")
+        else None
+    )
 
 
 class QdrantStandIn(proto.CollectionsServicer):
     def __init__(self, api_key: str | None = None) -> None:
         self.api_key = api_key
         self.calls: list[str] = []
-        self.indexes: set[str] = set()  # local mode needs none
+        # The calls that are not answered for now.
+        self.refused: set[str] = set()
+        self.indexes: set[str] = set()
         self.turn = threading.Lock()  # local mode is not made for threads
         self.qdrant = QdrantClient(":memory:")
         self.port = 0
@@ -77,19 +91,26 @@ class QdrantStandIn(proto.CollectionsServicer):
 
     @call
     def List(self, _request: Any) -> Any:  # noqa: N802
-        names = [collection.name for collection in self.qdrant.get_collections().collections]
+        names = [
+            collection.name
+            for collection in self.qdrant.get_collections().collections
+        ]
         collections = [proto.CollectionDescription(name=name) for name in names]
         return proto.ListCollectionsResponse(collections=collections)
 
     @call
     def CollectionExists(self, request: Any) -> Any:  # noqa: N802
         exists = self.qdrant.collection_exists(request.collection_name)
-        return proto.CollectionExistsResponse(result=proto.CollectionExists(exists=exists))
+        return proto.CollectionExistsResponse(
+            result=proto.CollectionExists(exists=exists)
+        )
 
     @call
     def Create(self, request: Any) -> Any:  # noqa: N802
         vectors = GrpcToRest.convert_vectors_config(request.vectors_config)
-        done = self.qdrant.create_collection(request.collection_name, vectors_config=vectors)
+        done = self.qdrant.create_collection(
+            request.collection_name, vectors_config=vectors
+        )
         return proto.CollectionOperationResponse(result=done)
 
     @call
@@ -99,7 +120,9 @@ class QdrantStandIn(proto.CollectionsServicer):
 
     @call
     def upsert_points(self, request: Any) -> Any:
-        points = [GrpcToRest.convert_point_struct(point) for point in request.points]
+        points = [
+            GrpcToRest.convert_point_struct(point) for point in request.points
+        ]
         self.qdrant.upsert(request.collection_name, points)
         return _COMPLETED
 
@@ -111,21 +134,36 @@ class QdrantStandIn(proto.CollectionsServicer):
 
     @call
     def query_points(self, request: Any) -> Any:
+        query = GrpcToRest.convert_query(request.query)
         found = self.qdrant.query_points(
             request.collection_name,
-            query=GrpcToRest.convert_query(request.query),
+            query=query,
             using=request.using or None,
             query_filter=condition(request),
             limit=optional(request, "limit") or 10,
-            with_payload=GrpcToRest.convert_with_payload_selector(request.with_payload),
-            with_vectors=GrpcToRest.convert_with_vectors_selector(request.with_vectors),
+            with_payload=GrpcToRest.convert_with_payload_selector(
+                request.with_payload
+            ),
+            with_vectors=GrpcToRest.convert_with_vectors_selector(
+                request.with_vectors
+            ),
         )
-        hits = [RestToGrpc.convert_scored_point(point) for point in found.points]
+        if isinstance(query, models.OrderByQuery):
+            order: Any = query.order_by
+            if order.key not in self.indexes:  # local mode would not mind
+                raise ValueError(
+                    f"No range index for `order_by` key: `{order.key}`"
+                )
+        hits = [
+            RestToGrpc.convert_scored_point(point) for point in found.points
+        ]
         return proto.QueryResponse(result=hits)
 
     @call
     def count_points(self, request: Any) -> Any:
-        found = self.qdrant.count(request.collection_name, count_filter=condition(request))
+        found = self.qdrant.count(
+            request.collection_name, count_filter=condition(request)
+        )
         return proto.CountResponse(result=proto.CountResult(count=found.count))
 
     @call
@@ -135,7 +173,9 @@ class QdrantStandIn(proto.CollectionsServicer):
 
 
 _COMPLETED = proto.PointsOperationResponse(
-    result=proto.UpdateResult(operation_id=0, status=proto.UpdateStatus.Completed)
+    result=proto.UpdateResult(
+        operation_id=0, status=proto.UpdateStatus.Completed
+    )
 )
 
 

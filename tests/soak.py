@@ -23,10 +23,16 @@ import psutil
 from PIL import Image
 from qdrant_client import models
 
-from tests.conftest import PHOTOS, ROOT, App, eventually, names
+from tests.harness import PHOTOS, ROOT, App, eventually, names
 from tests.qdrant_standin import QdrantStandIn
 
-SAMPLES = ("cat.png", "coffee.png", "rocket.jpg", "motorcycle.jpg", "flower.jpg")
+SAMPLES = (
+    "cat.png",
+    "coffee.png",
+    "rocket.jpg",
+    "motorcycle.jpg",
+    "flower.jpg",
+)
 SEARCHES: tuple[dict[str, str | float], ...] = (
     {"q": "cat"}, {"q": "a cup of coffee", "limit": 100}, {"q": "rocket", "sort": "newest"},
     {"q": "flower", "minus": "cat", "cutoff": 0.9}, {"limit": 100},
@@ -37,10 +43,14 @@ THEIRS = {"theirs": models.VectorParams(size=4, distance=models.Distance.DOT)}
 class Soak:
     """One app under changes and faults, and what was counted."""
 
-    def __init__(self, folder: Path, seed: int, qdrant: QdrantStandIn | None) -> None:
+    def __init__(
+        self, folder: Path, seed: int, qdrant: QdrantStandIn | None
+    ) -> None:
         self.random = random.Random(seed)
         self.qdrant = qdrant
-        settings = {"REFRESH_SECONDS": "2"} | ({"QDRANT_URL": qdrant.url} if qdrant else {})
+        settings = {"REFRESH_SECONDS": "2"} | (
+            {"QDRANT_URL": qdrant.url} if qdrant else {}
+        )
         self.app = App(folder, ("cat.png",), settings)
         self.app.env["PYTHONPATH"] = str(ROOT / "tests" / "crashes")
         self.counts: Counter[str] = Counter()
@@ -56,7 +66,11 @@ class Soak:
 
     def photos(self) -> list[Path]:
         """Those that are to be found."""
-        return [path for path in self.app.img.rglob("*.jpg") if path.stem != "deadly"]
+        return [
+            path
+            for path in self.app.img.rglob("*.jpg")
+            if path.stem != "deadly"
+        ]
 
     def new_photo(self, path: Path, age: float = 0) -> None:
         """A sample, turned and sized so that no two are alike; written `age` seconds ago."""
@@ -74,7 +88,9 @@ class Soak:
         choice = self.random.random()
         photos = self.photos()
         if choice < 0.5 or len(photos) < 5:
-            self.new_photo(self.app.img / f"{self.random.randrange(3)}/{self.serial}.jpg")
+            self.new_photo(
+                self.app.img / f"{self.random.randrange(3)}/{self.serial}.jpg"
+            )
             self.counts["added"] += 1
         elif choice < 0.65:
             self.new_photo(self.random.choice(photos))
@@ -114,12 +130,25 @@ class Soak:
                 self.times.append(time.monotonic() - began)
                 hits = answer.json()["results"]
                 found, scores = names(hits), [hit["score"] for hit in hits]
-                twice, unknown = Counter(found) - Counter(set(found)), {*found} - self.ever
-                ordered = "q" not in asked or "sort" in asked or scores == sorted(scores)[::-1]
+                twice, unknown = (
+                    Counter(found) - Counter(set(found)),
+                    {*found} - self.ever,
+                )
+                ordered = (
+                    "q" not in asked
+                    or "sort" in asked
+                    or scores == sorted(scores)[::-1]
+                )
                 if not found or twice or unknown or not ordered:
-                    self.wrong.append(f"{asked}: {len(found)}, {twice=}, {unknown=}, {ordered=}")
-            elif answer.status_code != 503 or not answer.headers.get("retry-after"):
-                self.wrong.append(f"{asked}: {answer.status_code} {answer.text}")
+                    self.wrong.append(
+                        f"{asked}: {len(found)}, {twice=}, {unknown=}, {ordered=}"
+                    )
+            elif answer.status_code != 503 or not answer.headers.get(
+                "retry-after"
+            ):
+                self.wrong.append(
+                    f"{asked}: {answer.status_code} {answer.text}"
+                )
             time.sleep(0.05)
 
     # What goes wrong.
@@ -147,7 +176,8 @@ class Soak:
 
     def add_a_deadly_photo(self) -> None:
         """One that kills the process which decodes it; it is to be skipped."""
-        colour = tuple(self.random.choices(range(256), k=3))  # a known one would not be tried
+        # A known one would not be tried.
+        colour = tuple(self.random.choices(range(256), k=3))
         Image.new("RGB", (13, 13), colour).save(self.app.img / "deadly.jpg")
 
     def start_a_second_app(self) -> None:
@@ -185,11 +215,19 @@ class Soak:
         with self.qdrant.turn:
             local.delete_collection("image_search")
             local.create_collection("image_search", vectors_config=THEIRS)
-            local.upsert("image_search", [models.PointStruct(id=1, vector={"theirs": [1.0] * 4})])
+            local.upsert(
+                "image_search",
+                [models.PointStruct(id=1, vector={"theirs": [1.0] * 4})],
+            )
         time.sleep(self.random.uniform(0.1, 4))
         with self.qdrant.turn:
-            if local.get_collection("image_search").config.params.vectors != THEIRS:
-                self.wrong.append("a collection of somebody else's was made anew")
+            if (
+                local.get_collection("image_search").config.params.vectors
+                != THEIRS
+            ):
+                self.wrong.append(
+                    "a collection of somebody else's was made anew"
+                )
             elif len(local.retrieve("image_search", [1])) != 1:
                 self.wrong.append("a point of somebody else's was deleted")
             local.delete_collection("image_search")
@@ -221,16 +259,25 @@ class Soak:
                 fault()
                 self.counts[fault.__name__.replace("_", " ")] += 1
                 due = time.monotonic() + self.random.uniform(2, 10)
-            if not self.memory_before and time.monotonic() > until - 45 * minutes:
+            if (
+                not self.memory_before
+                and time.monotonic() > until - 45 * minutes
+            ):
                 self.memory_before = self.memory()
             time.sleep(self.random.uniform(0, 0.3))
-        at_last = sorted(str(path.relative_to(self.app.img)) for path in self.photos())
+        at_last = sorted(
+            str(path.relative_to(self.app.img)) for path in self.photos()
+        )
         deadline = time.monotonic() + 180
-        while (found := self.all_found()) != at_last and time.monotonic() < deadline:
+        while (
+            found := self.all_found()
+        ) != at_last and time.monotonic() < deadline:
             time.sleep(0.5)
         if found != at_last:
             lost, left = {*at_last} - {*found}, {*found} - {*at_last}
-            self.wrong.append(f"{lost=}, {left=}, {self.app.get('/status').text}")
+            self.wrong.append(
+                f"{lost=}, {left=}, {self.app.get('/status').text}"
+            )
         self.over.set()
         searcher.join()
 
@@ -261,12 +308,16 @@ def soak_one(minutes: float, seed: int, qdrant: QdrantStandIn | None) -> bool:
         soak.over.set()
         soak.app.clear_away()
     times = sorted(soak.times)
-    print(f"\n{minutes:g} minutes with {'a Qdrant server' if qdrant else 'Qdrant Edge'}, {seed=}")
+    print(
+        f"\n{minutes:g} minutes with {'a Qdrant server' if qdrant else 'Qdrant Edge'}, {seed=}"
+    )
     for what, number in sorted(soak.counts.items()):
         print(f"{what:28} {number:6}")
     print(f"{'photos in the end, all found':28} {len(soak.photos()):6}")
     print(f"{'search, median':28} {1000 * times[len(times) // 2]:6.0f} ms")
-    print(f"{'search, 99th percentile':28} {1000 * times[int(len(times) * 0.99)]:6.0f} ms")
+    print(
+        f"{'search, 99th percentile':28} {1000 * times[int(len(times) * 0.99)]:6.0f} ms"
+    )
     print(f"{'memory after a quarter':28} {soak.memory_before:6} MiB")
     print(f"{'memory in the end':28} {memory:6} MiB")
     print(f"{'wrong answers':28} {len(soak.wrong):6}")

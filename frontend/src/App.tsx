@@ -1,43 +1,43 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import {
-  addressOf,
-  EVERYTHING,
-  filtersOf,
-  isDescribed,
-  keep,
-  understood,
-  usePlace,
-  type Query,
-} from "./address";
+import { useEffect, useState } from "preact/hooks";
 import { followStatus, type Status } from "./api";
-import { keepPhoto } from "./brought";
+import "./App.css";
 import { Filters } from "./Filters";
+import { folderOf, formatQuery, nameOf, photoCount } from "./format";
 import { Icon } from "./Icon";
 import { Lightbox } from "./Lightbox";
+import { PhotoDrop } from "./PhotoDrop";
 import { Results } from "./Results";
 import { SearchBar } from "./SearchBar";
 import { StatusLine } from "./StatusLine";
 import { Exclude, Terms } from "./Terms";
-import { usePhotoDrop } from "./usePhotoDrop";
+import { saveUpload } from "./uploads";
+import {
+  countFilters,
+  EMPTY_QUERY,
+  isScored,
+  parseQuery,
+  urlOf,
+  useUrlState,
+  type Query,
+} from "./urlState";
+import { useFreshResults } from "./useFreshResults";
+import { useScrollMemory } from "./useScrollMemory";
 import { useSearch, type SearchState } from "./useSearch";
-import { folderOf, nameOf, photos, phraseOf } from "./words";
 
 const NAME = "Image Search";
 const EXAMPLES = ["a cup of coffee", "a rocket launch", "animal -cat"];
-const NEAR_TOP = 120; // px; whoever is no further down is not reading on
-const SETTLE_MS = 1000; // new photos come in bursts
 
 /** What a screen reader says, and the line above the photos. */
 function headline(state: SearchState, query: Query): string {
-  const phrase = phraseOf(query);
+  const phrase = formatQuery(query);
   if (state.kind === "loading")
     return phrase ? `Searching ${phrase}…` : "Loading the newest photos…";
   if (state.kind === "failed") return "";
   const { length } = state.photos;
   if (length === 0) return `No photos ${phrase}`.trim();
-  if (!phrase && !filtersOf(query)) return "Newest photos";
-  const count = state.more && !state.cut ? `The first ${photos(length)}` : photos(length);
-  return `${count} ${phrase}`.trim();
+  if (!phrase && !countFilters(query)) return "Newest photos";
+  const first = state.more && !state.truncated ? "The first " : "";
+  return `${first}${photoCount(length)} ${phrase}`.trim();
 }
 
 function Sort({ query, onQuery }: { query: Query; onQuery: (query: Query) => void }) {
@@ -58,7 +58,7 @@ function Welcome({ onSearch }: { onSearch: (typed: string) => void }) {
   return (
     <section class="welcome">
       <p>Say in plain words what you want to see, or start from a photo.</p>
-      <ul class="examples" role="list" aria-label="Examples">
+      <ul class="chips examples" role="list" aria-label="Examples">
         {EXAMPLES.map((example) => (
           <li key={example}>
             <button class="chip" onClick={() => onSearch(example)}>
@@ -79,115 +79,58 @@ function useStatus() {
 }
 
 export function App() {
-  const { place, go, turn, close } = usePlace();
-  const { query, key, open } = place;
+  const { url, go, turn, close } = useUrlState();
+  const { query, key, open } = url;
   const { status, version } = useStatus();
-  const { state, loadMore, searchAgain } = useSearch(query, key, place.kept.count ?? 0, version);
-  const [waiting, setWaiting] = useState(false); // new photos, until the visitor wants to see them
+  const { state, loadMore, searchAgain } = useSearch(query, key, url.saved.count ?? 0, version);
+  const savePosition = useScrollMemory(key, url.saved.y, state);
+  const { hasNews, refresh } = useFreshResults(version, url, state, searchAgain);
 
-  const shown = state.kind === "found" ? state.photos : [];
-  const at = shown.findIndex(({ filename }) => filename === open);
-  const folders = [...new Set(shown.map(({ filename }) => folderOf(filename)))]
+  const photos = state.kind === "found" ? state.photos : [];
+  const at = photos.findIndex(({ filename }) => filename === open);
+  const folders = [...new Set(photos.map(({ filename }) => folderOf(filename)))]
     .filter(Boolean)
     .sort();
 
-  const count = shown.length;
-  const due = useRef<number | null>(null); // where to scroll to, once the photos are there
-  const showing = useRef<string | null>(null); // the version of the index that is shown
-
-  function startAfresh() {
-    showing.current = null;
-    setWaiting(false);
-  }
-
-  function lookAgain() {
-    startAfresh();
-    searchAgain();
-  }
-
-  useLayoutEffect(() => {
-    const { y = null } = place.kept;
-    due.current = y;
-    if (y === null) scrollTo(0, 0);
-    startAfresh();
-  }, [key]);
-
-  useLayoutEffect(() => {
-    if (state.kind === "loading") return;
-    if (due.current !== null) scrollTo(0, due.current);
-    due.current = null;
-  }, [state]);
-
-  /** Note where the visitor is, unless the page is still on its way to somewhere. */
-  function note() {
-    if (due.current === null && state.kind === "found") keep({ y: scrollY, count });
-  }
-
   useEffect(() => {
-    let timer: number;
-    const noteSoon = () => {
-      clearTimeout(timer);
-      timer = setTimeout(note, 100);
-    };
-    noteSoon();
-    addEventListener("scroll", noteSoon, { passive: true });
-    return () => {
-      clearTimeout(timer);
-      removeEventListener("scroll", noteSoon);
-    };
-  }, [key, state]);
-
-  // New photos come in quietly for those who have only just arrived, and on demand for others.
-  showing.current ??= version;
-  const stale = state.kind === "found" && version !== null && version !== showing.current;
-  useEffect(() => {
-    if (!stale) return;
-    const timer = setTimeout(
-      () => {
-        const settled = scrollY > NEAR_TOP || open || document.activeElement?.closest(".photos");
-        if (settled) setWaiting(true);
-        else lookAgain();
-      },
-      count ? SETTLE_MS : 0,
-    );
-    return () => clearTimeout(timer);
-  }, [stale, open, key]);
-
-  useEffect(() => {
-    const phrase = query.q || phraseOf(query);
+    const phrase = query.q || formatQuery(query);
     document.title = [open && nameOf(open), phrase, NAME].filter(Boolean).join(" · ");
   }, [key, open]);
 
   /** Leave for another query, from a place that Back finds again. */
   function ask(next: Query, stay = false) {
-    note();
-    if (addressOf(next) === key && !open) lookAgain();
+    savePosition();
+    if (urlOf(next) === key && !open) refresh();
     else go({ query: next, stay });
   }
 
-  const askFor = (changed: Partial<Query>) => ask({ ...EVERYTHING, ...changed });
-  // Another question than before: the rest was wanted for that one.
-  const refine = (next: Query) => ask({ ...next, rest: false });
+  const askFor = (changed: Partial<Query>) => ask({ ...EMPTY_QUERY, ...changed });
+  // Another question than before: what fits less well was wanted for that one.
+  const refine = (next: Query) => ask({ ...next, showAll: false });
 
   function search(typed: string) {
-    const { q, minus } = understood(typed);
+    const { q, minus } = parseQuery(typed);
     refine({ ...query, q, minus: [...new Set([...query.minus, ...minus])] });
   }
 
-  const bring = async (file: File) => askFor({ image: await keepPhoto(file) });
-  const held = usePhotoDrop(bring);
+  const searchByUpload = async (file: File) => askFor({ image: await saveUpload(file) });
 
-  function showNew() {
+  function showNews() {
     scrollTo(0, 0);
-    lookAgain();
+    refresh();
+  }
+
+  function openPhoto(filename: string) {
+    savePosition();
+    go({ open: filename });
   }
 
   function turnTo(filename: string) {
     turn(filename);
-    if (filename === shown.at(-1)?.filename) loadMore();
+    if (filename === photos.at(-1)?.filename) loadMore();
   }
 
-  const inviting = key === "/" && (state.kind === "loading" || count > 0);
+  const isStart = key === "/" && (state.kind === "loading" || photos.length > 0);
   return (
     <>
       <header>
@@ -197,25 +140,25 @@ export function App() {
             <span>{NAME}</span>
           </a>
         </h1>
-        <SearchBar q={query.q} onSearch={search} onPhoto={bring} />
+        <SearchBar q={query.q} onSearch={search} onPhoto={searchByUpload} />
         <Filters query={query} folders={folders} onQuery={refine} />
       </header>
       <main>
-        {inviting && <Welcome onSearch={(example) => askFor(understood(example))} />}
+        {isStart && <Welcome onSearch={(example) => askFor(parseQuery(example))} />}
         <Terms query={query} onQuery={refine} />
         <div class="line">
           <p class={state.kind === "loading" ? "busy" : ""} role="status">
             {headline(state, query)}
           </p>
-          {isDescribed(query) && state.kind !== "failed" && (
+          {isScored(query) && state.kind !== "failed" && (
             <div class="controls">
               <Exclude query={query} onQuery={refine} />
-              <Sort query={query} onQuery={(next) => ask(next)} />
+              <Sort query={query} onQuery={ask} />
             </div>
           )}
         </div>
-        {waiting && (
-          <button class="strong news" onClick={showNew}>
+        {hasNews && (
+          <button class="strong news" onClick={showNews}>
             Show new photos
           </button>
         )}
@@ -224,36 +167,26 @@ export function App() {
           query={query}
           status={status}
           onQuery={refine}
-          onOpen={(filename) => {
-            note();
-            go({ open: filename });
-          }}
+          onOpen={openPhoto}
           onLike={(filename) => askFor({ like: filename })}
           onMore={loadMore}
-          onRest={() => ask({ ...query, rest: true }, true)}
-          onTryAgain={lookAgain}
+          onShowAll={() => ask({ ...query, showAll: true }, true)}
+          onTryAgain={refresh}
         />
       </main>
       <StatusLine status={status} />
       {open && (
         <Lightbox
           filename={open}
-          photo={shown[at]}
-          previous={at > 0 ? shown[at - 1]?.filename : undefined}
-          next={at < 0 ? undefined : shown[at + 1]?.filename}
+          photo={photos[at]}
+          previous={photos[at - 1]}
+          next={at < 0 ? undefined : photos[at + 1]}
           onTurn={turnTo}
           onLike={(filename) => askFor({ like: filename })}
           onClose={close}
         />
       )}
-      {held && (
-        <div class="drop">
-          <p>
-            <Icon name="photo" />
-            Drop the photo to find its like
-          </p>
-        </div>
-      )}
+      <PhotoDrop onPhoto={searchByUpload} />
     </>
   );
 }

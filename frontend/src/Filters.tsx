@@ -1,12 +1,13 @@
 import { useRef } from "preact/hooks";
-import { filtersOf, type Query } from "./address";
+import "./Filters.css";
 import { Icon } from "./Icon";
+import { countFilters, type Query } from "./urlState";
 
 type Props = { query: Query; folders: string[]; onQuery: (query: Query) => void };
 
 export function Filters({ query, folders, onQuery }: Props) {
   const popover = useRef<HTMLFormElement>(null);
-  const active = filtersOf(query);
+  const active = countFilters(query);
 
   function submit(event: SubmitEvent) {
     event.preventDefault();

@@ -1,8 +1,9 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { thumbUrl, type Photo } from "./api";
-import { addressOf, type Query } from "./address";
+import { nameOf } from "./format";
+import "./Grid.css";
 import { Icon } from "./Icon";
-import { nameOf } from "./words";
+import { urlOf, type Query } from "./urlState";
 
 type Props = {
   photos: Photo[];
@@ -16,16 +17,17 @@ const SIZES = [256, 512, 1024] as const;
 const ratioOf = ({ width, height }: Photo) => width / height || 1.5;
 
 /**
- * Let the browser take the smallest file that is sharp; a size is that of the longer side. An image
- * has to be lazy before it gets these: else `auto` stands for the width of the window.
+ * Let the browser take the smallest file that is sharp; a size is that of the longer side. The
+ * order counts: the image is lazy before it gets these, and `src` is the last. Else a browser may
+ * choose before the image has a width, when `auto` stands for that of the window: the largest file.
  */
 function sourcesOf(photo: Photo) {
   const ratio = ratioOf(photo);
   const width = (size: number) => Math.ceil(size * Math.min(1, ratio)); // 0 would be none
   return {
-    src: thumbUrl(photo.filename, 512),
-    srcset: SIZES.map((size) => `${thumbUrl(photo.filename, size)} ${width(size)}w`).join(", "),
     sizes: `auto, ${Math.round(ratio * 240)}px`,
+    srcset: SIZES.map((size) => `${thumbUrl(photo, size)} ${width(size)}w`).join(", "),
+    src: thumbUrl(photo, 512),
   };
 }
 
@@ -35,7 +37,7 @@ function Card({ photo, query }: { photo: Photo; query: Query }) {
   const name = nameOf(filename);
   return (
     <li class="photo" data-photo={filename} style={{ "--ratio": ratioOf(photo) }}>
-      <a href={addressOf(query, filename)} tabIndex={-1}>
+      <a href={urlOf(query, filename)} tabIndex={-1}>
         <img
           loading="lazy"
           decoding="async"

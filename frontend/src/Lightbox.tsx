@@ -1,14 +1,15 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { originalUrl, thumbUrl, type Photo } from "./api";
+import { folderOf, formatDate, formatNumber, nameOf } from "./format";
 import { Icon } from "./Icon";
-import { dateOf, folderOf, nameOf, number } from "./words";
+import "./Lightbox.css";
 
 type Props = {
   filename: string;
   /** What is known of it: nothing, if it is not among the photos that are shown. */
   photo: Photo | undefined;
-  previous: string | undefined;
-  next: string | undefined;
+  previous: Photo | undefined;
+  next: Photo | undefined;
   onTurn: (filename: string) => void;
   onLike: (filename: string) => void;
   onClose: () => void;
@@ -30,13 +31,13 @@ function Details({ photo }: { photo: Photo }) {
       {taken && (
         <div>
           <dt>Taken</dt>
-          <dd>{dateOf(taken)}</dd>
+          <dd>{formatDate(taken)}</dd>
         </div>
       )}
       <div>
         <dt>Size</dt>
         <dd>
-          {number(width)} × {number(height)}
+          {formatNumber(width)} × {formatNumber(height)}
         </dd>
       </div>
       {score !== null && (
@@ -46,6 +47,31 @@ function Details({ photo }: { photo: Photo }) {
         </div>
       )}
     </dl>
+  );
+}
+
+type PictureProps = { filename: string; photo: Photo | undefined; onError: () => void };
+
+/** The picture itself, made anew for each photo: the last one must not stand there meanwhile. */
+function Picture({ filename, photo, onError }: PictureProps) {
+  const source = useRef(photo ?? { filename });
+  const version = useRef(photo?.version);
+  // Another version is another picture; one that only becomes known is what is shown already.
+  if (photo && version.current && version.current !== photo.version) source.current = photo;
+  if (photo) version.current = photo.version;
+  return (
+    <img
+      onError={onError}
+      src={thumbUrl(source.current, 1024)}
+      width={photo?.width}
+      height={photo?.height}
+      alt={nameOf(filename)}
+      style={{
+        "--ratio": photo && photo.width / photo.height,
+        "--width": photo && `${photo.width}px`,
+        "--preview": `url("${thumbUrl(source.current, 512)}")`,
+      }}
+    />
   );
 }
 
@@ -75,8 +101,8 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
     }
   }, [next, previous]);
 
-  function turn(to: string | undefined) {
-    if (to) onTurn(to);
+  function turn(to: Photo | undefined) {
+    if (to) onTurn(to.filename);
   }
 
   // At once: the dialog's event comes later, when another key may have moved the focus on.
@@ -124,22 +150,14 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
         onTouchEnd={touchEnd}
         onClick={({ target, currentTarget }) => target === currentTarget && leave()}
       >
-        {/* A new element for each photo: the old one must not stand there while the next loads. */}
         {lost === filename ? (
           <p role="alert">This photo cannot be shown. It may have been moved or deleted.</p>
         ) : (
-          <img
+          <Picture
             key={filename}
+            filename={filename}
+            photo={photo}
             onError={() => setLost(filename)}
-            src={thumbUrl(filename, 1024)}
-            width={photo?.width}
-            height={photo?.height}
-            alt={nameOf(filename)}
-            style={{
-              "--ratio": photo && photo.width / photo.height,
-              "--width": photo && `${photo.width}px`,
-              "--preview": `url("${thumbUrl(filename, 512)}")`,
-            }}
           />
         )}
       </div>
@@ -170,7 +188,7 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
               <Icon name="similar" />
               More like this
             </button>
-            <a class="plain" href={originalUrl(filename)} download={nameOf(filename)}>
+            <a class="plain" href={originalUrl(photo ?? { filename })} download={nameOf(filename)}>
               <Icon name="download" />
               Download
             </a>

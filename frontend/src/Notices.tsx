@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import type { Failure, Status } from "./api";
 import { Icon, type IconName } from "./Icon";
+import "./Notices.css";
 
 const FAILURES: Record<Failure["reason"], { title: string; icon: IconName }> = {
   unreachable: { title: "The server cannot be reached", icon: "offline" },

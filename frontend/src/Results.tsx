@@ -1,8 +1,9 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Photo, Status } from "./api";
-import { filtersOf, type Query } from "./address";
 import { Grid } from "./Grid";
 import { Empty, Failed, NoMatch } from "./Notices";
+import "./Results.css";
+import { countFilters, type Query } from "./urlState";
 import type { SearchState } from "./useSearch";
 
 const SKELETON = [1.5, 1, 1.5, 0.75, 1.33, 1.5, 1, 1.78, 0.75, 1.5, 1.33, 1, 1.5, 1.78, 0.75, 1];
@@ -37,7 +38,7 @@ function MoreToCome({ after, onNear }: { after: Photo[]; onNear: () => void }) {
   }, [after]);
 
   return (
-    <p ref={line} class="tail">
+    <p ref={line} class="below">
       Loading more…
     </p>
   );
@@ -51,7 +52,7 @@ type Props = {
   onOpen: (filename: string) => void;
   onLike: (filename: string) => void;
   onMore: () => void;
-  onRest: () => void;
+  onShowAll: () => void;
   onTryAgain: () => void;
 };
 
@@ -63,7 +64,7 @@ export function Results({
   onOpen,
   onLike,
   onMore,
-  onRest,
+  onShowAll,
   onTryAgain,
 }: Props) {
   const busy = state.kind === "loading";
@@ -79,28 +80,28 @@ export function Results({
   }
   if (shown.photos.length === 0 && !busy) {
     const clear = () => onQuery({ ...query, folder: "", after: "", before: "" });
-    return filtersOf(query) ? <NoMatch onClear={clear} /> : <Empty status={status} />;
+    return countFilters(query) ? <NoMatch onClear={clear} /> : <Empty status={status} />;
   }
   return (
     <div class={busy ? "results busy" : "results"}>
       <Grid photos={shown.photos} query={query} onOpen={onOpen} onLike={onLike} />
-      {!busy && shown.cut && (
-        <div class="tail">
+      {!busy && shown.truncated && (
+        <div class="below">
           <p>The other photos fit this less well.</p>
-          <button class="plain" onClick={onRest}>
+          <button class="plain" onClick={onShowAll}>
             Show the rest
           </button>
         </div>
       )}
-      {!busy && shown.more && !shown.cut && shown.tail === "failed" && (
-        <div class="tail" role="alert">
+      {!busy && shown.more && !shown.truncated && shown.nextPage === "failed" && (
+        <div class="below" role="alert">
           <p>The next photos could not be loaded.</p>
           <button class="plain" onClick={onMore}>
             Try again
           </button>
         </div>
       )}
-      {!busy && shown.more && !shown.cut && shown.tail !== "failed" && (
+      {!busy && shown.more && !shown.truncated && shown.nextPage !== "failed" && (
         <MoreToCome after={shown.photos} onNear={onMore} />
       )}
     </div>

@@ -1,5 +1,6 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "./Icon";
+import "./SearchBar.css";
 
 type Props = { q: string; onSearch: (typed: string) => void; onPhoto: (file: File) => void };
 
@@ -64,6 +65,7 @@ export function SearchBar({ q, onSearch, onPhoto }: Props) {
       />
       <button
         type="button"
+        class="round"
         aria-label="Search with a photo"
         title="Search with a photo"
         onClick={() => picker.current!.click()}
@@ -71,7 +73,7 @@ export function SearchBar({ q, onSearch, onPhoto }: Props) {
         <Icon name="camera" />
       </button>
       <input ref={picker} type="file" accept="image/*,.heic,.heif" hidden onChange={pick} />
-      <button class="strong" aria-label="Search">
+      <button class="round strong" aria-label="Search">
         <Icon name="search" />
       </button>
     </form>

@@ -1,5 +1,6 @@
 import type { Status } from "./api";
-import { number, photos, timeToGo } from "./words";
+import { formatNumber, formatTimeToGo, photoCount } from "./format";
+import "./StatusLine.css";
 
 /** How far the index is, and then one quiet line about it. */
 export function StatusLine({ status }: { status: Status | null }) {
@@ -11,7 +12,7 @@ export function StatusLine({ status }: { status: Status | null }) {
         <Progress {...status} />
       ) : (
         <p>
-          {photos(status.indexed)} · {status.model}
+          {photoCount(status.indexed)} · {status.model}
         </p>
       )}
       {status && status.skipped > 0 && <LeftOut {...status} />}
@@ -21,13 +22,13 @@ export function StatusLine({ status }: { status: Status | null }) {
 }
 
 function Progress({ indexed, photos: total, seconds_to_go }: Status) {
-  const text = `${number(indexed)} of ${photos(total)} indexed`;
+  const text = `${formatNumber(indexed)} of ${photoCount(total)} indexed`;
   return (
     <>
       <progress value={indexed} max={total} aria-label="Photos indexed" />
       <p>
         {text}
-        {seconds_to_go !== null && `, ${timeToGo(seconds_to_go)}`}
+        {seconds_to_go !== null && `, ${formatTimeToGo(seconds_to_go)}`}
       </p>
     </>
   );
@@ -38,7 +39,7 @@ function LeftOut({ skipped, skipped_photos }: Status) {
   return (
     <>
       <span aria-hidden="true">·</span>
-      <button popovertarget="left-out">{number(skipped)} left out</button>
+      <button popovertarget="left-out">{formatNumber(skipped)} left out</button>
       <div id="left-out" popover="auto" class="popover" role="dialog" aria-label="Photos left out">
         <h2>Left out</h2>
         <ul role="list" tabIndex={0} aria-label="Photos left out">
@@ -49,7 +50,7 @@ function LeftOut({ skipped, skipped_photos }: Status) {
             </li>
           ))}
         </ul>
-        {others > 0 && <p>and {photos(others)} more</p>}
+        {others > 0 && <p>and {photoCount(others)} more</p>}
       </div>
     </>
   );

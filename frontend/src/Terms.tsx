@@ -1,10 +1,11 @@
 import type { TargetedMouseEvent } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { thumbUrl } from "./api";
-import type { Query } from "./address";
-import { photoKept } from "./brought";
+import { formatDate, nameOf } from "./format";
 import { Icon, type IconName } from "./Icon";
-import { dateOf, nameOf } from "./words";
+import "./Terms.css";
+import { findUpload } from "./uploads";
+import type { Query } from "./urlState";
 
 type Props = { query: Query; onQuery: (query: Query) => void };
 
@@ -16,13 +17,13 @@ function Preview({ url }: { url: string }) {
 }
 
 /** The visitor's own photo; browsers can't show every kind, HEIC for one. */
-function BroughtPhoto({ id }: { id: string }) {
+function Upload({ id }: { id: string }) {
   const [url, setUrl] = useState("");
 
   useEffect(() => {
     let made = "";
     let gone = false;
-    photoKept(id).then((photo) => {
+    findUpload(id).then((photo) => {
       if (!photo || gone) return;
       made = URL.createObjectURL(photo.bytes);
       setUrl(made);
@@ -50,9 +51,9 @@ function chipsOf(query: Query) {
   }
   if (folder) chips.push({ text: folder, icon: "folder", without: { folder: "" } });
   if (after)
-    chips.push({ text: `From ${dateOf(after)}`, icon: "calendar", without: { after: "" } });
+    chips.push({ text: `From ${formatDate(after)}`, icon: "calendar", without: { after: "" } });
   if (before)
-    chips.push({ text: `Before ${dateOf(before)}`, icon: "calendar", without: { before: "" } });
+    chips.push({ text: `Before ${formatDate(before)}`, icon: "calendar", without: { before: "" } });
   return chips;
 }
 
@@ -124,15 +125,19 @@ export function Terms({ query, onQuery }: Props) {
   }
 
   return (
-    <ul class="terms" role="list" aria-label="Search terms">
+    <ul class="chips terms" role="list" aria-label="Search terms">
       {chips.map(({ text, icon, kind, without }) => (
         <li key={`${kind} ${text}`} class={`chip ${kind ?? ""}`}>
-          {kind === "image" && <BroughtPhoto id={query.image} />}
-          {kind === "like" && <Preview url={thumbUrl(query.like, 256)} />}
+          {kind === "image" && <Upload id={query.image} />}
+          {kind === "like" && <Preview url={thumbUrl({ filename: query.like }, 256)} />}
           {icon && <Icon name={icon} />}
           {kind === "minus" && <span class="unseen">without </span>}
           <span class="text">{text}</span>
-          <button aria-label={`Remove ${text}`} onClick={(event) => remove(event, without)}>
+          <button
+            class="round"
+            aria-label={`Remove ${text}`}
+            onClick={(event) => remove(event, without)}
+          >
             <Icon name="close" />
           </button>
         </li>

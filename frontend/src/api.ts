@@ -6,6 +6,8 @@ export type Photo = {
   width: number;
   height: number;
   taken: string | null;
+  /** Another one as soon as there is something else in the file. */
+  version: string;
 };
 
 export type Failure = {
@@ -13,10 +15,10 @@ export type Failure = {
   message: string;
 };
 
-/** `cut`: photos that fit the search less well were left out, and can be asked for. */
-export type Found = { photos: Photo[]; more: boolean; cut: boolean };
+/** `truncated`: photos that fit the search less well were left out, and can be asked for. */
+export type Found = { photos: Photo[]; more: boolean; truncated: boolean };
 
-/** What can be asked for; the photo is one the visitor brought. Empty means: any. */
+/** What can be asked for; `upload` is the visitor's own photo. Empty means: any. */
 export type Question = {
   q: string;
   like: string;
@@ -25,9 +27,9 @@ export type Question = {
   after: string;
   before: string;
   sort: "score" | "newest";
-  photo: Blob | null;
+  upload: Blob | null;
   offset: number;
-  everything: boolean;
+  showAll: boolean;
 };
 
 export type Status = {
@@ -50,24 +52,30 @@ const RECONNECT_MS = 3000;
 
 const pathOf = (filename: string) => filename.split("/").map(encodeURIComponent).join("/");
 
-export const originalUrl = (filename: string) => `/img/${pathOf(filename)}`;
+/** A photo in an address; of one that is opened by a shared link only the name is known. */
+type Address = { filename: string; version?: string };
 
-export const thumbUrl = (filename: string, size: 256 | 512 | 1024) =>
-  `/thumb/${pathOf(filename)}?size=${size}`;
+// With the version in its address a browser keeps a file for good, and a changed photo is shown
+// at once; without one it asks each time.
+export const originalUrl = ({ filename, version }: Address) =>
+  `/img/${pathOf(filename)}${version ? `?v=${version}` : ""}`;
+
+export const thumbUrl = ({ filename, version }: Address, size: 256 | 512 | 1024) =>
+  `/thumb/${pathOf(filename)}?size=${size}${version ? `&v=${version}` : ""}`;
 
 function parametersOf(question: Question): URLSearchParams {
-  const { q, like, minus, folder, after, before, sort, photo, offset, everything } = question;
-  const described = q || like || minus.length > 0 || photo;
+  const { q, like, minus, folder, after, before, sort, upload, offset, showAll } = question;
+  const scored = q || like || minus.length > 0 || upload;
   const wanted = {
     q,
     like,
     folder,
     after,
     before,
-    sort: described ? sort : "", // without a description there is one order: the newest first
+    sort: scored ? sort : "", // without scores there is one order: the newest first
     limit: String(PAGE_SIZE),
     offset: offset ? String(offset) : "",
-    cutoff: described && !everything ? String(CUTOFF) : "",
+    cutoff: scored && !showAll ? String(CUTOFF) : "",
   };
   const parameters = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
   for (const term of minus) parameters.append("minus", term);
@@ -80,7 +88,7 @@ type Body = {
   detail?: string | { loc: string[]; msg: string }[];
 };
 
-function failure({ status, statusText }: Response, body: Body | null, brought: boolean): Failure {
+function failure({ status, statusText }: Response, body: Body | null, isUpload: boolean): Failure {
   const { detail } = body ?? {};
   const message =
     typeof detail === "string"
@@ -88,14 +96,14 @@ function failure({ status, statusText }: Response, body: Body | null, brought: b
       : (detail?.map(({ loc, msg }) => `${loc.at(-1)}: ${msg}`).join(". ") ??
         `The server gave an unexpected answer (${status} ${statusText}).`);
   if (status === 503) return { reason: "not ready", message };
-  const unreadable = brought && [413, 415, 422].includes(status);
+  const unreadable = isUpload && [413, 415, 422].includes(status);
   return { reason: unreadable ? "unreadable" : "refused", message };
 }
 
 export async function search(question: Question, signal: AbortSignal): Promise<Found | Failure> {
-  const { photo, offset, everything } = question;
+  const { upload, offset, showAll } = question;
   const parameters = parametersOf(question);
-  const options: RequestInit = photo ? { method: "POST", body: photo, signal } : { signal };
+  const options: RequestInit = upload ? { method: "POST", body: upload, signal } : { signal };
   const response = await fetch(`/search?${parameters}`, options).catch(() => null);
   // 502 and 504 are a proxy, such as Vite's, saying that nobody answers behind it.
   if (!response || response.status === 502 || response.status === 504) {
@@ -103,15 +111,15 @@ export async function search(question: Question, signal: AbortSignal): Promise<F
     return { reason: "unreachable", message };
   }
   const body: Body | null = await response.json().catch(() => null);
-  if (!response.ok || !body?.results) return failure(response, body, photo !== null);
+  if (!response.ok || !body?.results) return failure(response, body, upload !== null);
 
   const { results: photos, more = false } = body;
-  const cut = parameters.has("cutoff") && more && photos.length < PAGE_SIZE;
-  // The cut never leaves a page empty.
-  if (cut && offset + photos.length === 0 && !everything) {
-    return search({ ...question, everything: true }, signal);
+  const truncated = parameters.has("cutoff") && more && photos.length < PAGE_SIZE;
+  // The cutoff never leaves a page empty.
+  if (truncated && offset + photos.length === 0 && !showAll) {
+    return search({ ...question, showAll: true }, signal);
   }
-  return { photos, more, cut };
+  return { photos, more, truncated };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { render } from "preact";
+import "./base.css"; // before the components: theirs builds on it
 import { App } from "./App";
-import "./style.css";
 
 render(<App />, document.getElementById("app")!);

@@ -1,17 +1,17 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { search, type Failure, type Found } from "./api";
-import { addressOf, type Query } from "./address";
-import { photoKept } from "./brought";
+import { findUpload } from "./uploads";
+import { urlOf, type Query } from "./urlState";
 
 export type SearchState =
   | { kind: "loading"; previous: Settled | null }
-  | ({ kind: "found"; tail: "idle" | "loading" | "failed" } & Found)
+  | ({ kind: "found"; nextPage: "idle" | "loading" | "failed" } & Found)
   | ({ kind: "failed" } & Failure);
 
 type Settled = Exclude<SearchState, { kind: "loading" }>;
 
 const RETRY_MS = 2000;
-const REMEMBERED = 12;
+const MAX_ANSWERS = 12;
 
 const NOT_HERE: Failure = {
   reason: "not here",
@@ -20,21 +20,20 @@ const NOT_HERE: Failure = {
 
 /** Ask for the photos after `offset`. */
 async function ask(query: Query, offset: number, signal: AbortSignal): Promise<Found | Failure> {
-  const brought = query.image ? await photoKept(query.image) : null;
-  if (query.image && !brought) return NOT_HERE;
-  const photo = brought?.bytes ?? null;
-  return search({ ...query, photo, offset, everything: query.rest }, signal);
+  const upload = query.image ? await findUpload(query.image) : null;
+  if (query.image && !upload) return NOT_HERE;
+  return search({ ...query, upload: upload?.bytes ?? null, offset }, signal);
 }
 
 const isFound = (answer: Found | Failure): answer is Found => "photos" in answer;
 
 /** One list from two; a photo that moved down meanwhile, because others came, is not shown twice. */
-function joined(shown: Found, next: Found): Found {
+function joinPages(shown: Found, next: Found): Found {
   const known = new Set(shown.photos.map(({ filename }) => filename));
   const added = next.photos.filter(({ filename }) => !known.has(filename));
   return {
     ...next,
-    more: next.more && (next.cut || added.length > 0),
+    more: next.more && (next.truncated || added.length > 0),
     photos: [...shown.photos, ...added],
   };
 }
@@ -55,8 +54,8 @@ export function useSearch(query: Query, key: string, count: number, version: str
     answers.current.delete(key);
     answers.current.set(key, found);
     const [oldest] = answers.current.keys();
-    if (answers.current.size > REMEMBERED) answers.current.delete(oldest!);
-    setState({ kind: "found", tail: "idle", ...found });
+    if (answers.current.size > MAX_ANSWERS) answers.current.delete(oldest!);
+    setState({ kind: "found", nextPage: "idle", ...found });
   }
 
   useLayoutEffect(() => answers.current.clear(), [version]);
@@ -70,9 +69,9 @@ export function useSearch(query: Query, key: string, count: number, version: str
     async function start(found: Found | null) {
       let answer = found ?? (await ask(query, 0, signal));
       const wanted = found ? found.photos.length + 1 : count;
-      while (isFound(answer) && answer.more && !answer.cut && answer.photos.length < wanted) {
+      while (isFound(answer) && answer.more && !answer.truncated && answer.photos.length < wanted) {
         const next = await ask(query, answer.photos.length, signal);
-        answer = isFound(next) ? joined(answer, next) : next;
+        answer = isFound(next) ? joinPages(answer, next) : next;
       }
       if (signal.aborted) return;
       if (isFound(answer)) return show(answer);
@@ -84,10 +83,10 @@ export function useSearch(query: Query, key: string, count: number, version: str
     }
 
     const known = answers.current.get(key);
-    // The rest follows what is shown already: nothing of that is asked for again. In the order of
-    // time it does not follow, but lies in between.
-    const follows = query.rest && query.sort === "score";
-    const best = follows && answers.current.get(addressOf({ ...query, rest: false }));
+    // What fits less well follows what is shown: nothing of that is asked for again. In the order
+    // of time it does not follow, but lies in between.
+    const follows = query.showAll && query.sort === "score";
+    const best = follows && answers.current.get(urlOf({ ...query, showAll: false }));
     // Photos that are looked up once more stay as they are until the answer is here.
     const again = asked.current === key && state.kind === "found";
     running.current = controller;
@@ -97,7 +96,7 @@ export function useSearch(query: Query, key: string, count: number, version: str
     } else {
       if (!again)
         setState({ kind: "loading", previous: state.kind === "loading" ? state.previous : state });
-      start(best ? { ...best, cut: false } : null);
+      start(best ? { ...best, truncated: false } : null);
     }
     return () => {
       controller.abort();
@@ -106,13 +105,14 @@ export function useSearch(query: Query, key: string, count: number, version: str
   }, [key, attempt]);
 
   async function loadMore() {
-    if (state.kind !== "found" || state.tail === "loading" || !state.more || state.cut) return;
+    if (state.kind !== "found" || !state.more || state.truncated) return;
+    if (state.nextPage === "loading") return;
     const { signal } = running.current;
-    setState({ ...state, tail: "loading" });
+    setState({ ...state, nextPage: "loading" });
     const next = await ask(query, state.photos.length, signal);
     if (signal.aborted) return;
-    if (isFound(next)) show(joined(state, next));
-    else setState({ ...state, tail: "failed" });
+    if (isFound(next)) show(joinPages(state, next));
+    else setState({ ...state, nextPage: "failed" });
   }
 
   function searchAgain() {

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from tests.bench.material import FOLDER, QUICK, gigaflops, model, photos
 from tests.browser import chromium, visit
-from tests.conftest import PHOTOS, ROOT, SCRATCH, App, environment
+from tests.harness import PHOTOS, ROOT, SCRATCH, App, environment
 
 ROUNDS = 3
 RUN = FOLDER / "run"  # what this run alone needs
@@ -87,7 +87,12 @@ def row(what: str, both: Any, unit: str, *, less: bool = False) -> Row:
     """A row of the tutorial's figure and ours; `less`: the lower of the two is the better one."""
     tutorial, here = both
     times = tutorial / here if less else here / tutorial
-    return Row(what, f"{figure(tutorial)} {unit}", f"{figure(here)} {unit}", f"{times:.1f}")
+    return Row(
+        what,
+        f"{figure(tutorial)} {unit}",
+        f"{figure(here)} {unit}",
+        f"{times:.1f}",
+    )
 
 
 def figure(number: float) -> str:
@@ -120,7 +125,8 @@ def embedding() -> Iterator[Row]:
         ("ViT-B/32", 40, {}),
         (STARTER, 40, {}),
     ]
-    if torch.cpu.get_capabilities().get("amx_bf16"):  # what other CPUs with bfloat16 come to
+    # What other CPUs with bfloat16 come to.
+    if torch.cpu.get_capabilities().get("amx_bf16"):
         cases.append((LARGE, 8, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}))
     for name, number, isa in cases:
         title, limits, alone = f"{name} without AMX" if isa else name, [], []
@@ -128,24 +134,45 @@ def embedding() -> Iterator[Row]:
             Worker(model(name), "tutorial", **isa) as tutorial,
             Worker(model(name), name, **isa) as here,
         ):
-            for size, files in list(sizes.items())[: 1 if name == STARTER or isa else 2]:
+            for size, files in list(sizes.items())[
+                : 1 if name == STARTER or isa else 2
+            ]:
                 say(f"{title}, {size}")
-                paths = [str(file) for file in files * 5][: 4 if QUICK else number]
+                paths = [str(file) for file in files * 5][
+                    : 4 if QUICK else number
+                ]
                 rates = []
                 for _ in range(ROUNDS):
                     pair = []
-                    for worker, way in ((tutorial, "images_tutorial"), (here, "images")):
-                        worker.ask(way, paths[:2])  # the first load the model, the next wake it up
+                    for worker, way in (
+                        (tutorial, "images_tutorial"),
+                        (here, "images"),
+                    ):
+                        # The first load the model, the next wake it up.
+                        worker.ask(way, paths[:2])
                         pair.append(worker.ask(way, paths))
                     rates.append(pair)
                     if name == LARGE:
                         dtypes = "float32", here.ask("precision")
                         workers = zip((tutorial, here), dtypes, strict=True)
-                        limits.append([worker.ask("products", dtype) for worker, dtype in workers])
-                        alone.append(here.ask("prepared_image", paths[0], len(paths)))
-                yield row(f"{title}, {size}", np.median(rates, axis=0), "photos/s")
+                        limits.append(
+                            [
+                                worker.ask("products", dtype)
+                                for worker, dtype in workers
+                            ]
+                        )
+                        alone.append(
+                            here.ask("prepared_image", paths[0], len(paths))
+                        )
+                yield row(
+                    f"{title}, {size}", np.median(rates, axis=0), "photos/s"
+                )
                 if name == LARGE:
-                    shares = gigaflops(name) * np.median(rates, axis=0) / np.median(limits, axis=0)
+                    shares = (
+                        gigaflops(name)
+                        * np.median(rates, axis=0)
+                        / np.median(limits, axis=0)
+                    )
                     yield Row(
                         f"{title}, {size}: share of the limit of its precision",
                         *map("{:.0%}".format, shares),
@@ -154,7 +181,9 @@ def embedding() -> Iterator[Row]:
             limit = np.median(limits, axis=0)
             share = gigaflops(name) * median(alone) / limit[1]
             speed = f"{median(alone):.3g} photos/s, {share:.0%}"
-            yield Row(f"{title}, a decoded photo, share of the limit", here=speed)
+            yield Row(
+                f"{title}, a decoded photo, share of the limit", here=speed
+            )
             what = f"That limit: (257 x 1024) x (1024 x 4096), {' and '.join(dtypes)}"
             yield row(what, limit, "GFLOP/s")
 
@@ -171,10 +200,14 @@ class Client:
     """One that asks over one connection, with little work of its own."""
 
     def __init__(self, app: App) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=120)
+        self.connection = http.client.HTTPConnection(
+            "127.0.0.1", app.port, timeout=120
+        )
 
     def get(self, path: str, **params: Any) -> Any:
-        self.connection.request("GET", f"{path}?{urllib.parse.urlencode(params)}")
+        self.connection.request(
+            "GET", f"{path}?{urllib.parse.urlencode(params)}"
+        )
         response = self.connection.getresponse()
         content = response.read()
         assert response.status in {200, 503}, content
@@ -251,12 +284,15 @@ def searching() -> Iterator[Row]:
             texts = [new_text() for _ in range(SEARCHES)]
             times["tutorial"] += tutorial.ask("texts_tutorial", texts)
             times["store"] += store.ask("search_store")[0]
-            client = Client(app)  # uvicorn ends connections that are idle for 5 s
+            # Uvicorn ends connections that are idle for 5 s.
+            client = Client(app)
             times["new"] += [client.seconds(new_text()) for _ in texts]
             times["known"] += [client.seconds("a cup of coffee") for _ in texts]
             for number in (1, 8, 32):
                 rates[f"{number} at once, new words"] += [load(app, number)]
-                rates[f"{number} at once, known words"] += [load(app, number, "a cup of coffee")]
+                rates[f"{number} at once, known words"] += [
+                    load(app, number, "a cup of coffee")
+                ]
             say("searches beside the indexing")
             client = Client(app)
             before = client.get("/status")["indexed"]
@@ -265,40 +301,67 @@ def searching() -> Iterator[Row]:
                 time.sleep(0.1)
             began = time.perf_counter()
             while (status := client.get("/status"))["waiting"]:
-                times["beside"] += [client.seconds(new_text()) for _ in range(5)]
+                times["beside"] += [
+                    client.seconds(new_text()) for _ in range(5)
+                ]
             spent = time.perf_counter() - began
             rates["meanwhile"].append((status["indexed"] - start) / spent)
             wait_until_ready(client)
         assert app.process is not None
-        held = {process.pid: megabytes(process.pid) for process in app.processes()}
+        held = {
+            process.pid: megabytes(process.pid) for process in app.processes()
+        }
         server = held.pop(app.process.pid)
     vector = 1000 * (median(times["tutorial"]) + median(times["store"]))
     both = vector, 1000 * median(times["new"])
     yield row("Search for new words, median", both, "ms", less=True)
-    yield Row("Search for new words, p50 / p95 / p99", here=percentiles(times["new"]))
-    yield Row("The same while photos are indexed", here=percentiles(times["beside"]))
+    yield Row(
+        "Search for new words, p50 / p95 / p99", here=percentiles(times["new"])
+    )
+    yield Row(
+        "The same while photos are indexed", here=percentiles(times["beside"])
+    )
     yield Row(
         "Photos/s indexed beside such searches without a pause",
         here=f"{median(rates.pop('meanwhile')):.3g}",
     )
-    yield Row("Search for known words, p50 / p95 / p99", here=percentiles(times["known"]))
+    yield Row(
+        "Search for known words, p50 / p95 / p99",
+        here=percentiles(times["known"]),
+    )
     for what, numbers in rates.items():
         yield Row(f"Searches/s, {what}", here=f"{median(numbers):.3g}")
 
     twice = memory_of_the_tutorial()
     vision, *others = sorted(held.values(), key=min, reverse=True)
-    all_of_it = np.sum(twice, axis=0)[0], np.sum([server, vision, *others], axis=0)[0]
-    yield row("Memory of all processes, the shared once (PSS)", all_of_it, "MB", less=True)
+    all_of_it = (
+        np.sum(twice, axis=0)[0],
+        np.sum([server, vision, *others], axis=0)[0],
+    )
+    yield row(
+        "Memory of all processes, the shared once (PSS)",
+        all_of_it,
+        "MB",
+        less=True,
+    )
     both = np.sum(twice, axis=0)[1], (server + vision)[1]
-    yield row("Memory of the server and of what embeds (RSS)", both, "MB", less=True)
-    parts = [" + ".join(f"{part[1]:,.0f}" for part in parts) for parts in (twice, (server, vision))]
+    yield row(
+        "Memory of the server and of what embeds (RSS)", both, "MB", less=True
+    )
+    parts = [
+        " + ".join(f"{part[1]:,.0f}" for part in parts)
+        for parts in (twice, (server, vision))
+    ]
     yield Row("The same by process", *(f"{each} MB" for each in parts))
 
 
 def memory_of_the_tutorial() -> list[NDArray[np.float64]]:
     """Megabytes of its server and of what embeds, each with the whole model after some work."""
     say("memory of the tutorial's two processes")
-    with Worker(model(LARGE), "one") as one, Worker(model(LARGE), "other") as other:
+    with (
+        Worker(model(LARGE), "one") as one,
+        Worker(model(LARGE), "other") as other,
+    ):
         for worker in (one, other):
             worker.ask("imports_tutorial")
             worker.ask("images_tutorial", [str(photos(4000, 3000)[0])])
@@ -322,20 +385,53 @@ def starting(of_model: str) -> Iterator[Row]:
                 seconds[kind, "answers"].append(time.perf_counter() - began)
                 if kind == "cold":
                     wait_until_ready(client)
-                    seconds[kind, "has indexed 9 photos"].append(time.perf_counter() - began)
+                    seconds[kind, "has indexed 9 photos"].append(
+                        time.perf_counter() - began
+                    )
                 app.stop()
             app.start()
             client = Client(app)
             ten = [client.seconds(new_text()) for _ in range(10)]
             tens.append((ten[0], ten[9]))
             app.stop()
-    first, tenth = (1000 * median(searches) for searches in zip(*tens, strict=True))
+    first, tenth = (
+        1000 * median(searches) for searches in zip(*tens, strict=True)
+    )
     for (kind, what), rounds in seconds.items():
         yield Row(
-            f"{of_model}: from a {kind} start until it {what}", here=f"{median(rounds):.1f} s"
+            f"{of_model}: from a {kind} start until it {what}",
+            here=f"{median(rounds):.1f} s",
         )
     searches = f"{first:.1f}, {tenth:.1f} ms"
-    yield Row(f"{of_model}: first search after a start, tenth search", here=searches)
+    yield Row(
+        f"{of_model}: first search after a start, tenth search", here=searches
+    )
+
+
+def end_to_end() -> Iterator[Row]:
+    """Photos a second from the folder to the index, through CocoIndex and the store."""
+    for of_model, number in ((LARGE, 8), (STARTER, 48)):
+        rates = []
+        with installation("end-to-end", of_model) as app:
+            app.start()
+            client = Client(app)
+            wait_until_ready(client)
+            for _ in range(ROUNDS):
+                say(f"end to end, {of_model}")
+                # Uvicorn ends connections that are idle for 5 s.
+                client = Client(app)
+                before = client.get("/status")["indexed"]
+                began = time.perf_counter()
+                add_photos(app, 4 if QUICK else number)
+                total = before + (4 if QUICK else number)
+                while client.get("/status")["indexed"] < total:
+                    time.sleep(0.05)
+                rates.append((total - before) / (time.perf_counter() - began))
+            app.stop()
+        yield Row(
+            f"{of_model}, 12 megapixels, from the folder to the index",
+            here=f"{median(rates):.3g} photos/s",
+        )
 
 
 # --- The page -------------------------------------------------------------------------------------
@@ -364,10 +460,20 @@ def seeing() -> Iterator[Row]:
     size = np.mean([size for seen in others for _, size in seen.images])
     paints = f"{middle('first_paint'):.0f}, {middle('largest_paint'):.0f} ms"
     made = f"{middle('in_sight'):.0f}, {first.in_sight:.0f} ms"
-    yield Row("The page of a search: first, largest contentful paint", here=paints)
-    yield Row("Its thumbnails in sight: made before, made for this visit", here=made)
-    yield Row("Its thumbnails loaded, size of each", here=f"{number:.0f}, {size / 1000:.1f} kB")
-    yield Row("Its JavaScript and CSS, as sent", here=f"{middle('code') / 1000:.1f} kB")
+    yield Row(
+        "The page of a search: first, largest contentful paint", here=paints
+    )
+    yield Row(
+        "Its thumbnails in sight: made before, made for this visit", here=made
+    )
+    yield Row(
+        "Its thumbnails loaded, size of each",
+        here=f"{number:.0f}, {size / 1000:.1f} kB",
+    )
+    yield Row(
+        "Its JavaScript and CSS, as sent",
+        here=f"{middle('code') / 1000:.1f} kB",
+    )
     yield Row("Its cumulative layout shift", here=f"{middle('shift'):.3f}")
 
 
@@ -383,7 +489,9 @@ def stores() -> Iterator[Row]:
             filled = worker.ask("fill_store", size, SEARCHES)
         seconds, opening, writing, memory = [], [], [], []
         for _ in range(ROUNDS):
-            with Worker(model(LARGE), name) as worker:  # a new process each time
+            with Worker(
+                model(LARGE), name
+            ) as worker:  # a new process each time
                 worker.ask("precision")  # all is imported
                 before = megabytes(worker.process.pid)[0]
                 opening.append(worker.ask("open_store"))
@@ -395,7 +503,10 @@ def stores() -> Iterator[Row]:
         for what, here in (
             ("the nearest 24, p50 / p95", f"{p50:.1f} / {p95:.1f} ms"),
             ("how many of the true 24 are found", f"{recall:.1%}"),
-            ("opened in, memory then", f"{median(opening):.2f} s, {median(memory):,.0f} MB"),
+            (
+                "opened in, memory then",
+                f"{median(opening):.2f} s, {median(memory):,.0f} MB",
+            ),
             (
                 "written one by one, by thousands",
                 f"{median(writing):,.0f}, {filled:,.0f} vectors/s",
@@ -405,20 +516,20 @@ def stores() -> Iterator[Row]:
         shutil.rmtree(RUN / name)
 
 
-def looking() -> Iterator[Row]:
-    """How long the app looks through a folder in which nothing has changed."""
+def scanning() -> Iterator[Row]:
+    """How long the app scans a folder in which nothing has changed."""
     say(f"{FILES} files")
     folder = RUN / "many-files"
     for number in range(FILES):
         if number % 1000 == 0:
             (folder / f"{number}").mkdir(parents=True)
         (folder / f"{number // 1000 * 1000}" / f"{number}.jpg").touch()
-    with Worker(model(LARGE), "looking", IMAGE_DIR=folder) as worker:
-        looks = [worker.ask("look_around") for _ in range(ROUNDS)]
+    with Worker(model(LARGE), "scanning", IMAGE_DIR=folder) as worker:
+        looks = [worker.ask("scan_folder") for _ in range(ROUNDS)]
     shutil.rmtree(folder)
     assert {found for _, found in looks} == {FILES}
     seconds = median(seconds for seconds, _ in looks)
-    yield Row(f"A look through {FILES:,} files", here=f"{seconds:.1f} s")
+    yield Row(f"A scan of {FILES:,} files", here=f"{seconds:.1f} s")
 
 
 def machine() -> str:
@@ -426,7 +537,11 @@ def machine() -> str:
     cpu, system = platform.machine(), platform.platform()
     with contextlib.suppress(OSError, StopIteration):  # Linux knows better
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+        cpu = next(
+            line.split(": ")[1]
+            for line in lines
+            if line.startswith("model name")
+        )
         system = platform.freedesktop_os_release()["PRETTY_NAME"]
     with Worker(model(LARGE), "precision") as worker:
         precision = worker.ask("precision")
@@ -449,9 +564,18 @@ def main() -> None:
     shutil.rmtree(RUN, ignore_errors=True)
     RUN.mkdir(parents=True)
     try:
-        print(f"{machine()}\n\n| | the tutorial's way | here | times |\n|---|--:|--:|--:|")
+        print(
+            f"{machine()}\n\n| | the tutorial's way | here | times |\n|---|--:|--:|--:|"
+        )
         starts = starting(STARTER), starting(LARGE)
-        for part in (embedding(), searching(), *starts, seeing(), stores(), looking()):
+        for part in (
+            embedding(),
+            searching(),
+            *starts,
+            seeing(),
+            stores(),
+            scanning(),
+        ):
             for row in part:
                 print(f"| {' | '.join(row)} |", flush=True)
         print(f"\n{LEGEND}")

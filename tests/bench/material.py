@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from tests.conftest import PHOTOS, ROOT, STARTER
+from tests.harness import PHOTOS, ROOT, STARTER
 from tests.models import save_clip
 
-QUICK = "--quick" in sys.argv or bool(os.environ.get("QUICK"))  # a trial run, of no meaning
+# A trial run, of no meaning.
+QUICK = "--quick" in sys.argv or bool(os.environ.get("QUICK"))
 FOLDER = ROOT / ".data" / "bench"
 
 Sizes = dict[str, int]
@@ -24,7 +25,11 @@ def tower(width: int, layers: int, heads: int, **more: int) -> Sizes:
     """The sizes of a transformer, in transformers' words."""
     layers = 2 if QUICK else layers
     sizes = {"hidden_size": width, "intermediate_size": 4 * width}
-    return sizes | {"num_hidden_layers": layers, "num_attention_heads": heads} | more
+    return (
+        sizes
+        | {"num_hidden_layers": layers, "num_attention_heads": heads}
+        | more
+    )
 
 
 # Text half, vision half, length of the vectors: openai/clip-vit-large-patch14 and -base-patch32.
@@ -46,7 +51,11 @@ def model(name: str) -> Path:
     """The folder of a model; it is made at the first time."""
     if name not in MODELS:
         return STARTER
-    folder = FOLDER / "models" / (name.replace("/", "-") + ("-quick" if QUICK else ""))
+    folder = (
+        FOLDER
+        / "models"
+        / (name.replace("/", "-") + ("-quick" if QUICK else ""))
+    )
     if not folder.exists():
         partial = folder.with_suffix(".part")
         save_clip(partial, *MODELS[name])
@@ -61,7 +70,8 @@ def gigaflops(name: str) -> float:
     patches = (vision["image_size"] // patch) ** 2
     tokens = patches + 1
     linear = 4 * width**2 + 2 * width * vision["intermediate_size"]
-    layer = tokens * linear + 2 * tokens**2 * width  # attention: scores, and the sum by them
+    # Attention: scores, and the sum by them.
+    layer = tokens * linear + 2 * tokens**2 * width
     ends = patches * 3 * patch**2 * width + width * dimension
     return 2 * (vision["num_hidden_layers"] * layer + ends) / 1e9
 
@@ -74,7 +84,9 @@ def photos(width: int, height: int) -> list[Path]:
     for sample in sorted(PHOTOS.glob("*.[jpw]*")):
         file = folder / f"{sample.stem}.jpg"
         if not file.exists():
-            image = ImageOps.fit(Image.open(sample).convert("RGB"), (width, height))
+            image = ImageOps.fit(
+                Image.open(sample).convert("RGB"), (width, height)
+            )
             grain = noise.normal(0, 8, (height, width, 1))
             pixels = (np.asarray(image) + grain).clip(0, 255).astype(np.uint8)
             partial = file.with_suffix(".part")

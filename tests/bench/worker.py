@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SPEC: Any = None  # of a store, which needs none to be written to
 TRUTH = Path(os.environ["DATA_DIR"]) / "truth.npz"
 
 
@@ -42,7 +41,9 @@ def images_tutorial(paths: list[str]) -> float:
     model, processor = tutorial()
     began = time.perf_counter()
     for path in paths:
-        inputs = processor(images=Image.open(path).convert("RGB"), return_tensors="pt")
+        inputs = processor(
+            images=Image.open(path).convert("RGB"), return_tensors="pt"
+        )
         with torch.no_grad():
             model.get_image_features(**inputs).pooler_output[0].tolist()
     return len(paths) / (time.perf_counter() - began)
@@ -74,7 +75,10 @@ def products(dtype: str) -> float:
     """GFLOP/s of the largest product in ViT-L/14, (257 x 1024) x (1024 x 4096), in a precision."""
     import torch
 
-    a, b = (torch.randn(size).to(getattr(torch, dtype)) for size in ((257, 1024), (1024, 4096)))
+    a, b = (
+        torch.randn(size).to(getattr(torch, dtype))
+        for size in ((257, 1024), (1024, 4096))
+    )
     seconds = []
     for _ in range(60):
         began = time.perf_counter()
@@ -86,23 +90,31 @@ def products(dtype: str) -> float:
 # --- The app's way --------------------------------------------------------------------------------
 
 
+@functools.cache
+def embedder() -> Any:
+    from image_search.clip import DualEncoder
+    from image_search.embedding import Embedder
+    from image_search.settings import settings
+
+    return Embedder.from_settings(settings, DualEncoder.from_settings(settings))
+
+
 def images(paths: list[str]) -> float:
-    """Photos a second that the flow's own executor embeds, with 16 under way, as in CocoIndex."""
-    import main
+    """Photos a second that become vectors, with 16 under way, as in CocoIndex."""
 
     async def embed_all() -> None:
-        executor = main.EmbedImageExecutor()
-        executor.spec = main.EmbedImage(main.model_key(), main.model_sizes()[0])
         rows = asyncio.Semaphore(16)
 
         async def embed(path: str) -> None:
-            async with rows:  # what follows the photo's end makes it one that was never seen
-                done = await executor(Path(path).read_bytes() + uuid.uuid4().bytes)
+            # What follows the photo's end makes it one never seen.
+            async with rows:
+                content = Path(path).read_bytes() + uuid.uuid4().bytes
+                done = await embedder().embed_photo(content)
                 assert done.error is None, done.error
 
         await asyncio.gather(*map(embed, paths))
 
-    main.model_key()
+    _ = embedder().encoder.key
     began = time.perf_counter()
     asyncio.run(embed_all())
     return len(paths) / (time.perf_counter() - began)
@@ -110,22 +122,35 @@ def images(paths: list[str]) -> float:
 
 def prepared_image(path: str, times: int) -> float:
     """Photos a second that the embedding process does with one that is decoded."""
-    import main
+    from image_search.clip import embed_images
+    from image_search.photos import read_pixels
 
-    image = main.model_input(Path(path).read_bytes(), main.model_sizes()[1])
+    encoder, pool = embedder().encoder, embedder().image_pool
+    image = read_pixels(Path(path).read_bytes(), encoder.image_size)
     began = time.perf_counter()
     for _ in range(times):
-        main.vision.run(main.embed_images, [image])
+        pool.run(embed_images, encoder, [image])
     return times / (time.perf_counter() - began)
 
 
 def precision() -> str:
-    import main
+    from image_search.hardware import choose_hardware
+    from image_search.settings import settings
 
-    return str(main.hardware()[1]).removeprefix("torch.")
+    _, dtype = choose_hardware(settings.clip_dtype)
+    return str(dtype).removeprefix("torch.")
 
 
 # --- The embedded store ---------------------------------------------------------------------------
+
+
+@functools.cache
+def store() -> Any:
+    from image_search.settings import settings
+    from image_search.store import open_store
+
+    encoder = embedder().encoder
+    return open_store(settings, encoder.key, encoder.dimension)
 
 
 def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -145,24 +170,31 @@ def point(number: int, vector: NDArray[np.float32]) -> dict[str, Any]:
 
 def fill_store(size: int, queries: int) -> float:
     """Fill it with vectors in clusters of 50, and note the right answers; points a second."""
-    import main
-
     chance = np.random.default_rng(size)
-    d = main.model_sizes()[0]
-    centres = unit_rows(chance.standard_normal((max(1, size // 50), d), np.float32))
+    d = embedder().encoder.dimension
+    centres = unit_rows(
+        chance.standard_normal((max(1, size // 50), d), np.float32)
+    )
 
     def around(number: int) -> NDArray[np.float32]:
         """Vectors with a cosine of some 0.8 to others of their cluster."""
-        noise = chance.standard_normal((number, d), np.float32) / (2 * np.sqrt(d))
-        return unit_rows(centres[chance.integers(len(centres), size=number)] + noise)
+        noise = chance.standard_normal((number, d), np.float32) / (
+            2 * np.sqrt(d)
+        )
+        return unit_rows(
+            centres[chance.integers(len(centres), size=number)] + noise
+        )
 
     vectors, asked = around(size), around(queries)
     spent = 0.0
     for start in range(0, size, 1000):
         rows = enumerate(vectors[start : start + 1000], start)
-        batch = {uuid.UUID(int=number): point(number, vector) for number, vector in rows}
+        batch = {
+            uuid.UUID(int=number): point(number, vector)
+            for number, vector in rows
+        }
         began = time.perf_counter()
-        main.Edge.mutate((SPEC, batch))
+        store().write(batch)
         spent += time.perf_counter() - began
     order = np.argsort(-(asked @ vectors.T), axis=1)[:, :24]
     np.savez(TRUTH, asked=asked, order=order)
@@ -171,49 +203,43 @@ def fill_store(size: int, queries: int) -> float:
 
 def open_store() -> float:
     """Seconds until it can be asked."""
-    import main
-
     began = time.perf_counter()
-    main.Edge.open()
-    main.count()
+    store().count()
     return time.perf_counter() - began
 
 
 def search_store() -> tuple[list[float], float]:
     """Seconds of each query for 24, asked before, and the share of the true 24 that is found."""
-    import main
-
     truth = np.load(TRUTH)
     seconds, found = [], 0
     for vector in truth["asked"]:
-        main.nearest(vector, 24, None)
+        store().search(vector, 24)
     for vector, order in zip(truth["asked"], truth["order"], strict=True):
         began = time.perf_counter()
-        hits = main.nearest(vector, 24, None)
+        hits = store().search(vector, 24)
         seconds.append(time.perf_counter() - began)
         right = {f"IMG_{number:06}.jpg" for number in order}
-        found += len(right & {hit.payload["filename"][8:] for hit in hits})
+        found += len(right & {hit.payload.filename[8:] for hit in hits})
     return seconds, found / truth["order"].size
 
 
 def write_store(times: int) -> float:
     """New points a second, each written by itself."""
-    import main
-
     vectors = -np.load(TRUTH)["asked"]  # far from all that is asked for
     began = time.perf_counter()
     for number in range(times):
         new = point(10**6 + number, vectors[number % len(vectors)])
-        main.Edge.mutate((SPEC, {uuid.uuid4(): new}))
+        store().write({uuid.uuid4(): new})
     return times / (time.perf_counter() - began)
 
 
-def look_around() -> tuple[float, int]:
+def scan_folder() -> tuple[float, int]:
     """Seconds for a look through the folder, and how many photos it has."""
-    import main
+    from image_search.settings import settings
+    from image_search.sources import PhotoFolder
 
     began = time.perf_counter()
-    found, _ = main.look_around()
+    found = PhotoFolder(settings.image_dir).scan().photos
     return time.perf_counter() - began, len(found)
 
 

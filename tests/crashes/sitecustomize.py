@@ -10,7 +10,9 @@ from PIL import Image
 convert, fromarray, poll = Image.Image.convert, Image.fromarray, Connection.poll
 
 
-def deadly_convert(image: Image.Image, *args: Any, **options: Any) -> Image.Image:
+def deadly_convert(
+    image: Image.Image, *args: Any, **options: Any
+) -> Image.Image:
     if image.size == (13, 13):
         os._exit(11)
     if image.size == (14, 14):

@@ -1,0 +1,38 @@
+/** How the page writes numbers, dates, names and queries. */
+
+import type { Query } from "./urlState";
+
+export const formatNumber = (value: number) => value.toLocaleString("en");
+
+export const photoCount = (count: number) =>
+  `${formatNumber(count)} ${count === 1 ? "photo" : "photos"}`;
+
+export const nameOf = (filename: string) => filename.slice(filename.lastIndexOf("/") + 1);
+
+export const folderOf = (filename: string) =>
+  filename.slice(0, Math.max(0, filename.lastIndexOf("/")));
+
+const DATE = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
+
+export function formatDate(iso: string): string {
+  const date = new Date(iso.length === 10 ? `${iso}T00:00` : iso); // else it is taken for UTC
+  return Number.isNaN(date.getTime()) ? iso : DATE.format(date); // addresses can say anything
+}
+
+export function formatTimeToGo(seconds: number): string {
+  if (seconds < 45) return "less than a minute to go";
+  if (seconds < 90) return "about a minute to go";
+  if (seconds < 5400) return `about ${Math.round(seconds / 60)} min to go`;
+  return `about ${Math.round(seconds / 3600)} h to go`;
+}
+
+/** The query as a phrase: for “dog”, like cat.png, without “grass”. */
+export function formatQuery({ q, like, image, minus }: Query): string {
+  const parts = [
+    q && `for “${q}”`,
+    like && `like ${nameOf(like)}`,
+    image && "like your photo",
+    minus.length > 0 && `without ${minus.map((term) => `“${term}”`).join(", ")}`,
+  ];
+  return parts.filter(Boolean).join(", ");
+}

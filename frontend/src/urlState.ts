@@ -1,0 +1,130 @@
+/** The address bar: all that the page shows follows from it, so Back, reload and sharing work. */
+
+import { useEffect, useState } from "preact/hooks";
+
+export type Query = {
+  q: string;
+  like: string;
+  /** The id under which `uploads.ts` keeps the visitor's own photo. */
+  image: string;
+  minus: string[];
+  folder: string;
+  after: string;
+  before: string;
+  sort: "score" | "newest";
+  /** Whether the photos that fit less well are wanted too. */
+  showAll: boolean;
+};
+
+/** `open`: the photo in the lightbox. `key`: the query as a string, to tell one from another. */
+export type UrlState = { query: Query; key: string; open: string; saved: Saved };
+
+/** What the browser keeps with an entry of its history, besides the address. */
+type Saved = { y?: number; count?: number; opened?: boolean };
+
+export const EMPTY_QUERY: Query = {
+  q: "",
+  like: "",
+  image: "",
+  minus: [],
+  folder: "",
+  after: "",
+  before: "",
+  sort: "score",
+  showAll: false,
+};
+
+/** Whether anything is asked for that photos can fit more or less well. */
+export const isScored = ({ q, like, image, minus }: Query) =>
+  Boolean(q || like || image || minus.length);
+
+export const countFilters = ({ folder, after, before }: Query) =>
+  [folder, after, before].filter(Boolean).length;
+
+export function urlOf(query: Query, open = ""): string {
+  const { minus, sort, showAll, ...texts } = query;
+  const parameters = new URLSearchParams(Object.entries(texts).filter(([, text]) => text));
+  for (const term of minus) parameters.append("minus", term);
+  if (sort !== "score") parameters.set("sort", sort);
+  if (showAll) parameters.set("rest", "1"); // its name in links that were shared already
+  if (open) parameters.set("photo", open);
+  return `/?${parameters}`.replace(/\?$/, "");
+}
+
+function readUrl(): UrlState {
+  const parameters = new URLSearchParams(location.search);
+  const text = (name: string) => parameters.get(name)?.trim() ?? "";
+  const query: Query = {
+    q: text("q"),
+    like: text("like"),
+    image: text("image"),
+    minus: parameters.getAll("minus").filter((term) => term.trim()),
+    folder: text("folder"),
+    after: text("after"),
+    before: text("before"),
+    sort: text("sort") === "newest" ? "newest" : "score",
+    showAll: parameters.has("rest"),
+  };
+  return { query, key: urlOf(query), open: text("photo"), saved: history.state ?? {} };
+}
+
+/** Save something with the current entry of the history, for Back and reload. */
+export function saveInHistory(saved: Saved): void {
+  history.replaceState({ ...history.state, ...saved }, "");
+}
+
+const MINUS = /(^|\s)[-−–](?:"([^"]+)"|([^\s"]+))/g;
+
+/** Split what was typed: `dog -grass -"green leaves"` is a dog, and two things it is without. */
+export function parseQuery(typed: string): { q: string; minus: string[] } {
+  const minus: string[] = [];
+  const q = typed.replace(MINUS, (_, space: string, quoted?: string, word?: string) => {
+    minus.push((quoted ?? word ?? "").trim());
+    return space;
+  });
+  return { q: q.replace(/\s+/g, " ").trim(), minus: minus.filter(Boolean) };
+}
+
+/** `stay`: at the same place on the page. A photo is opened above where the visitor is. */
+export type Go = (to: { query?: Query; open?: string; stay?: boolean }) => void;
+
+/** What the address says, and the ways to change it: `go` makes an entry in the history. */
+export function useUrlState(): {
+  url: UrlState;
+  go: Go;
+  turn: (open: string) => void;
+  close: () => void;
+} {
+  const [url, setUrl] = useState(readUrl);
+
+  // The same query stays the same object, so that what was made from it need not be made anew.
+  const update = () =>
+    setUrl((last) => {
+      const next = readUrl();
+      return next.key === last.key ? { ...next, query: last.query } : next;
+    });
+
+  useEffect(() => {
+    history.scrollRestoration = "manual"; // the page is as high as before only once it is filled
+    addEventListener("popstate", update);
+    return () => removeEventListener("popstate", update);
+  }, []);
+
+  const go: Go = ({ query = url.query, open = "", stay = open !== "" }) => {
+    const saved: Saved = stay ? { ...history.state, opened: open !== "" } : {};
+    history.pushState(saved, "", urlOf(query, open));
+    update();
+  };
+
+  const turn = (open: string) => {
+    history.replaceState(history.state, "", urlOf(url.query, open));
+    update();
+  };
+
+  const close = () => {
+    if (url.saved.opened) history.back();
+    else turn("");
+  };
+
+  return { url, go, turn, close };
+}

@@ -1,0 +1,220 @@
+"""An image, or a text, becomes a unit vector: by CLIP or another dual encoder.
+
+Radford et al., 2021,
+https://arxiv.org/abs/2103.00020
+"""
+
+import contextlib
+import functools
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from image_search.hardware import (
+    best_batch_size,
+    choose_hardware,
+    prepack_linear_weights,
+    return_freed_memory,
+)
+from image_search.photos import Pixels
+from image_search.settings import Settings, StartupError
+
+# Shape (d,), length 1; d is the model's, 768 for CLIP ViT-L/14. Written out,
+# since CocoIndex reads it: numpy's alias NDArray is, from numpy 2.5 on, of a kind
+# that CocoIndex 0.3 can't look through.
+Embedding = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
+Half = Literal["text", "image"]
+
+QUERIES_KEPT = 4096
+
+
+class Tower(NamedTuple):
+    """One half of a model, and what prepares its input."""
+
+    model: Any
+    processor: Any
+
+    def embed_images(self, images: list[Pixels]) -> list[Embedding]:
+        """Embed RGB images of shape (height, width, 3)."""
+        pictures = [Image.fromarray(image) for image in images]
+        inputs = self.processor(images=pictures, return_tensors="pt")
+        inputs = inputs.to(self.model.device, self.model.dtype)
+        features = self.model.get_image_features(**inputs).pooler_output
+        vectors = features.float().cpu().numpy()
+        return [l2_normalize(vector) for vector in vectors]
+
+    def embed_text(self, text: str) -> Embedding:
+        """Embed a description; what is too long for the model is cut off."""
+        config = self.model.config
+        # SigLIP was trained on lower-case texts padded to full length.
+        is_siglip = config.model_type.startswith("siglip")
+        inputs = self.processor(
+            text=[text.lower() if is_siglip else text],
+            padding="max_length" if is_siglip else True,
+            max_length=config.text_config.max_position_embeddings,
+            truncation=True,
+            return_tensors="pt",
+        ).to(self.model.device)
+        features = self.model.get_text_features(**inputs).pooler_output
+        return l2_normalize(features[0].float().cpu().numpy())
+
+
+@dataclass(frozen=True)
+class DualEncoder:
+    """The model that CLIP_MODEL names, before any of its weights are loaded."""
+
+    name: str
+    folder: Path | None = None  # where it lies, if it is not the hub's
+    # Such as "float16"; None: the hardware's quickest.
+    precision: str | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "DualEncoder":
+        return cls(
+            settings.clip_model, settings.model_folder, settings.clip_dtype
+        )
+
+    def __reduce__(self) -> Any:
+        """Workers are sent it without the cached properties below."""
+        return DualEncoder, (self.name, self.folder, self.precision)
+
+    @functools.cached_property
+    def config(self) -> Any:
+        """Its transformers config; raises StartupError for no dual encoder."""
+        config = self.load("AutoConfig")
+        if _dimension(config) is None:
+            raise StartupError(
+                f"CLIP_MODEL={self.name} is a {config.model_type} model,"
+                " which does not put texts and images into one space."
+                " Set CLIP_MODEL to a CLIP-like model."
+            )
+        return config
+
+    @property
+    def dimension(self) -> int:
+        """The length d of its vectors."""
+        return _dimension(self.config) or 0
+
+    @property
+    def image_size(self) -> int:
+        """The side in pixels of the square that it looks at."""
+        # NaFlex models, which have none, look at 256 patches of some 16 pixels.
+        return int(getattr(self.config.vision_config, "image_size", 448))
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Names its vectors' space: its name, and a digest of its weights."""
+        digest = hashlib.sha256()
+        weights = []
+        if self.folder:
+            weights = sorted(self.folder.glob("*.safetensors"))
+        for path in weights:
+            with path.open("rb") as file:
+                part = hashlib.file_digest(file, "sha256")
+            digest.update(part.digest())
+        return f"{self.name}@{digest.hexdigest()[:12]}"
+
+    @functools.cached_property
+    def batch_size(self) -> int:
+        """How many images are best embedded at once."""
+        device, _ = choose_hardware(self.precision)
+        patch_size = getattr(self.config.vision_config, "patch_size", 1)
+        return best_batch_size(device, self.image_size, patch_size)
+
+    def load(self, auto_class: str, **options: Any) -> Any:
+        """Load a part with a transformers Auto class; raises StartupError."""
+        import transformers  # costly: torch comes with it
+
+        load = getattr(transformers, auto_class).from_pretrained
+        name = str(self.folder or self.name)
+        log: Any = transformers.utils.logging
+        log.disable_progress_bar()
+        try:
+            # What is on this machine is used without asking the hub.
+            try:
+                return load(name, local_files_only=True, **options)
+            except OSError:
+                log.enable_progress_bar()
+                return load(name, **options)
+        # Of any type: there are many ways to be no model.
+        except Exception as error:
+            message = str(error) or repr(error)
+            reason = message.strip().splitlines()[0].rstrip(".")
+            raise StartupError(
+                f"CLIP_MODEL={self.name} cannot be loaded: {reason}."
+                " Set CLIP_MODEL to the name of a CLIP-like model on the"
+                " Hugging Face Hub, or to a folder that holds one."
+            ) from error
+
+
+@functools.cache  # a process holds one half of one model
+def load_tower(encoder: DualEncoder, half: Half) -> Tower:
+    """Load one half of a model: no process needs both. Raises StartupError."""
+    device, dtype = choose_hardware(encoder.precision)
+    _ = encoder.config  # says so where it is no dual encoder
+    model = encoder.load("AutoModel", dtype=dtype)
+    other_half = "vision_model" if half == "text" else "text_model"
+    # A model whose halves go by other names is kept whole.
+    with contextlib.suppress(AttributeError):
+        delattr(model, other_half)
+    model.requires_grad_(False)  # noqa: FBT003, torch's; nothing is trained here
+    if device == "cpu":
+        prepack_linear_weights(model)
+    tower = Tower(
+        model.to(device).eval(), encoder.load("AutoProcessor", backend="pil")
+    )
+    return_freed_memory()
+    return tower
+
+
+def embed_images(encoder: DualEncoder, images: list[Pixels]) -> list[Embedding]:
+    """Embed RGB images of shape (height, width, 3)."""
+    return load_tower(encoder, "image").embed_images(images)
+
+
+def embed_text(encoder: DualEncoder, text: str) -> Embedding:
+    """Embed a description; what is too long for the model is cut off."""
+    return load_tower(encoder, "text").embed_text(text)
+
+
+class TextEncoder:
+    """Embeds descriptions, each once, in a thread of its own.
+
+    OpenMP takes up to twice as long once a second thread calls PyTorch.
+    """
+
+    def __init__(self, encoder: DualEncoder) -> None:
+        self.encoder = encoder
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="text-encoder")
+        self.embed = functools.lru_cache(QUERIES_KEPT)(self._embed)
+
+    def _embed(self, text: str) -> Embedding:
+        return self._thread.submit(embed_text, self.encoder, text).result()
+
+    def tower(self) -> Tower:
+        """The text tower, loaded if need be; raises StartupError."""
+        return self._thread.submit(load_tower, self.encoder, "text").result()
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def l2_normalize(vector: Any) -> Embedding:
+    """Scale a vector of shape (d,) to length 1."""
+    return np.asarray(vector / np.linalg.norm(vector), np.float32)
+
+
+def _dimension(config: Any) -> int | None:
+    """The length of a model's vectors; None if it is no dual encoder."""
+    text = getattr(config, "text_config", None)
+    if text is None:
+        return None
+    # CLIP projects both towers to `projection_dim`, SigLIP to its text tower's size.
+    dimension = getattr(config, "projection_dim", None)
+    dimension = dimension or getattr(text, "projection_size", None)
+    return dimension and int(dimension)

@@ -1,0 +1,217 @@
+"""What can be asked, how it becomes one vector, and what is answered."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import prometheus_client
+from pydantic import BaseModel, BeforeValidator, Field, NaiveDatetime
+
+from image_search.clip import Embedding, l2_normalize
+from image_search.embedding import Embedder
+from image_search.store import READABLE, Condition, Filter, Point, Store
+from image_search.thumbnails import version_of
+
+MAX_QUERY_LENGTH = 1000  # characters
+MINUS_WEIGHT = 0.5  # of a minus term, beside the 1 of all others
+CANDIDATES = 1000  # that sort=newest puts in order
+MIN_QUERY_NORM = 1e-3  # a sum of unit vectors this short is rounding error
+
+MODEL_SECONDS = prometheus_client.Histogram(
+    "image_search_model_seconds", "Time that vectors took."
+)
+
+
+def _complete_date(text: str) -> str:
+    """A year or a month stands for its beginning: 2024 is 2024-01-01."""
+    return text + "0000-01-01"[len(text) :]
+
+
+Words = Annotated[str, Field(pattern=r"\S", max_length=MAX_QUERY_LENGTH)]
+Date = Annotated[NaiveDatetime, BeforeValidator(_complete_date)]
+
+
+class Search(BaseModel, extra="forbid"):
+    """What to look for, all of it combined; nothing at all means the newest photos."""
+
+    q: Words | None = Field(None, description="What you want to see.")
+    like: str | None = Field(
+        None, description="The filename of a photo, to find others like it."
+    )
+    minus: list[Words] = Field(
+        [], max_length=10, description="What you don't want to see."
+    )
+    folder: str | None = Field(None, description="In this folder, or below it.")
+    after: Date | None = Field(
+        None, description="Taken then or later, local time."
+    )
+    before: Date | None = Field(None, description="Taken before then.")
+    sort: Literal["score", "newest"] = "score"
+    limit: int = Field(24, ge=1, le=100, description="How many photos at most.")
+    offset: int = Field(0, ge=0, le=100_000, description="How many to skip.")
+    cutoff: float = Field(
+        0, ge=0, le=1, description="Least share of the best photo's score."
+    )
+
+
+class Hit(BaseModel):
+    """A photo that was found.
+
+    Its file is /img/<filename>, a small copy /thumb/<filename>. With `v=<version>` in
+    their addresses browsers keep them for good.
+    """
+
+    filename: str = Field(description="Its path below the image folder.")
+    score: float | None = Field(
+        description="Cosine with the query, -1 to 1; null without one."
+    )
+    width: int = Field(description="Pixels, upright.")
+    height: int
+    taken: datetime = Field(
+        description="Local time; by EXIF, else when the file was written."
+    )
+    version: str = Field(description="Changes with what is in the file.")
+
+
+class SearchResponse(BaseModel):
+    results: list[Hit]
+    more: bool = Field(
+        description="Whether photos follow, beyond `limit` or below `cutoff`."
+    )
+
+
+class SearchError(Exception):
+    """A search that can't be answered as it was asked."""
+
+
+class UnknownPhoto(SearchError):
+    """The index has no photo of that name that can be read."""
+
+    def __init__(self, filename: str) -> None:
+        super().__init__(f"No photo {filename} is in the index.")
+
+
+class NothingLeft(SearchError):
+    """The minus terms take away all that was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("minus: takes away all that was asked for.")
+
+
+class NotIndexedYet(SearchError):
+    """Nothing was found, but photos are still being indexed."""
+
+
+class Searcher:
+    """Answers searches, by the model and the store."""
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        store: Store,
+        unfinished: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`unfinished` tells how far the indexing is, and None once it is done."""
+        self.embedder = embedder
+        self.store = store
+        self.unfinished = unfinished
+
+    def search(
+        self, query: Search, photo: bytes | None = None
+    ) -> SearchResponse:
+        """Answer a search, by words, photos of the folder, and a photo that was sent.
+
+        Raises SearchError, StoreError and PhotoError.
+        """
+        vector = self.query_vector(query, photo)
+        by_time = query.sort == "newest" and vector is not None
+        depth = CANDIDATES if by_time else query.offset + query.limit + 1
+        points = self.store.search(vector, depth, _conditions(query, vector))
+        if not points and (so_far := self.unfinished()):
+            # Nothing is an answer only once the whole folder is in the index.
+            raise NotIndexedYet(
+                f"The photos are being indexed, {so_far} so far."
+            )
+
+        hits = [_hit(point, is_scored=vector is not None) for point in points]
+        total = len(hits)
+        if vector is not None and query.cutoff:
+            hits = _cut_off(hits, query.cutoff)
+        if by_time:
+            hits.sort(key=lambda hit: hit.taken, reverse=True)
+        end = query.offset + query.limit
+        page = hits[query.offset : end]
+        return SearchResponse(
+            results=page, more=total > query.offset + len(page)
+        )
+
+    @MODEL_SECONDS.time()
+    def query_vector(
+        self, query: Search, photo: bytes | None = None
+    ) -> Embedding | None:
+        """All that was asked for as one unit vector of shape (d,), None if nothing.
+
+        It is a sum: CLIP itself hardly understands "without".
+        """
+        vectors = []
+        if query.q:
+            vectors.append(self.embedder.embed_query(query.q))
+        if photo is not None:
+            vectors.append(self.embedder.embed_upload(photo))
+        if query.like:
+            vectors.append(self._vector_of(query.like))
+        vectors += [
+            -MINUS_WEIGHT * self.embedder.embed_query(text)
+            for text in query.minus
+        ]
+        if not vectors:
+            return None
+        total = np.sum(vectors, axis=0)
+        if np.linalg.norm(total) < MIN_QUERY_NORM:
+            raise NothingLeft
+        return l2_normalize(total)
+
+    def _vector_of(self, filename: str) -> Embedding:
+        for point in self.store.points_of(filename, with_vectors=True):
+            if point.vector is not None:
+                return point.vector
+        raise UnknownPhoto(filename)
+
+
+def _conditions(query: Search, vector: Embedding | None) -> Filter:
+    must, must_not = [], []
+    if query.like:
+        must_not.append(Condition("filename", equals=query.like))
+    if folder := (query.folder or "").strip("/"):
+        must.append(Condition("folders", equals=folder))
+    if query.after or query.before:
+        after = query.after.isoformat() if query.after else None
+        before = query.before.isoformat() if query.before else None
+        must.append(Condition("taken", at_least=after, before=before))
+    if vector is None:  # a photo that can't be read has no vector to be near to
+        must += READABLE.must
+    return Filter(tuple(must), tuple(must_not))
+
+
+def _hit(point: Point, *, is_scored: bool) -> Hit:
+    payload: Any = point.payload
+    return Hit(
+        filename=payload.filename,
+        score=min(point.score, 1.0) if is_scored else None,
+        width=payload.width,
+        height=payload.height,
+        taken=payload.taken,
+        version=version_of(payload.sha256),
+    )
+
+
+def _cut_off(hits: list[Hit], share: float) -> list[Hit]:
+    """Keep the hits that have this share of the best score, which may be negative."""
+    if not hits:
+        return []
+    scores = [hit.score or 0.0 for hit in hits]
+    least = scores[0] - (1 - share) * abs(scores[0])
+    return [
+        hit for hit, score in zip(hits, scores, strict=True) if score >= least
+    ]

@@ -1,0 +1,158 @@
+"""The settings, from the environment or `.env`: the only reader of both.
+
+Import it before cocoindex, torch and transformers, which read COCOINDEX_*,
+PYTORCH_* and HF_* when they are imported: `.env` is loaded here.
+"""
+
+import logging
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import click
+from dotenv import load_dotenv
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT_DEFAULTS = {
+    "COCOINDEX_DISABLE_USAGE_TRACKING": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    # CocoIndex logs each row at each try; the status and the log tell it once.
+    "RUST_LOG": "off",
+    # PyTorch's idle threads spin for less long, and leave the cores to others.
+    "GOMP_SPINCOUNT": "10000",
+    # Large memory pages for child processes: the model is some 5 % quicker.
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
+
+
+class StartupError(click.ClickException):
+    """What keeps the app from starting, and what to do about it.
+
+    cocoindex's command line prints Click's exceptions as a sentence.
+    """
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return (ROOT / path.expanduser()).resolve()
+    except RuntimeError as error:
+        # The home of nobody, or links that lead in a circle.
+        raise ValueError(str(error)) from None
+
+
+Folder = Annotated[Path, AfterValidator(_absolute)]
+
+
+class Settings(BaseSettings):
+    """Every setting; `.env.example` has a line on each.
+
+    An empty value counts as unset. Relative paths start at the project's folder,
+    so that the index is one index from wherever the app is started.
+    """
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
+
+    image_dir: Folder = Path("img")
+    data_dir: Folder = Path(".data")
+    clip_model: str = "openai/clip-vit-large-patch14"
+    clip_dtype: Literal["float32", "float16", "bfloat16"] | None = None
+    qdrant_url: AnyHttpUrl | None = None
+    qdrant_api_key: str | None = Field(None, repr=False)
+    # CocoIndex's state goes by this name too, and has rules for names.
+    qdrant_collection: str = Field(
+        "image_search", pattern=r"^[a-z][a-z0-9_]{0,29}$"
+    )
+    cocoindex_database_url: str | None = Field(None, repr=False)
+    refresh_seconds: float = Field(60, gt=0)
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    password: str | None = Field(None, repr=False)
+    allowed_hosts: str = ""  # separated by commas, like the next one
+    cors_origins: str = Field("", pattern=r"^[^*]*$")
+
+    @field_validator("data_dir")
+    @classmethod
+    def _is_not_among_the_photos(
+        cls, data_dir: Path, info: ValidationInfo
+    ) -> Path:
+        image_dir = info.data.get("image_dir")
+        if image_dir is None:
+            return data_dir  # the error about IMAGE_DIR says enough
+        thumbnails = thumbnail_folder(data_dir)
+        if image_dir.is_relative_to(thumbnails):
+            raise ValueError(
+                "its thumbnails would lie in IMAGE_DIR, among the photos; set IMAGE_DIR"
+                " to a folder outside of DATA_DIR"
+            )
+        if thumbnails.is_relative_to(image_dir):
+            parts = thumbnails.relative_to(image_dir).parts
+            if not any(part.startswith(".") for part in parts):
+                raise ValueError(
+                    "it lies in IMAGE_DIR, where its thumbnails would be taken for"
+                    " photos; set it to a hidden folder, or to one elsewhere"
+                )
+        return data_dir
+
+    @property
+    def model_folder(self) -> Path | None:
+        """The folder that CLIP_MODEL names; None where it names a model of the hub."""
+        folder = _absolute(Path(self.clip_model))
+        return folder if folder.is_dir() else None
+
+    @property
+    def thumbnail_folder(self) -> Path:
+        return thumbnail_folder(self.data_dir)
+
+
+def thumbnail_folder(data_dir: Path) -> Path:
+    """Where thumbnails lie: the only image files that the app writes."""
+    return data_dir / "thumbs"
+
+
+def load_settings() -> Settings:
+    """Read the settings; ends the program with a line for each that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            name = str(problem["loc"][0]).upper()
+            lines.append(f"{name}={problem['input']}: {problem['msg']}.")
+        raise SystemExit("\n".join(lines)) from None
+
+
+class EscapeControlCharacters(logging.Filter):
+    """Keeps a photo's name, or whatever a line is about, from forging another line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(self._escape, record.args))
+        return True
+
+    def _escape(self, value: object) -> object:
+        text = str(value)
+        if text.isprintable():
+            return value
+        return repr(text)
+
+
+# What the environment already holds wins over the file.
+load_dotenv(ROOT / ".env")
+for _name, _value in ENVIRONMENT_DEFAULTS.items():
+    os.environ.setdefault(_name, _value)
+settings = load_settings()
+
+# A child of uvicorn's logger: it has uvicorn's handler and level.
+logger = logging.getLogger("uvicorn.image_search")
+logger.addFilter(EscapeControlCharacters())
+# It has a line for each form that is broken; the sender is told.
+logging.getLogger("python_multipart").disabled = True

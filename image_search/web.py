@@ -1,0 +1,265 @@
+"""What comes and goes over HTTP: photos that are sent, photo files, thumbnails."""
+
+import asyncio
+import contextlib
+import mimetypes
+import os
+import resource
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from fastapi import HTTPException, Request
+from starlette.convertors import PathConvertor, register_url_convertor
+from starlette.datastructures import QueryParams, UploadFile
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from image_search.photos import PHOTO_FORMATS, is_photo
+from image_search.settings import StartupError
+from image_search.thumbnails import ThumbnailCache, version_of
+
+UPLOAD_BYTES = 64 * 2**20
+UPLOAD_SECONDS = 60
+IMAGE_SCHEMA = {"type": "string", "format": "binary"}
+FORM_SCHEMA = {
+    "type": "object",
+    "properties": {"image": IMAGE_SCHEMA},
+    "required": ["image"],
+}
+UPLOAD_BODY = {  # for the OpenAPI document
+    "content": {
+        "multipart/form-data": {"schema": FORM_SCHEMA},
+        "image/*": {"schema": IMAGE_SCHEMA},
+    }
+}
+LAST_SLOT_SECONDS = 5
+YEAR = 365 * 24 * 3600  # seconds
+CONNECTIONS = 10_000  # each is a file to the system
+
+
+class AnyPath(PathConvertor):
+    """A path with any character: photos' names may have line breaks."""
+
+    regex = r"[\s\S]*"
+
+
+def accept_any_path() -> None:
+    """Let `{filename:path}` in routes and mounts stand for any name of a photo."""
+    register_url_convertor("path", AnyPath())
+
+
+class StartupErrorMiddleware:
+    """Lets the server log a StartupError as its sentence, not as a traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if scope["type"] != "lifespan":
+            await self.app(scope, receive, send)
+            return
+        failure: Message | None = None
+
+        async def hold_failure_back(message: Message) -> None:
+            nonlocal failure
+            if message["type"] == "lifespan.startup.failed":
+                failure = message
+            else:
+                await send(message)
+
+        try:
+            await self.app(scope, receive, hold_failure_back)
+        except BaseException as error:
+            if failure is not None:
+                if isinstance(error, StartupError):
+                    failure["message"] = str(error)
+                await send(failure)
+            raise
+
+
+class Uploads:
+    """Photos that are sent: a few at a time, and none for long.
+
+    One slot is for fast ones: a slow client gets 5 s in it.
+    """
+
+    def __init__(self, slots: int = 4) -> None:
+        self._slots = asyncio.Semaphore(slots)
+
+    @contextlib.asynccontextmanager
+    async def receive(self, request: Request) -> AsyncIterator[bytes]:
+        """The photo that a request carries; its slot is held until it is done with."""
+        if self._slots.locked():
+            raise HTTPException(
+                429, "Too many photos are being sent.", {"Retry-After": "1"}
+            )
+        async with self._slots:
+            seconds = (
+                LAST_SLOT_SECONDS if self._slots.locked() else UPLOAD_SECONDS
+            )
+            try:
+                async with asyncio.timeout(seconds):
+                    photo = await _photo_in(request)
+            except TimeoutError:
+                raise HTTPException(
+                    408, "The photo took too long to arrive."
+                ) from None
+            except (ClientDisconnect, UnicodeError) as error:
+                raise HTTPException(
+                    400, f"The photo did not arrive: {error!r}."
+                ) from None
+            yield photo
+
+
+async def _photo_in(request: Request) -> bytes:
+    """The form field `image`, or the body itself."""
+    if {"content-length", "transfer-encoding"} <= {*request.headers}:
+        raise HTTPException(
+            400, "Its length is told in two ways, which may differ."
+        )
+    kind = request.headers.get("content-type", "")
+    if not kind.lower().startswith("multipart/form-data"):
+        return await request.body()
+    async with request.form(max_files=1) as form:
+        image = form.get("image")
+        if not isinstance(image, UploadFile) or len(form) > 1:
+            raise HTTPException(
+                422,
+                "The form has to have one field, the file `image`; put every other"
+                " parameter in the query string.",
+            )
+        return await image.read()
+
+
+class PhotoFiles(StaticFiles):
+    """The photos of a folder, and nothing else that may lie there, such as HTML."""
+
+    def __init__(
+        self,
+        directory: Path,
+        leads_to_photo: Callable[[str], bool],
+        *,
+        is_private: bool,
+    ) -> None:
+        """`leads_to_photo`: whether a path, links followed, is a photo of the folder.
+
+        `is_private`: only the browser may keep what it got, no proxy on the way.
+        """
+        super().__init__(directory=directory, check_dir=False)
+        for (
+            suffix,
+            name,
+        ) in PHOTO_FORMATS.items():  # not every Python knows them
+            mimetypes.add_type(f"image/{name.lower()}", suffix)
+        self.leads_to_photo = leads_to_photo
+        self.is_private = is_private
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        # No file can have a name so long, or NUL in it.
+        with contextlib.suppress(OSError, ValueError):
+            found, status = super().lookup_path(path)
+            if is_photo(path) and self.leads_to_photo(found):
+                Path(found).open("rb").close()  # or it may not be read
+                return found, status
+        return "", None
+
+    def find(self, filename: str) -> Path:
+        """The file of a photo, or a 404."""
+        path, status = self.lookup_path(filename)
+        if status is None:
+            raise HTTPException(404, f"There is no photo {filename}.")
+        return Path(path)
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        response = super().file_response(
+            full_path, stat_result, scope, status_code
+        )
+        has_version = "v" in QueryParams(scope["query_string"])
+        response.headers["Cache-Control"] = self.cache_control(has_version)
+        return response
+
+    def cache_control(self, has_version: bool) -> str:  # noqa: FBT001
+        """With its version in its address a photo never changes; else ask each time."""
+        how_long = f"max-age={YEAR}, immutable" if has_version else "no-cache"
+        return f"private, {how_long}" if self.is_private else how_long
+
+
+class Thumbnails:
+    """Answers with small copies of photos, made if need be."""
+
+    def __init__(
+        self,
+        files: PhotoFiles,
+        cache: ThumbnailCache,
+        make: Callable[[Path, int], tuple[str, bytes]],
+        digest_of: Callable[[str], str | None],
+    ) -> None:
+        """`make`: a photo's SHA-256 and small copy, from its file and a size.
+
+        `digest_of`: the SHA-256 of a photo of that name that is in the index and can
+        be read, so that nothing else ever comes to a decoder.
+        """
+        self.files = files
+        self.cache = cache
+        self.make = make
+        self.digest_of = digest_of
+
+    def answer(
+        self, filename: str, size: int, version: str, known: str
+    ) -> Response:
+        """A small copy of a photo; with its `version` given, browsers keep it for good.
+
+        `known`: the If-None-Match header of the request.
+        """
+        photo = self.files.find(filename)
+        content = self._read(version, size) if version else None
+        current = version
+        if content is None:
+            digest = self.digest_of(filename)
+            if digest is None:
+                raise HTTPException(
+                    404, f"No photo {filename} is in the index."
+                )
+            current = version_of(digest)
+            content = self._read(current, size)
+        if content is None:
+            current, content = self._make(photo, size)
+        headers = {
+            "ETag": f'"{current}-{size}"',
+            "Cache-Control": self.files.cache_control(version == current),
+        }
+        if headers["ETag"] in known:
+            return Response(status_code=304, headers=headers)
+        return Response(content, media_type="image/jpeg", headers=headers)
+
+    def _read(self, version: str, size: int) -> bytes | None:
+        """A thumbnail that was made before."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.cache.path(version, size).read_bytes()
+        return None
+
+    def _make(self, photo: Path, size: int) -> tuple[str, bytes]:
+        """A new thumbnail, and the version of what is in the file now."""
+        digest, content = self.make(photo, size)
+        version = version_of(digest)
+        self.cache.put(version, size, content)
+        return version, content
+
+
+def allow_many_connections() -> None:
+    """Raise the number of files that this process may have open."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError):  # the system gives fewer
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (max(now, CONNECTIONS), most)
+        )

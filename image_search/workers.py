@@ -1,0 +1,206 @@
+"""Processes that may crash or hang without harm to anybody else.
+
+A pool starts them as `python -m image_search.workers`, each with a pipe of its
+own: a pipe that several share would hang once one of them dies while it answers.
+A worker imports only the modules of the functions it is asked to run. (Python's
+`multiprocessing` would run `main.py` again in each of them.)
+"""
+
+import contextlib
+import importlib
+import os
+import pickle
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+TRIES = 3
+KILL_SECONDS = 1  # that a killed process is waited for
+NICENESS = 15  # the server, which answers searches, goes first
+
+
+class WorkerError(Exception):
+    """No answer came out of a worker: it died or was too slow, at each try."""
+
+
+class PoolUnavailable(Exception):
+    """No worker can be had just now, whatever the job is."""
+
+
+class PoolClosed(PoolUnavailable):
+    """The pool was closed: the app is being stopped."""
+
+
+class Worker(NamedTuple):
+    """One process, and our end of the pipe to it."""
+
+    process: subprocess.Popen[bytes]
+    pipe: Connection
+
+    @classmethod
+    def start(cls, seconds: float, environment: Mapping[str, str]) -> "Worker":
+        """Start one whose jobs may take `seconds`, with some more variables."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            arguments = str(theirs.fileno()), str(seconds)
+            process = subprocess.Popen(
+                [sys.executable, "-m", __name__, *arguments],
+                cwd=ROOT,  # where `-m` finds this package
+                env=os.environ | environment,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        return cls(process, Connection(ours.detach()))
+
+    def run(self, job: Any, seconds: float) -> Any:
+        """Send a job, and wait for what came of it; raises OSError or EOFError."""
+        self.pipe.send(job)
+        if not self.pipe.poll(seconds):
+            raise TimeoutError
+        return self.pipe.recv()
+
+    def kill(self) -> None:
+        self.process.kill()
+        # One that waits for a disk dies once the disk answers.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(KILL_SECONDS)
+        self.pipe.close()
+
+
+class WorkerPool:
+    """Up to `size` workers with one job each at a time, started when there is work."""
+
+    def __init__(
+        self,
+        size: int,
+        seconds: float,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`seconds`: how long a job may take before its worker is killed.
+
+        `environment`: variables that the workers have besides those of this process.
+        """
+        self.seconds = seconds
+        self.environment = environment or {}
+        self.failure = (
+            f"it crashed the decoder, or took {seconds:g} s, three times"
+        )
+        self._closed = False
+        self._lock = threading.Lock()
+        self._running: set[Worker] = set()
+        # The one that worked last comes first: its caches are warm.
+        self._slots: queue.LifoQueue[Worker | None] = queue.LifoQueue()
+        for _ in range(size):
+            self._slots.put(None)
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a module's function in a worker, and return or raise what it does.
+
+        Raises WorkerError if no answer comes out of it, and PoolUnavailable if there
+        is no worker to be had: the system starts none, or the pool was closed.
+        """
+        job = function.__module__, function.__qualname__, arguments
+        worker = self._slots.get()
+        try:
+            for _ in range(TRIES):
+                worker = worker or self._start()
+                try:
+                    succeeded, answer = worker.run(job, self.seconds)
+                    break
+                except (OSError, EOFError):  # it died, or took too long
+                    self._end(worker)
+                    worker = None
+            else:
+                raise WorkerError(self.failure)
+        finally:
+            self._slots.put(worker)
+        if not succeeded:
+            raise answer
+        return answer
+
+    def workers(self) -> list[int]:
+        """The process ids of those that run."""
+        with self._lock:
+            return [worker.process.pid for worker in self._running]
+
+    def close(self) -> None:
+        """End the workers, without waiting for their work."""
+        with self._lock:
+            self._closed = True
+            for worker in self._running:
+                worker.process.kill()
+            for worker in self._running:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    worker.process.wait(KILL_SECONDS)
+            self._running.clear()
+
+    def _start(self) -> Worker:
+        with self._lock:  # so that `close` misses none
+            if self._closed:
+                raise PoolClosed("The app is being stopped.")
+            try:
+                worker = Worker.start(self.seconds, self.environment)
+            except OSError as error:
+                raise PoolUnavailable(
+                    f"The system starts no more processes: {error.strerror}."
+                ) from error
+            self._running.add(worker)
+            return worker
+
+    def _end(self, worker: Worker) -> None:
+        with self._lock:
+            self._running.discard(worker)
+        worker.kill()
+
+
+def _run_job(job: Any) -> tuple[bool, Any]:
+    """Whether a job succeeded, and what it returned or raised."""
+    module, name, arguments = job
+    try:
+        function = getattr(importlib.import_module(module), name)
+        return True, function(*arguments)
+    except Exception as error:  # noqa: BLE001, whatever it is, it is the caller's
+        return False, error
+
+
+def _serve(pipe: Connection, seconds: float) -> None:
+    """Do jobs until the other end of the pipe is gone."""
+    jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def receive() -> None:
+        try:
+            with contextlib.suppress(EOFError, OSError):
+                while True:
+                    jobs.put(pipe.recv())
+        finally:  # the parent is gone: never outlive it, even amid a job
+            os._exit(0)
+
+    threading.Thread(target=receive, daemon=True).start()
+    while True:
+        job = jobs.get()
+        # A decoder that hangs may let no other thread run, so that nobody would see the
+        # parent go: then the system ends this process by SIGALRM.
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        result = _run_job(job)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            pipe.send(result)
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            pipe.send((False, RuntimeError(f"{result[1]!r}: {error}")))
+        except OSError:
+            return  # the parent is gone
+
+
+if __name__ == "__main__":
+    # Ctrl-C is the parent's to act on.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
+    _serve(Connection(int(sys.argv[1])), float(sys.argv[2]))

@@ -1,0 +1,413 @@
+"""The index follows the folder, through restarts, crashes and other models, in every store."""
+
+import contextlib
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+
+from tests.harness import (
+    ORDINARY,
+    PHOTOS,
+    App,
+    NewApp,
+    copy_code,
+    eventually,
+    names,
+)
+from tests.models import save_tiny_siglip
+
+FEW = ("cat.png", "coffee.png", "motorcycle.jpg", "rocket.jpg", "raccoon.webp")
+
+
+@pytest.fixture(scope="module")
+def live(new_app: NewApp) -> Iterator[App]:
+    """One running app whose folder the tests change; each uses names of its own."""
+    app = new_app(*FEW).start()
+    app.finds(*FEW)
+    yield app
+    app.stop()
+
+
+def found(app: App, name: str) -> bool:
+    return name in app.photos()
+
+
+# The system tells of a change, and the model is warm: seconds are plenty, and the poll, at an hour,
+# is out of the question.
+SOON = 10
+
+
+def test_an_added_photo_is_found(live: App) -> None:
+    """A photo that is copied into the folder, or below it, in any case, can be found at once."""
+    for name in ("new.jpg", "holidays/2024/NEW.JPG", "New.JpEg"):
+        live.add("flower.jpg", name)
+        eventually(lambda name=name: found(live, name), SOON)  # type: ignore[misc]
+    first = names(live.search("flower"))[:3]
+    assert sorted(first) == sorted(
+        ["new.jpg", "holidays/2024/NEW.JPG", "New.JpEg"]
+    )
+
+
+def test_a_changed_photo_is_found_as_what_it_is(live: App) -> None:
+    """A photo replaced by another one is found by what it shows now, and not by what it showed."""
+    live.add("cat.png", "changing.png")
+    eventually(lambda: "changing.png" in names(live.search("cat"))[:2], SOON)
+    live.add("coffee.png", "changing.png")
+    eventually(
+        lambda: "changing.png" in names(live.search("a cup of coffee"))[:2],
+        SOON,
+    )
+    assert "changing.png" not in names(live.search("cat"))[:2]
+    assert live.photos().count("changing.png") == 1
+
+
+def test_a_renamed_photo_goes_by_its_new_name(live: App) -> None:
+    """A renamed photo is found under the new name alone; so are the photos of a renamed folder."""
+    live.add("astronaut.jpg", "before.jpg")
+    live.add("astronaut.jpg", "trip/one.jpg")
+    eventually(
+        lambda: found(live, "before.jpg") and found(live, "trip/one.jpg"), SOON
+    )
+    (live.img / "before.jpg").rename(live.img / "after.jpg")
+    (live.img / "trip").rename(live.img / "journey")
+    eventually(
+        lambda: found(live, "after.jpg") and found(live, "journey/one.jpg"),
+        SOON,
+    )
+    eventually(
+        lambda: not (found(live, "before.jpg") or found(live, "trip/one.jpg")),
+        SOON,
+    )
+
+
+def test_a_deleted_photo_is_gone(live: App) -> None:
+    """A deleted photo leaves the results."""
+    live.add("temple.jpg", "short-lived.jpg")
+    eventually(lambda: found(live, "short-lived.jpg"), SOON)
+    (live.img / "short-lived.jpg").unlink()
+    eventually(lambda: not found(live, "short-lived.jpg"), SOON)
+
+
+def test_a_broken_photo_is_left_out_and_said(live: App) -> None:
+    """A file that is no photo is named in the log, once, and holds up no other, till it is one."""
+    live.add("cat.png", "was-good.png")
+    eventually(lambda: found(live, "was-good.png"), SOON)
+    (live.img / "broken.jpg").write_bytes(b"this is no photo")
+    (live.img / "was-good.png").write_bytes(
+        (PHOTOS / "cat.png").read_bytes()[:9999]
+    )
+    live.add("rocket.jpg", "beside.jpg")
+    eventually(
+        lambda: found(live, "beside.jpg") and not found(live, "was-good.png"),
+        SOON,
+    )
+    assert not found(live, "broken.jpg")
+    log = live.log.read_text()
+    assert (
+        log.count("broken.jpg is skipped: it is no image of a known format.")
+        == 1
+    )
+    assert log.count("was-good.png is skipped: ") == 1
+    live.add("astronaut.jpg", "broken.jpg")
+    eventually(lambda: found(live, "broken.jpg"), SOON)
+
+
+def test_hidden_files_and_other_files_are_no_photos(live: App) -> None:
+    """Hidden files and folders, macOS's ._ twins and files of other kinds stay out of the index."""
+    for name in (
+        ".hidden.jpg",
+        "._new.jpg",
+        ".thumbs/a.jpg",
+        "a/.b/c.jpg",
+        "notes.txt",
+        "a.jpg.bak",
+    ):
+        live.add("cat.png", name)
+    live.add("cat.png", "last.png")
+    eventually(lambda: found(live, "last.png"), SOON)
+    kept_out = (
+        ".hidden.jpg",
+        "._new.jpg",
+        ".thumbs/a.jpg",
+        "a/.b/c.jpg",
+        "notes.txt",
+        "a.jpg.bak",
+    )
+    assert not set(kept_out) & set(live.photos())
+
+
+def test_the_poll_finds_what_nobody_told_of(new_app: NewApp) -> None:
+    """Where the system tells of no changes, the poll finds them: so it is with FlowLiveUpdater."""
+    app = new_app("cat.png", REFRESH_SECONDS="1")
+    app.env["WATCHFILES_FORCE_POLLING"] = "true"
+    app.env["WATCHFILES_POLL_DELAY_MS"] = "3600000"
+    app.start().finds("cat.png")
+    app.add("rocket.jpg", "rocket.jpg")
+    app.finds("cat.png", "rocket.jpg", within=SOON)
+    app.stop()
+
+
+def test_what_embeds_gives_way(live: App) -> None:
+    """What decodes and embeds has a lower priority than the server, which answers searches."""
+    assert live.process is not None
+    server = psutil.Process(live.process.pid)
+    lowered = min(19, server.nice() + 15)
+    eventually(lambda: {child.nice() for child in live.children()} == {lowered})
+
+
+def test_a_warm_start_embeds_nothing_again(new_app: NewApp) -> None:
+    """After a clean stop nothing runs on; the next start is warm, and embeds nothing again."""
+    app = new_app(*FEW).start()
+    app.finds(*FEW)
+    before = app.search("a cup of coffee")
+    app.stop(signal.SIGTERM)
+    eventually(lambda: not app.processes(), within=5)
+    app.start(
+        sys.executable, "-m", "uvicorn", "main:app", "--port", str(app.port)
+    )
+    mapped = [
+        {file.path for file in process.memory_maps()}
+        for process in app.processes()
+    ]
+    # Each half.
+    assert (
+        sum(any("libtorch_cpu" in path for path in paths) for paths in mapped)
+        == 2
+    )
+    assert app.search("a cup of coffee") == before
+    app.stop(signal.SIGINT)
+    eventually(lambda: not app.processes(), within=5)
+    update = app.cli("update", "main")
+    assert update.returncode == 0, update.stderr
+    assert f"{len(FEW)} no change" in update.stdout
+    assert "Traceback" not in app.log.read_text()
+    assert "leaked" not in app.log.read_text()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_does_not_wait_for_the_queue(
+    new_app: NewApp, how: signal.Signals
+) -> None:
+    """In the middle of many photos the app stops within seconds, and leaves no process behind."""
+    app = new_app()
+    for number in range(200):
+        app.add("motorcycle.jpg", f"{number}.jpg", alike=False)
+    app.start()
+    eventually(app.photos)
+    app.stop(how, within=6)
+    eventually(lambda: not app.processes(), within=3)
+    assert "leaked" not in app.log.read_text()
+
+
+def test_a_photo_that_is_sent_does_not_wait_for_the_folder(
+    new_app: NewApp,
+) -> None:
+    """While many photos are being indexed, a sent one is answered long before they are done."""
+    app = new_app()
+    for number in range(150):
+        app.add("motorcycle.jpg", f"{number}.jpg", alike=False)
+    app.start()
+    eventually(app.photos)
+    content = (PHOTOS / "cat.png").read_bytes()
+    response = app.http.post("/search", content=content, timeout=60)
+    assert response.status_code == 200
+    assert app.get("/status").json()["waiting"] > 75
+    app.stop()
+
+
+def test_a_lost_store_fills_itself_again(new_app: NewApp) -> None:
+    """With the embedded store deleted the next start brings every photo back, embedding none."""
+    app = new_app(*FEW).start()
+    app.finds(*FEW)
+    app.stop()
+    shutil.rmtree(app.data / "edge")
+    (
+        app.data / "vectors.sqlite"
+    ).unlink()  # CocoIndex's own cache is all there is
+    app.start().finds(*FEW)
+    app.stop()
+    with contextlib.closing(
+        sqlite3.connect(app.data / "vectors.sqlite")
+    ) as made_anew:
+        assert made_anew.execute("SELECT count(*) FROM vectors").fetchone() == (
+            0,
+        )
+
+
+def test_kill_9_while_indexing_loses_nothing(new_app: NewApp) -> None:
+    """Killed on the way through many photos, the index still ends with each of them once."""
+    app = new_app()
+    cat = Image.open(PHOTOS / "cat.png").convert("RGB")
+    many = [f"{number}.jpg" for number in range(60)]
+    for number, name in enumerate(many):
+        cat.rotate(number * 6).save(app.img / name)
+    app.start()
+    eventually(lambda: len(app.photos()) >= 5)
+    app.kill()
+    app.start().finds(*many)
+    app.stop()
+    eventually(lambda: not app.processes(), within=15)
+
+
+def test_another_model_embeds_everything_anew(
+    new_app: NewApp, tmp_path: Path
+) -> None:
+    """CLIP_MODEL, first a SigLIP, changed and the app restarted: all is found by the new one."""
+    save_tiny_siglip(tmp_path)
+    app = new_app(*FEW, CLIP_MODEL=str(tmp_path)).start()
+    app.finds(*FEW)
+    assert sorted(names(app.search("cat"))) == sorted(FEW)
+    sent = app.http.post(
+        "/search", content=(PHOTOS / "rocket.jpg").read_bytes(), timeout=30
+    )
+    assert names(sent.json()["results"])[0] == "rocket.jpg"
+    app.stop()
+    app.env["CLIP_MODEL"] = ".data/starter"
+    app.start().finds(*FEW)
+    for query, photo in (("cat", "cat.png"), ("a cup of coffee", "coffee.png")):
+        eventually(lambda q=query, p=photo: names(app.search(q))[0] == p)  # type: ignore[misc]
+    app.stop()
+
+
+TOLD = """
+import json, main
+from image_search.store import EVERYTHING
+[point] = main.get_store()._query(None, 1, EVERYTHING, with_vectors=False)
+print(json.dumps([*point.payload]))
+"""
+HAS_VECTOR = (
+    "SELECT count(*) FROM vectors WHERE vector <> zeroblob(length(vector))"
+)
+
+
+def test_a_new_version_embeds_only_what_it_sees_otherwise(
+    new_app: NewApp, tmp_path: Path
+) -> None:
+    """Code that tells more of a photo embeds none again; one that prepares it anew does."""
+    app = new_app(*FEW).start()
+    app.finds(*FEW)
+    app.stop()
+    copy_code(tmp_path)
+    told = 'sha256=embedded["sha256"],'
+    tells_more = "main.py", told, f'{told} kind=image["filename"],'
+    version = "PREPROCESSING = "
+    sees_otherwise = "image_search/photos.py", f"{version}3", f"{version}4"
+    with contextlib.closing(
+        sqlite3.connect(app.data / "vectors.sqlite")
+    ) as database:
+        database.execute("UPDATE vectors SET vector = zeroblob(length(vector))")
+        database.commit()
+        for change, embedded in ((tells_more, 0), (sees_otherwise, len(FEW))):
+            file, was, shall_be = change
+            code = (tmp_path / file).read_text()
+            assert was in code
+            (tmp_path / file).write_text(code.replace(was, shall_be))
+            app.start(cwd=tmp_path)
+            eventually(lambda: app.get("/status").json()["state"] == "ready")
+            assert database.execute(HAS_VECTOR).fetchone() == (embedded,)
+            assert names(app.search("cat"))[0] == "cat.png"
+            app.stop()
+            assert "kind" in app.python(TOLD, cwd=tmp_path)
+
+
+@pytest.fixture(scope="module")
+def embedded_answers(live: App) -> dict[str, list[tuple[str, float]]]:
+    """What the embedded store answers, for the photos that every store is given."""
+    return {
+        q: [
+            (hit["filename"], hit["score"])
+            for hit in live.search(q)
+            if hit["filename"] in FEW
+        ]
+        for q in ("a cup of coffee", "cat", "rocket launch")
+    }
+
+
+@pytest.mark.parametrize("database", ["embedded", "server"])
+def test_a_qdrant_server_answers_the_same(
+    new_app: NewApp,
+    qdrant_settings: dict[str, str],
+    postgres_url: str,
+    database: str,
+    embedded_answers: dict[str, list[tuple[str, float]]],
+) -> None:
+    """With QDRANT_URL, and with a Postgres or without, live changes and answers are the same."""
+    url = (
+        {"COCOINDEX_DATABASE_URL": postgres_url} if database == "server" else {}
+    )
+    app = new_app(*FEW, **qdrant_settings, **url).start()
+    app.finds(*FEW)
+    for query, expected in embedded_answers.items():
+        answers = [(hit["filename"], hit["score"]) for hit in app.search(query)]
+        assert [name for name, _ in answers] == [name for name, _ in expected]
+        assert [s for _, s in answers] == pytest.approx(
+            [s for _, s in expected], abs=5e-3
+        )
+    app.add("flower.jpg", "new.jpg")
+    (app.img / "cat.png").unlink()
+    app.finds("new.jpg", *FEW[1:])
+    (app.img / "new.jpg").write_bytes(b"no photo any more")
+    app.finds(*FEW[1:])
+    app.add("rocket.jpg", "raccoon.webp")  # and older, as from a backup
+    os.utime(app.img / "raccoon.webp", (1_000_000_000,) * 2)
+    eventually(
+        lambda: "raccoon.webp" in names(app.search("rocket launch"))[:2], SOON
+    )
+    assert app.get("/status").json()["last_error"] is None
+    assert not (app.data / "edge").exists()
+    assert (app.data / "postgres").exists() == (database == "embedded")
+    app.stop()
+    eventually(lambda: not app.processes(), within=5)
+    if database == "embedded":
+        app.env["QDRANT_URL"] = ""  # back to the embedded store
+    app.start().finds(*FEW[1:])
+    app.stop()
+
+
+def test_two_apps_share_one_postgres(
+    new_app: NewApp, postgres_url: str
+) -> None:
+    """With COCOINDEX_DATABASE_URL alone vectors stay here; collections keep apps apart."""
+    one = new_app("cat.png", COCOINDEX_DATABASE_URL=postgres_url)
+    two = new_app(
+        "coffee.png",
+        COCOINDEX_DATABASE_URL=postgres_url,
+        QDRANT_COLLECTION="other",
+    )
+    one.start().finds("cat.png")
+    two.start().finds("coffee.png")
+    one.finds("cat.png")
+    two.stop()
+    one.finds("cat.png")
+    one.stop()
+    assert (one.data / "edge").exists()
+    assert not (one.data / "postgres").exists()
+    update = one.cli("update", "main")
+    assert "1 no change" in update.stdout, update.stderr
+
+
+def test_an_ordinary_user_needs_nothing_more(new_app: NewApp) -> None:
+    """The embedded stores work for a user without rights, beside those of root."""
+    app = new_app("cat.png")
+    app.data.mkdir()
+    if ORDINARY:
+        for folder in (app.img, app.data):
+            shutil.chown(folder, "nobody")
+        for folder in app.img.parents:
+            if folder.owner() == "root" and not folder.stat().st_mode & 0o001:
+                folder.chmod(0o711)
+    app.start(*ORDINARY, sys.executable, "main.py")
+    app.finds("cat.png")
+    users = {process.uids().effective for process in app.processes()}
+    assert len(users) == 1
+    assert 0 not in users
+    app.stop()
+    eventually(lambda: not app.processes(), within=5)

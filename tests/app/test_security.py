@@ -1,0 +1,359 @@
+"""Who asks, and for what: a password, known hosts, nothing but photos, and no end of nonsense."""
+
+import base64
+import concurrent.futures
+import contextlib
+import resource
+import select
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+
+from tests.harness import PHOTOS, App, NewApp, eventually
+
+SECRET = "open: sesame ☂"
+
+
+@pytest.fixture(scope="module")
+def app(new_app: NewApp) -> Iterator[App]:
+    """An app as it is without any setting."""
+    app = new_app("cat.png", "coffee.png")
+    (app.img / "page.html").write_text("<script>alert(1)</script>")
+    (app.img / "drawing.svg").write_text(
+        "<svg xmlns='http://www.w3.org/2000/svg'/>"
+    )
+    (app.img / "script.jpg").write_text("<script>alert(1)</script>")
+    app.start()
+    app.finds("cat.png", "coffee.png")
+    yield app
+    app.stop()
+
+
+@pytest.fixture(scope="module")
+def locked(new_app: NewApp) -> Iterator[App]:
+    """An app with a password, a second name, and another site that may ask it."""
+    app = new_app(
+        "cat.png",
+        PASSWORD=SECRET,
+        ALLOWED_HOSTS="photos.example, NAS.local",
+        CORS_ORIGINS="https://friend.example",
+    )
+    app.start()
+    yield app
+    app.stop()
+
+
+PATHS = ("/", "/search?q=cat", "/img/cat.png", "/thumb/cat.png", "/status", "/status/events",
+         "/health", "/metrics", "/docs", "/openapi.json")  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_password_is_asked_for_everywhere(locked: App, path: str) -> None:
+    """Without the password, or with another, every address answers 401, and asks for one."""
+    wrong = [
+        "",
+        "Basic",
+        "Basic !",
+        "Basic " + base64.b64encode(b"user:wrong").decode(),
+        "Bearer x",
+    ]
+    for authorization in wrong:
+        response = locked.http.get(
+            path, headers={"Authorization": authorization}
+        )
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"].startswith("Basic ")
+    assert locked.http.post("/search", content=b"x").status_code == 401
+
+
+def test_the_password_opens(locked: App) -> None:
+    """With the password, and any user's name, everything works as it does without one."""
+    right = httpx.BasicAuth("anyone", SECRET)
+    eventually(
+        lambda: locked.http.get("/health", auth=right).status_code == 200
+    )
+    found = locked.http.get("/search", params={"q": "cat"}, auth=right).json()[
+        "results"
+    ]
+    assert found[0]["filename"] == "cat.png"
+    assert SECRET not in locked.log.read_text()
+    assert SECRET not in locked.http.get("/status", auth=right).text
+
+
+def test_only_known_hosts_are_answered(locked: App) -> None:
+    """A name that we don't go by gets 400, so that no foreign page can pose as this one."""
+    right = httpx.BasicAuth("anyone", SECRET)
+    codes = {
+        host: locked.http.get("/status", headers={"Host": host}, auth=right).status_code
+        for host in ("localhost", "127.0.0.1:99", "[::1]:80", "192.168.1.7", "nas.local:8000",
+                     "Photos.example", "evil.example", "localhost.evil.example")
+    }  # fmt: skip
+    refused = {host for host, code in codes.items() if code == 400}
+    assert refused == {"evil.example", "localhost.evil.example"}
+    assert set(codes.values()) == {200, 400}
+
+
+def test_other_sites_are_not_told(app: App, locked: App) -> None:
+    """No other site may read an answer, but those in CORS_ORIGINS, and those by their name only."""
+    right = httpx.BasicAuth("anyone", SECRET)
+    for origin in ("https://friend.example", "https://evil.example", "null"):
+        headers = {"Origin": origin}
+        answer = app.http.get("/status", headers=headers)
+        assert "access-control-allow-origin" not in answer.headers
+        answer = locked.http.get("/status", headers=headers, auth=right)
+        allowed = answer.headers.get("access-control-allow-origin")
+        assert allowed == (origin if "friend" in origin else None)
+        headers |= {
+            "Access-Control-Request-Method": "POST",  # to send a photo
+            "Access-Control-Request-Headers": "Authorization, Content-Type",
+        }
+        may = locked.http.options("/search", headers=headers).status_code == 200
+        assert may == ("friend" in origin)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_browsers_are_told_to_be_strict(app: App, path: str) -> None:
+    """Every response forbids foreign scripts and guesses at its type (the docs use a CDN's)."""
+    with app.http.stream("GET", path) as response:
+        assert response.headers["x-content-type-options"] == "nosniff"
+        if path != "/docs":
+            assert (
+                "default-src 'self'"
+                in response.headers["content-security-policy"]
+            )
+
+
+def test_what_looks_like_a_photo_is_sent_as_one(app: App) -> None:
+    """HTML by a photo's name is sent as a photo, which no browser runs; other files never."""
+    response = app.get("/img/script.jpg")
+    assert response.headers["content-type"] == "image/jpeg"
+    for name in ("page.html", "drawing.svg"):
+        assert app.get(f"/img/{name}").status_code == 404
+        assert app.get(f"/thumb/{name}").status_code == 404
+
+
+def test_listening_to_everyone_without_a_password_is_warned_of(
+    new_app: NewApp,
+) -> None:
+    """Beyond this machine's own address the start warns, unless there is a password."""
+    app = new_app("cat.png", HOST="0.0.0.0")  # noqa: S104
+    app.start()
+    app.stop()
+    assert "PASSWORD" in app.log.read_text()
+    app = new_app("cat.png", HOST="0.0.0.0", PASSWORD=SECRET)  # noqa: S104
+    app.start()
+    app.stop()
+    assert "PASSWORD" not in app.log.read_text()
+
+
+def test_uploads_have_bounds(app: App) -> None:
+    """A photo too large is refused before it is held, by whatever way it comes."""
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(80):
+            yield bytes(2**20)
+
+    for content in (endless(), b"x" * (65 * 2**20)):
+        # It hangs up before all is sent.
+        with contextlib.suppress(httpx.WriteError):
+            response = app.http.post("/search", content=content, timeout=60)
+            assert response.status_code == 413
+    with contextlib.suppress(httpx.WriteError):
+        form = {"image": b"x" * (65 * 2**20)}
+        assert (
+            app.http.post("/search", files=form, timeout=60).status_code == 413
+        )
+
+
+def test_an_upload_of_unknown_length_is_read(app: App) -> None:
+    """A photo that comes in chunks, as `curl -T -` sends it, is searched by."""
+    photo = (PHOTOS / "cat.png").read_bytes()
+
+    def in_chunks() -> Iterator[bytes]:
+        for start in range(0, len(photo), 50_000):
+            yield photo[start : start + 50_000]
+
+    response = app.http.post("/search", content=in_chunks())
+    assert response.json()["results"][0]["filename"] == "cat.png"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "code"),
+    [
+        ("Content-Length: 3\r\nTransfer-Encoding: chunked", b"1\r\nx\r\n0\r\n\r\n", (400, 413)),
+        ("Content-Length: 1\r\nContent-Type: multipart/form-data; boundary=x; charset=undefined",
+         b"x", (400, 422)),
+        ("Content-Length: 0\r\nHost: two words", b"", (400,)),
+        ("Content-Length: 0\r\nHost: evil@localhost", b"", (400,)),
+    ],
+)  # fmt: skip
+def test_odd_requests_are_refused(
+    app: App, headers: str, body: bytes, code: tuple[int]
+) -> None:
+    """A length that is none, an encoding that is none, a host that is none: refused, not served."""
+    host = "" if "Host" in headers else "Host: localhost\r\n"
+    with socket.create_connection(("127.0.0.1", app.port)) as connection:
+        connection.sendall(
+            f"POST /search HTTP/1.1\r\n{host}{headers}\r\n\r\n".encode() + body
+        )
+        assert int(connection.recv(99).split()[1]) in code
+
+
+@pytest.mark.parametrize(
+    "name", ["a%00.jpg", 300 * "a" + ".jpg", 2500 * "a/" + "x.jpg"]
+)
+def test_impossible_names_are_no_photos(app: App, name: str) -> None:
+    """A name that no file can have is a 404, as any other name without a photo."""
+    for place in ("img", "thumb"):
+        assert app.get(f"/{place}/{name}").status_code == 404
+
+
+def test_a_link_shows_nothing_hidden(app: App) -> None:
+    """A photo's name that leads to a hidden file, or to another kind, is not served nor found."""
+    (app.img / ".hidden.jpg").write_bytes((PHOTOS / "rocket.jpg").read_bytes())
+    (app.img / "blob").write_bytes((PHOTOS / "rocket.jpg").read_bytes())
+    links = {
+        "link.jpg": ".hidden.jpg",
+        "link.png": "page.html",
+        "blob.jpg": "blob",
+    }
+    for name, target in links.items():
+        (app.img / name).symlink_to(target)
+
+    def left_out() -> bool:
+        skipped = {
+            photo["filename"]
+            for photo in app.get("/status").json()["skipped_photos"]
+        }
+        return skipped >= {*links}
+
+    eventually(left_out)
+    assert not {*links} & {*app.photos()}
+    for name in links:
+        assert app.get(f"/img/{name}").status_code == 404
+        assert app.get(f"/thumb/{name}").status_code == 404
+        (app.img / name).unlink()
+    (app.img / "blob").unlink()
+
+
+def test_many_uploads_at_once_are_put_off(app: App) -> None:
+    """More photos at once than are worked on get 429 and Retry-After; a search is not held up."""
+    photo = (PHOTOS / "motorcycle.jpg").read_bytes()
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        sent = [pool.submit(app.http.post, "/search", content=photo, timeout=60)
+                for _ in range(24)]  # fmt: skip
+        assert app.get("/search", q="cat").status_code == 200
+        codes = {response.result().status_code for response in sent}
+    assert codes <= {200, 429}
+    assert 200 in codes
+    assert (
+        app.http.post("/search", content=photo, timeout=60).status_code == 200
+    )
+
+
+def test_slow_uploads_do_not_stop_an_upload(app: App) -> None:
+    """However many photos come by drops, there is a place within seconds for one that is sent."""
+    photo = (PHOTOS / "cat.png").read_bytes()
+    slow = []
+    for _ in range(4):  # as many as there are places
+        slow.append(
+            socket.create_connection(("127.0.0.1", app.port), timeout=15)
+        )
+        slow[-1].sendall(
+            b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx"
+        )
+        # It has come before the next one does, and before the photo below.
+        assert app.get("/status").status_code == 200
+
+    def answer() -> httpx.Response:
+        return app.http.post("/search", content=photo, timeout=60)
+
+    eventually(lambda: answer().status_code == 429, within=5)
+    assert answer().headers["retry-after"] == "1"
+    eventually(lambda: answer().status_code == 200, within=15)
+    given_up, _, _ = select.select(slow, [], [], 0)
+    assert len(given_up) == 1  # the one that came last
+    assert given_up[0].recv(99).startswith(b"HTTP/1.1 408 ")
+    for connection in slow:
+        connection.close()
+
+
+def test_slow_and_idle_strangers_do_not_stop_a_search(app: App) -> None:
+    """5,000 connections that say little or nothing leave searches as they were."""
+    idle = []
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    for number in range(5000):
+        connection = socket.create_connection(("127.0.0.1", app.port))
+        if number % 2:
+            connection.sendall(
+                b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
+            )
+        idle.append(connection)
+    assert app.get("/search", q="cat").status_code == 200
+    for connection in idle:
+        connection.close()
+
+
+def test_metrics(app: App) -> None:
+    """/metrics counts searches and photos, in the format of Prometheus."""
+    before = app.get("/metrics").text
+    app.search("cat")
+    after = app.get("/metrics").text
+    for state, number in (("indexed", 2), ("waiting", 0), ("skipped", 1)):
+        assert f'image_search_photos{{state="{state}"}} {number}.0' in after
+
+    def seconds(text: str, of: str) -> list[float]:
+        """How many there were, and how long they took."""
+        lines = [
+            line
+            for line in text.splitlines()
+            if line.startswith(f"image_search_{of}seconds")
+        ]
+        [number] = [line for line in lines if "_count" in line]
+        [total] = [line for line in lines if "_sum" in line]
+        return [float(line.split()[1]) for line in (number, total)]
+
+    for of in ("", "model_"):
+        assert seconds(after, of)[0] == seconds(before, of)[0] + 1
+        assert seconds(after, of)[1] > seconds(before, of)[1]
+    app.get("/health")  # what a monitor asks is no search
+    assert seconds(app.get("/metrics").text, "") == seconds(after, "")
+
+
+@pytest.mark.parametrize("generation", list(schemathesis.GenerationMode))
+def test_the_api_survives_its_own_description(
+    app: App, generation: schemathesis.GenerationMode
+) -> None:
+    """Whatever the OpenAPI document allows, and what it forbids, is answered without a 500."""
+    schema: Any = schemathesis.openapi.from_url(f"{app.url}/openapi.json")
+    operations = [operation.ok() for operation in schema.get_all_operations()]
+    assert {"/search", "/thumb/{filename}", "/status"} <= {
+        o.path for o in operations
+    }
+    for operation in operations:
+        if operation.path == "/status/events":
+            continue  # never ends its answer
+
+        @given(case=operation.as_strategy(generation_mode=generation))
+        @settings(
+            max_examples=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        def survives(case: schemathesis.Case[Any]) -> None:
+            response = case.call(base_url=app.url, timeout=30)
+            assert response.status_code < 500, (
+                response.status_code,
+                response.text,
+            )
+
+        # Nothing wrong can be sent where nothing is asked.
+        with contextlib.suppress(Unsatisfiable):
+            survives()

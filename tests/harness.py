@@ -1,0 +1,272 @@
+"""What the tests stand on: the app as a real process, real stores, real photos, a real browser."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import httpx
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PHOTOS = ROOT / "img"
+STARTER = ROOT / ".data" / "starter"
+SCRATCH = Path(tempfile.mkdtemp(prefix="image-search-test-"))
+TINY = SCRATCH / "tiny-clip"
+
+# The tests import rooms too, which read their settings then: none of a person's own.
+for name in ("IMAGE_DIR", "QDRANT_URL", "COCOINDEX_DATABASE_URL"):
+    os.environ[name] = ""
+os.environ |= {
+    "CLIP_MODEL": str(TINY),
+    "DATA_DIR": str(SCRATCH / "data"),
+    "HF_HUB_OFFLINE": "1",
+}
+
+from image_search.settings import Settings
+
+T = TypeVar("T")
+Hits = list[dict[str, Any]]
+
+
+def eventually(condition: Callable[[], T], within: float = 60) -> T:
+    """The first true value of a condition; fails with its last value or error at the deadline."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            if value := condition():
+                return value
+            last = repr(value)
+        except (AssertionError, httpx.TransportError) as error:
+            last = repr(error)
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {within} s; at last: {last}")
+        time.sleep(0.1)
+
+
+def names(hits: Hits) -> list[str]:
+    return [hit["filename"] for hit in hits]
+
+
+def environment(**settings: str | Path) -> dict[str, str]:
+    """An environment in which every setting is unset but these: no .env shines through."""
+    unset = {name.upper(): "" for name in Settings.model_fields}
+    kept = ("PATH", "HOME", "TMPDIR", "GLIBC_TUNABLES")
+    machine = {name: os.environ[name] for name in kept if name in os.environ}
+    # Threads of several models that wait for each other on few cores take minutes for seconds.
+    fixed = {
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "COCOINDEX_DISABLE_USAGE_TRACKING": "1",
+    }
+    return (
+        machine
+        | fixed
+        | unset
+        | {name: str(value) for name, value in settings.items()}
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def copy_code(folder: Path) -> None:
+    """Copy the app's code, without its page, to a folder of its own."""
+    shutil.copy(ROOT / "main.py", folder)
+    shutil.copytree(ROOT / "image_search", folder / "image_search")
+
+
+# What makes a program an ordinary user's, where the tests are root's. The one right that it keeps
+# is to read: this machine's Python may lie in root's home.
+ORDINARY = [] if os.geteuid() else [
+    "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+    "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search",
+]  # fmt: skip
+
+
+class App:
+    """One installation of the app: its photos, its DATA_DIR, and its process while it runs."""
+
+    def __init__(
+        self, folder: Path, photos: tuple[str, ...], settings: dict[str, str]
+    ) -> None:
+        self.img = folder / "img"
+        self.data = folder / "data"
+        self.log = folder / "log"
+        self.img.mkdir()
+        for photo in photos:
+            shutil.copy(PHOTOS / photo, self.img)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        # Made once, as it reads certificates for 30 ms; a connection for each request, as curl has.
+        self.http = httpx.Client(
+            base_url=self.url,
+            timeout=30,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+        places: dict[str, str | Path] = {
+            "IMAGE_DIR": self.img,
+            "DATA_DIR": self.data,
+        }
+        defaults = {
+            "CLIP_MODEL": str(STARTER),
+            "REFRESH_SECONDS": "3600",
+        }  # no poll helps out
+        self.env = (
+            environment(**places, PORT=str(self.port)) | defaults | settings
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *command: str, cwd: Path = ROOT) -> "App":
+        """Start `python main.py`, or a command in its place, and wait until it answers."""
+        arguments = command or (sys.executable, "main.py")
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                arguments,
+                cwd=cwd,
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        eventually(lambda: self.process_ended() or self.answers(), within=120)
+        assert self.process.poll() is None, self.log.read_text()
+        return self
+
+    def answers(self) -> bool:
+        return self.http.get("/docs").status_code in {200, 401}
+
+    def process_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def get(self, path: str, **params: Any) -> httpx.Response:
+        return self.http.get(path, params=params)
+
+    def search(self, q: str, limit: int = 100) -> Hits:
+        response = self.get("/search", q=q, limit=limit)
+        assert response.status_code == 200, response.text
+        return list(response.json()["results"])
+
+    def photos(self) -> list[str]:
+        """What is in the index, without a model's work."""
+        response = self.get("/search", limit=100)
+        assert response.status_code == 200, response.text
+        return names(response.json()["results"])
+
+    def finds(self, *photos: str, within: float = 60) -> None:
+        """Wait until the index holds these photos, each once, and nothing else."""
+
+        def index_is_right() -> bool:
+            assert sorted(self.photos()) == sorted(photos)
+            return True
+
+        eventually(index_is_right, within)
+
+    def add(self, photo: str, name: str, *, alike: bool = True) -> None:
+        """Copy a sample photo into the folder under a name; if it is not alike, as one of its own.
+
+        What was embedded once is known for ever, so that copies cost no work.
+        """
+        (self.img / name).parent.mkdir(parents=True, exist_ok=True)
+        content = (PHOTOS / photo).read_bytes()
+        (self.img / name).write_bytes(
+            content if alike else content + name.encode()
+        )
+
+    def cli(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run the cocoindex command line on this installation."""
+        cocoindex = Path(sys.executable).with_name("cocoindex")
+        return subprocess.run(
+            [cocoindex, *command], cwd=ROOT, env=self.env, capture_output=True, text=True,
+            timeout=120, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def refuses_to_start(self, *wrapper: str) -> str:
+        """What `python main.py` says here, on a port of its own, where it can't start."""
+        run = subprocess.run(
+            [*wrapper, sys.executable, "main.py"], cwd=ROOT,
+            env=self.env | {"PORT": str(free_port())}, capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+        assert run.returncode == 3, run.stderr
+        assert "Traceback" not in run.stderr
+        return run.stderr
+
+    def python(self, code: str, cwd: Path = ROOT) -> Any:
+        """Run some Python on this installation; returns the JSON it prints last."""
+        output = subprocess.check_output(
+            [sys.executable, "-c", code],
+            cwd=cwd,
+            env=self.env,
+            text=True,
+            timeout=120,
+        )
+        return json.loads(output.splitlines()[-1])
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that this installation has running: server, child, Postgres."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    continue  # ended, and only waits for its parent to ask
+                words = [
+                    *process.cmdline(),
+                    process.environ().get("DATA_DIR", ""),
+                ]
+            except psutil.Error:
+                continue
+            if any(str(self.data) in word for word in words):
+                found.append(process)
+        return found
+
+    def children(self) -> list[psutil.Process]:
+        """The workers, which decode and embed."""
+        assert self.process is not None
+        found = psutil.Process(self.process.pid).children()
+        return [one for one in found if "image_search.workers" in one.cmdline()]
+
+    def stop(
+        self, how: signal.Signals = signal.SIGTERM, within: float = 15
+    ) -> int:
+        """Ask the app to stop as a person or a supervisor would; returns its exit code."""
+        assert self.process is not None
+        self.process.send_signal(how)
+        code = self.process.wait(within)
+        self.process = None
+        return code
+
+    def kill(self) -> None:
+        """Send kill -9 to the server alone: what it leaves behind is its own to deal with."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+        self.process = None
+
+    def clear_away(self) -> None:
+        for process in self.processes():
+            process.kill()
+
+
+NewApp = Callable[..., App]
+
+
+class Postgres(NamedTuple):
+    """A Postgres server of the system's own, on TCP."""
+
+    programs: Path  # the folder of psql and its like
+    port: int
+    start: Callable[[], None]
+    stop: Callable[[], None]  # as by a crash

@@ -1,0 +1,148 @@
+"""A store in memory, for rooms that need some store; it keeps the contract of the true ones."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from image_search.clip import Embedding
+from image_search.settings import StartupError
+from image_search.store import (
+    EVERYTHING,
+    VECTOR_NAME,
+    CollectionMissing,
+    Condition,
+    Filter,
+    Store,
+)
+
+
+def payload_of(filename: str, **facts: Any) -> dict[str, Any]:
+    """A point's payload as the flow exports it, with some facts of one's own."""
+    *above, _ = filename.split("/")
+    folders = ["/".join(above[:depth]) for depth in range(len(above), 0, -1)]
+    payload = {
+        "filename": filename,
+        "folders": folders,
+        "width": 4,
+        "height": 3,
+    }
+    payload |= {
+        "taken": "2022-02-02T00:00:00",
+        "sha256": f"{filename}'s",
+        "error": None,
+    }
+    return payload | facts
+
+
+def id_of(filename: str) -> uuid.UUID:
+    return uuid.uuid5(uuid.NAMESPACE_URL, filename)
+
+
+class MemoryStore(Store):
+    """Points by filename; it keeps a list of what it was asked, and can be made to fail."""
+
+    name = "a store in memory"
+
+    def __init__(self) -> None:
+        self.points: dict[str, tuple[dict[str, Any], Embedding | None]] = {}
+        self.calls: list[str] = []
+        self.failure: Exception | None = None
+        self.rounding = 0.0  # by which scores are too large
+        self.is_missing = False  # until it is checked
+        self.is_shared = False  # with somebody else
+
+    def put(self, filename: str, vector: Any = None, **facts: Any) -> None:
+        self.points[filename] = payload_of(filename, **facts), vector
+
+    def target(self) -> Any:
+        return None
+
+    def check(self, *, is_set_up: bool = True) -> None:
+        self.calls.append("check")
+        self._fail_if_asked_to()
+        if self.is_shared:
+            raise StartupError("The collection is somebody else's.")
+        self.is_missing = False
+
+    def count(self, where: Filter = EVERYTHING) -> int:
+        self.calls.append("count")
+        self._fail_if_asked_to()
+        if self.is_missing:
+            raise CollectionMissing("There is no collection.")
+        return sum(
+            _passes(payload, where) for payload, _ in self.points.values()
+        )
+
+    def has_foreign_points(self, ours: int) -> bool:
+        return self.is_shared
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    def _query(
+        self,
+        vector: Embedding | None,
+        limit: int,
+        where: Filter,
+        *,
+        with_vectors: bool,
+    ) -> Sequence[Any]:
+        self.calls.append("query")
+        self._fail_if_asked_to()
+        found = []
+        for payload, stored in self.points.values():
+            if not _passes(payload, where) or (
+                vector is not None and stored is None
+            ):
+                continue
+            vectors = {VECTOR_NAME: stored} if with_vectors else None
+            score = 0.0
+            if vector is not None:
+                score = _cosine(vector, stored) + self.rounding
+            id = id_of(payload["filename"])
+            found.append(
+                SimpleNamespace(
+                    id=id, payload=payload, score=score, vector=vectors
+                )
+            )
+        if vector is None:
+            found.sort(key=lambda one: str(one.payload["taken"]), reverse=True)
+        else:
+            found.sort(key=lambda one: float(one.score), reverse=True)
+        return found[:limit]
+
+    def _fail_if_asked_to(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+def _cosine(one: Any, other: Any) -> float:
+    return float(
+        np.dot(one, other) / np.linalg.norm(one) / np.linalg.norm(other)
+    )
+
+
+def _passes(payload: dict[str, Any], where: Filter) -> bool:
+    return all(_meets(payload, one) for one in where.must) and not any(
+        _meets(payload, one) for one in where.must_not
+    )
+
+
+def _meets(payload: dict[str, Any], one: Condition) -> bool:
+    value = payload.get(one.field)
+    if one.is_empty:
+        return value in (None, [])
+    if one.equals is not None:
+        return one.equals in (value if isinstance(value, list) else [value])
+    moment = datetime.fromisoformat(str(value))
+    is_late_enough = not one.at_least or moment >= datetime.fromisoformat(
+        one.at_least
+    )
+    is_early_enough = not one.before or moment < datetime.fromisoformat(
+        one.before
+    )
+    return is_late_enough and is_early_enough

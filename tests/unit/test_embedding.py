@@ -1,0 +1,516 @@
+"""A photo's vector is computed at most once, and its facts are read with it."""
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import os
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from image_search.clip import DualEncoder, Embedding, embed_images, embed_text
+from image_search.embedding import EmbeddedPhoto, Embedder, EmbeddingCache
+from image_search.photos import (
+    PREPROCESSING,
+    THUMBNAIL_SIZE,
+    Facts,
+    PhotoError,
+    Pixels,
+    read_facts,
+    read_photo,
+    read_pixels,
+)
+from image_search.settings import Settings
+from image_search.thumbnails import ThumbnailCache, version_of
+from image_search.workers import PoolClosed, WorkerError, WorkerPool
+from tests.harness import PHOTOS, eventually
+
+SIDE = 32
+FACTS = Facts(30, 40, "2019-05-01T12:00:00")
+DIGEST = hashlib.sha256(b"a photo").digest()
+
+
+def vector_of(*numbers: float) -> Embedding:
+    return np.array(numbers, np.float32)
+
+
+def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def photo(side: int) -> bytes:
+    """A photo like no other, of `side` x `side` pixels."""
+    image = Image.new("RGB", (side, side), (side, 255 - side, 100))
+    return encode(image) + uuid.uuid4().bytes
+
+
+# --- The cache ------------------------------------------------------------------
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[EmbeddingCache]:
+    cache = EmbeddingCache(tmp_path / "data" / "vectors.sqlite", "model")
+    yield cache
+    cache.close()
+
+
+@contextlib.contextmanager
+def another(
+    cache: EmbeddingCache, model: str = "model"
+) -> Iterator[EmbeddingCache]:
+    """The cache as another start of the app finds it, perhaps with another model."""
+    second = EmbeddingCache(cache.file, model)
+    yield second
+    second.close()
+
+
+def test_a_cache_knows_what_it_was_told(cache: EmbeddingCache) -> None:
+    """Vectors and facts are found again, by digest, also after a restart."""
+    assert cache.vector(DIGEST) is None
+    assert cache.facts(DIGEST) is None
+    vector = vector_of(0.6, 0.8)
+    cache.put_vector(DIGEST, vector)
+    cache.put_facts(DIGEST, FACTS)
+    with another(cache) as second:
+        for opened in (cache, second):
+            assert np.array_equal(opened.vector(DIGEST), vector)  # type: ignore[arg-type]
+            assert opened.facts(DIGEST) == FACTS
+            assert opened.vector(b"of another photo") is None
+            assert opened.facts(b"of another photo") is None
+
+
+@pytest.mark.parametrize("taken", [None, "2019-05-01T12:00:00"])
+def test_facts_come_back_as_they_were(
+    taken: str | None, cache: EmbeddingCache
+) -> None:
+    """A photo without a date has none afterwards either."""
+    facts = Facts(1, 2, taken)
+    cache.put_facts(DIGEST, facts)
+    assert cache.facts(DIGEST) == facts
+
+
+def test_each_model_has_vectors_of_its_own(cache: EmbeddingCache) -> None:
+    """One model never finds another's vectors; what a photo is holds for all."""
+    cache.put_vector(DIGEST, vector_of(1, 0))
+    cache.put_facts(DIGEST, FACTS)
+    with another(cache, "another model") as second:
+        assert second.vector(DIGEST) is None
+        assert second.facts(DIGEST) == FACTS
+        second.put_vector(DIGEST, vector_of(0, 1))
+    found = cache.vector(DIGEST)
+    assert found is not None
+    assert found.tolist() == [1, 0]
+
+
+def test_the_last_vector_counts(cache: EmbeddingCache) -> None:
+    """To put a vector again replaces the first, and is no error."""
+    for number in range(3):
+        cache.put_vector(DIGEST, vector_of(number, 1))
+    found = cache.vector(DIGEST)
+    assert found is not None
+    assert found.tolist() == [2, 1]
+
+
+def test_a_cache_is_used_by_many_at_once(cache: EmbeddingCache) -> None:
+    """Threads and processes that use one database get the answers to their own."""
+    with another(cache) as second, ThreadPoolExecutor(8) as pool:
+
+        def put_and_ask(number: int) -> bool:
+            mine = (cache, second)[number % 2]
+            mine.put_vector(bytes([number]), vector_of(number))
+            found = mine.vector(bytes([number]))
+            return found is not None and found.tolist() == [number]
+
+        assert all(pool.map(put_and_ask, range(100)))
+
+
+def break_all(file: Path) -> None:
+    file.write_bytes(b"no database" * 1000)
+
+
+def break_the_middle(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[2000:-100] = b"\xff" * (len(content) - 2100)
+    file.write_bytes(content)
+
+
+def cut_off(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:5000])
+
+
+@pytest.mark.parametrize("damage", [break_all, break_the_middle, cut_off])
+def test_a_damaged_database_is_made_anew(
+    damage: Callable[[Path], None], cache: EmbeddingCache
+) -> None:
+    """What is broken can be computed again: the app goes on with an empty table."""
+    for number in range(200):
+        cache.put_vector(bytes([number]), np.ones(24, np.float32))
+    cache.close()
+    damage(cache.file)
+    for number in range(200):
+        cache.vector(bytes([number]))
+    cache.put_vector(DIGEST, vector_of(0.6, 0.8))
+    cache.put_facts(DIGEST, FACTS)
+    cache.close()
+    with another(cache) as second:
+        assert second.vector(DIGEST) is not None
+        assert second.facts(DIGEST) == FACTS
+
+
+def test_a_database_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    """Where DATA_DIR can't be written to, the start is told, and nothing is deleted."""
+    in_the_way = tmp_path / "data"
+    in_the_way.write_text("not a folder")
+    cache = EmbeddingCache(in_the_way / "vectors.sqlite", "model")
+    with pytest.raises(OSError, match="data"):
+        cache.open()
+    folder = tmp_path / "vectors.sqlite"
+    folder.mkdir()
+    with pytest.raises(sqlite3.OperationalError):
+        EmbeddingCache(folder, "model").open()
+    assert in_the_way.read_text() == "not a folder"
+    assert folder.is_dir()
+
+
+def write_old_layout(
+    file: Path, model: str, digest: bytes, vector: Embedding
+) -> None:
+    """Write a database as the versions did that kept no facts."""
+    file.parent.mkdir(parents=True)
+    with contextlib.closing(
+        sqlite3.connect(file, isolation_level=None)
+    ) as database:
+        database.executescript("""
+            PRAGMA journal_mode = WAL;
+            CREATE TABLE vectors
+                (model, photo, vector, PRIMARY KEY (model, photo)) WITHOUT ROWID;
+        """)
+        space = f"{model}/{PREPROCESSING}"
+        database.execute(
+            "INSERT INTO vectors VALUES (?, ?, ?)", (space, digest, vector)
+        )
+
+
+def test_an_older_database_is_used_on(cache: EmbeddingCache) -> None:
+    """Vectors of a version that kept no facts are found, and facts can be added."""
+    write_old_layout(cache.file, "model", DIGEST, vector_of(0.6, 0.8))
+    found = cache.vector(DIGEST)
+    assert found is not None
+    assert found.tolist() == pytest.approx([0.6, 0.8])
+    assert cache.facts(DIGEST) is None
+    cache.put_facts(DIGEST, FACTS)
+    assert cache.facts(DIGEST) == FACTS
+
+
+# --- The embedder, with pools that run in this process ------------------------------
+
+
+class PoolHere(WorkerPool):
+    """Does jobs in this process, and notes which; some may be done in another way."""
+
+    def __init__(self, **instead: Callable[..., Any]) -> None:
+        super().__init__(1, 60)
+        self.instead = instead
+        self.jobs: list[str] = []
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        self.jobs.append(function.__name__)
+        return self.instead.get(function.__name__, function)(*arguments)
+
+
+def fake_vectors(_: Any, images: list[Pixels]) -> list[Embedding]:
+    """Vectors that tell an image's size and colour."""
+    return [vector_of(*image.shape[:2], *image[0, 0]) for image in images]
+
+
+def no_work(*_: Any) -> Any:
+    pytest.fail("this is no work for a model")
+
+
+NewEmbedder = Callable[..., Embedder]
+
+
+@pytest.fixture
+def new_embedder(tmp_path: Path) -> Iterator[NewEmbedder]:
+    """Make embedders on one cache, with pools and a batch size of a test's choice."""
+    embedders = []
+
+    def make(
+        decode_pool: WorkerPool, image_pool: WorkerPool, batch_size: int = 1
+    ) -> Embedder:
+        encoder: Any = SimpleNamespace(image_size=SIDE, batch_size=batch_size)
+        cache = EmbeddingCache(tmp_path / "vectors.sqlite", "model")
+        thumbnails = ThumbnailCache(tmp_path / "thumbs")
+        embedders.append(
+            Embedder(encoder, cache, thumbnails, decode_pool, image_pool)
+        )
+        return embedders[-1]
+
+    yield make
+    for embedder in embedders:
+        embedder.close()
+
+
+def embed_all(embedder: Embedder, *photos: bytes) -> list[EmbeddedPhoto]:
+    """Embed photos that are under way together."""
+
+    async def embed() -> list[EmbeddedPhoto]:
+        return list(await asyncio.gather(*map(embedder.embed_photo, photos)))
+
+    return asyncio.run(embed())
+
+
+def test_all_of_a_photo_is_known_after_one_visit(
+    new_embedder: NewEmbedder,
+) -> None:
+    """A photo is read once: vector, facts, digest and thumbnail come of it."""
+    decode_pool = PoolHere()
+    embedder = new_embedder(decode_pool, PoolHere(embed_images=fake_vectors))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif[ExifTags.Base.DateTime] = "2019:05:01 12:00:00"
+    content = encode(Image.new("RGB", (40, 30), "red"), "JPEG", exif=exif)
+    [made] = embed_all(embedder, content)
+    digest = hashlib.sha256(content).hexdigest()
+    assert made.embedding is not None
+    assert made.embedding.tolist() == [40, 30, 254, 0, 0]
+    assert (made.error, made.sha256) == (None, digest)
+    assert (made.width, made.height) == (30, 40)
+    assert made.taken == "2019-05-01T12:00:00"
+    assert decode_pool.jobs == ["read_photo"]
+    thumbnail = embedder.thumbnails.find(version_of(digest), THUMBNAIL_SIZE)
+    assert thumbnail is not None
+    assert thumbnail.read_bytes() == read_photo(content, SIDE).thumbnail
+
+
+def test_a_known_photo_costs_no_work(new_embedder: NewEmbedder) -> None:
+    """A photo that is moved or copied, or seen after a restart, costs no work at all."""
+    content = photo(20)
+    [first] = embed_all(
+        new_embedder(PoolHere(), PoolHere(embed_images=fake_vectors)), content
+    )
+    idle = PoolHere(
+        read_photo=no_work, read_facts=no_work, embed_images=no_work
+    )
+    [again] = embed_all(new_embedder(idle, idle), content)
+    assert np.array_equal(again.embedding, first.embedding)  # type: ignore[arg-type]
+    again.embedding = first.embedding
+    assert again == first
+
+
+def test_facts_of_a_known_vector_cost_no_model(
+    new_embedder: NewEmbedder,
+) -> None:
+    """A photo that a version embedded which kept no facts has them read, once."""
+    decode_pool = PoolHere(read_photo=no_work)
+    embedder = new_embedder(decode_pool, PoolHere(embed_images=no_work))
+    content = photo(20)
+    digest = hashlib.sha256(content).digest()
+    embedder.cache.put_vector(digest, vector_of(0.6, 0.8))
+    for _ in range(2):
+        [made] = embed_all(embedder, content)
+        assert made.embedding is not None
+        assert made.embedding.tolist() == pytest.approx([0.6, 0.8])
+        assert (made.width, made.height) == (20, 20)
+    assert decode_pool.jobs == ["read_facts"]
+
+
+def test_what_is_no_photo_says_so(new_embedder: NewEmbedder) -> None:
+    """A photo that can't be read has a reason in place of a vector, and no facts."""
+    embedder = new_embedder(PoolHere(), PoolHere(embed_images=no_work))
+    [made] = embed_all(embedder, b"no photo")
+    digest = hashlib.sha256(b"no photo").hexdigest()
+    reason = "it is no image of a known format"
+    assert made == EmbeddedPhoto(None, reason, 0, 0, None, digest)
+
+
+def fail(reason: str) -> Any:
+    raise WorkerError(reason)
+
+
+def test_a_photo_that_crashes_the_decoder_says_so(
+    new_embedder: NewEmbedder,
+) -> None:
+    """A photo that no worker gets through has the pool's reason for an error."""
+    pool = PoolHere(read_photo=lambda *_: fail("it crashed"))
+    [made] = embed_all(new_embedder(pool, PoolHere()), photo(20))
+    assert (made.embedding, made.error) == (None, "it crashed")
+
+
+def test_a_disk_without_room_for_thumbnails_stops_nothing(
+    new_embedder: NewEmbedder, tmp_path: Path
+) -> None:
+    """A photo is embedded where its thumbnail can't be kept."""
+    (tmp_path / "thumbs").write_text("not a folder")
+    embedder = new_embedder(PoolHere(), PoolHere(embed_images=fake_vectors))
+    [made] = embed_all(embedder, photo(20))
+    assert made.error is None
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_each_photo_of_many_gets_its_own_vector(
+    batch_size: int, new_embedder: NewEmbedder
+) -> None:
+    """Photos under way together, alone or in batches, get vectors of their own."""
+    photos = [photo(side) for side in range(20, 32)]
+    decoded: list[int] = []
+    batches: list[int] = []
+
+    def decode(content: bytes, side: int) -> Any:
+        reading = read_photo(content, side)
+        decoded.append(reading.facts.width)
+        return reading
+
+    def embed(encoder: Any, images: list[Pixels]) -> list[Embedding]:
+        if not batches:  # meanwhile the others come to wait for it
+            eventually(lambda: len(decoded) == len(photos))
+        batches.append(len(images))
+        return fake_vectors(encoder, images)
+
+    embedder = new_embedder(
+        PoolHere(read_photo=decode), PoolHere(embed_images=embed), batch_size
+    )
+    made = embed_all(embedder, *photos)
+    for side, found in zip(range(20, 32), made, strict=True):
+        assert found.embedding is not None
+        assert found.embedding.tolist() == [side, side, side, 255 - side, 100]
+    assert sum(batches) == len(photos)
+    assert max(batches) == batch_size
+
+
+def test_a_photo_that_crashes_takes_no_other_along(
+    new_embedder: NewEmbedder,
+) -> None:
+    """Of a batch that crashed each is tried by itself: only the one at fault is lost."""
+
+    def embed(encoder: Any, images: list[Pixels]) -> list[Embedding]:
+        if any(len(image) == 13 for image in images):
+            fail("it crashed")
+        return fake_vectors(encoder, images)
+
+    embedder = new_embedder(
+        PoolHere(), PoolHere(embed_images=embed), batch_size=3
+    )
+    made = embed_all(embedder, *(photo(side) for side in (20, 21, 13, 22, 23)))
+    assert [one.error for one in made] == [None, None, "it crashed", None, None]
+    sides = [
+        None if one.embedding is None else one.embedding[0] for one in made
+    ]
+    assert sides == [20, 21, None, 22, 23]
+
+
+def test_only_as_many_are_decoded_as_there_are_cores(
+    new_embedder: NewEmbedder,
+) -> None:
+    """However many photos are under way, requests find a decoder: one is never taken."""
+    lock = threading.Lock()
+    at_work: list[int] = [0]
+    most: list[int] = [0]
+    wait_for_others = threading.Barrier(os.cpu_count() or 1)
+
+    def decode(content: bytes, side: int) -> Any:
+        with lock:
+            at_work[0] += 1
+            most[0] = max(most[0], at_work[0])
+        with contextlib.suppress(threading.BrokenBarrierError):
+            wait_for_others.wait(1)
+        with lock:
+            at_work[0] -= 1
+        return read_photo(content, side)
+
+    embedder = new_embedder(
+        PoolHere(read_photo=decode), PoolHere(embed_images=fake_vectors)
+    )
+    photos = [photo(20) for _ in range(3 * wait_for_others.parties)]
+    made = embed_all(embedder, *photos)
+    assert all(one.error is None for one in made)
+    assert most[0] == wait_for_others.parties
+
+
+# --- What is sent -----------------------------------------------------------------
+
+
+def test_a_photo_that_is_sent_is_not_kept(new_embedder: NewEmbedder) -> None:
+    """An upload is embedded as a photo of the folder is, and leaves no trace."""
+    decode_pool = PoolHere()
+    embedder = new_embedder(decode_pool, PoolHere(embed_images=fake_vectors))
+    content = photo(20)
+    assert embedder.embed_upload(content).tolist() == [20, 20, 20, 235, 100]
+    assert decode_pool.jobs == ["read_pixels"]
+    digest = hashlib.sha256(content).digest()
+    assert embedder.cache.vector(digest) is None
+    assert not embedder.thumbnails.folder.exists()
+    [indexed] = embed_all(embedder, content)
+    assert indexed.embedding is not None
+    assert indexed.embedding.tolist() == [20, 20, 20, 235, 100]
+
+
+@pytest.mark.parametrize("broken", ["decode_pool", "image_pool"])
+def test_an_upload_that_crashes_is_the_senders(
+    broken: str, new_embedder: NewEmbedder
+) -> None:
+    """What no worker gets through is a PhotoError, which the sender is told."""
+    crash = PoolHere(
+        read_pixels=lambda *_: fail("it crashed"),
+        embed_images=lambda *_: fail("it crashed"),
+    )
+    pools = {"decode_pool": PoolHere(), "image_pool": crash} | {broken: crash}
+    with pytest.raises(PhotoError, match="it crashed"):
+        new_embedder(**pools).embed_upload(photo(20))
+    with pytest.raises(PhotoError, match="known format"):
+        new_embedder(PoolHere(), crash).embed_upload(b"no photo")
+
+
+# --- The whole, with workers ------------------------------------------------------
+
+
+def test_photos_and_words_meet_in_one_space(
+    tiny_clip: Path, tmp_path: Path
+) -> None:
+    """By its own workers the app makes of photos and words what the model does here.
+
+    The worker that embeds has no server, no store and nothing of CocoIndex; closed,
+    the embedder has no workers.
+    """
+    settings = Settings(clip_model=str(tiny_clip), data_dir=tmp_path)
+    encoder = DualEncoder.from_settings(settings)
+    embedder = Embedder.from_settings(settings, encoder)
+    try:
+        embedder.load_image_tower()
+        content = (PHOTOS / "cat.png").read_bytes()
+        [expected] = embed_images(encoder, [read_pixels(content, SIDE)])
+        [made] = embed_all(embedder, content)
+        assert made.embedding is not None
+        assert made.embedding @ expected > 0.9999
+        assert read_facts(content) == Facts(made.width, made.height, made.taken)
+        assert embedder.embed_upload(content) @ expected > 0.9999
+        words = embedder.embed_query("a cat")
+        assert np.array_equal(words, embed_text(encoder, "a cat"))
+        assert words.shape == made.embedding.shape
+
+        modules = embedder.image_pool.run(
+            eval, "list(__import__('sys').modules)"
+        )
+        loaded = {module.partition(".")[0] for module in modules}
+        assert "torch" in loaded
+        assert not loaded & {"fastapi", "uvicorn", "cocoindex", "qdrant_client"}
+        workers = embedder.decode_pool.workers() + embedder.image_pool.workers()
+        assert len(workers) == 2
+    finally:
+        embedder.close()
+    for pool in (embedder.decode_pool, embedder.image_pool):
+        assert pool.workers() == []
+    with pytest.raises(PoolClosed):
+        embed_all(embedder, b"another photo")

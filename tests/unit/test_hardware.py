@@ -1,0 +1,104 @@
+"""What the machine computes with: the best device, precision and batch size it has."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+
+from image_search.clip import DualEncoder, Tower, load_tower
+from image_search.hardware import (
+    CPU_BFLOAT16,
+    GPU_BATCH,
+    best_batch_size,
+    best_hardware,
+    choose_hardware,
+    prepack_linear_weights,
+)
+from image_search.photos import read_pixels
+from tests.harness import PHOTOS
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_clip: Path) -> DualEncoder:
+    return DualEncoder("tiny", tiny_clip)
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        ({"cuda", "cuda_bf16", "avx2"}, ("cuda", "bfloat16")),
+        ({"cuda", "avx512_bf16"}, ("cuda", "float16")),
+        ({"mps", "bf16"}, ("mps", "float16")),
+        *(
+            ({name, "avx2"}, ("cpu", "bfloat16"))
+            for name in sorted(CPU_BFLOAT16)
+        ),
+        ({"avx2", "avx512"}, ("cpu", "float32")),
+        (set(), ("cpu", "float32")),
+    ],
+)
+def test_precision_follows_the_hardware(
+    features: set[str], expected: tuple[str, str]
+) -> None:
+    """The quickest device is taken, and the quickest precision it has of its own."""
+    assert best_hardware(features) == expected
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
+def test_clip_dtype_wins_over_the_hardware(precision: str) -> None:
+    """CLIP_DTYPE sets the precision, and leaves the device as it is."""
+    device, dtype = choose_hardware(precision)
+    assert dtype == getattr(torch, precision)
+    assert device == choose_hardware()[0]
+
+
+def test_the_hardware_is_this_machines(encoder: DualEncoder) -> None:
+    """A tower lies where, and in the precision that, the hardware is best for."""
+    device, dtype = choose_hardware()
+    model = load_tower(encoder, "image").model
+    assert (model.device.type, model.dtype) == (device, dtype)
+    has_cuda = torch.cuda.is_available()
+    assert (device == "cuda") == has_cuda
+
+
+@pytest.mark.parametrize(
+    ("device", "side", "patch", "expected"),
+    [
+        ("cuda", 224, 14, GPU_BATCH),
+        ("mps", 224, 32, GPU_BATCH),
+        ("cpu", 224, 14, 1),
+        ("cpu", 224, 16, 1),
+        ("cpu", 224, 32, 5),
+        ("cpu", 384, 16, 1),
+    ],
+)
+def test_batches_are_for_what_gains_by_them(
+    device: str, side: int, patch: int, expected: int
+) -> None:
+    """A GPU is given 16 images at once, a CPU as many as make 256 patches."""
+    assert best_batch_size(device, side, patch) == expected
+
+
+def test_a_model_has_the_batch_size_of_its_patches(
+    encoder: DualEncoder,
+) -> None:
+    """The tiny model, which cuts images of 32 pixels into 16 patches, takes 16."""
+    device, _ = choose_hardware()
+    assert encoder.batch_size == best_batch_size(device, 32, 8) == 16
+
+
+def test_prepacked_weights_give_the_same_vectors(encoder: DualEncoder) -> None:
+    """Weights in oneDNN's layout change no vector; a CPU without it changes nothing."""
+    processor = load_tower(encoder, "image").processor
+    plain = encoder.load("AutoModel", dtype=torch.bfloat16)
+    plain.requires_grad_(requires_grad=False)
+    packed = copy.deepcopy(plain)
+    prepack_linear_weights(packed)
+    was_packed = packed.visual_projection.weight.numel() == 0
+    has_layout = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    assert was_packed == has_layout
+    image = read_pixels((PHOTOS / "cat.png").read_bytes(), encoder.image_size)
+    [expected] = Tower(plain, processor).embed_images([image])
+    [vector] = Tower(packed, processor).embed_images([image])
+    assert vector @ expected > 0.9999

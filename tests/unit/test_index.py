@@ -1,0 +1,625 @@
+"""The index follows its folder: it looks closely, asks for few passes, and loses nothing."""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from qdrant_client import models
+
+from image_search.index import Index
+from image_search.server_store import ServerStore
+from image_search.settings import Settings
+from image_search.sources import PhotoFolder
+from image_search.status import Equipment, StatusBoard
+from image_search.store import Store, StoreUnavailable
+from tests.harness import eventually
+from tests.qdrant_standin import QdrantStandIn
+from tests.unit.memory_store import MemoryStore, id_of, payload_of
+
+TRANSIENT = "it crashed the decoder three times"
+EQUIPMENT = Equipment(model="", device="", precision="", store="")
+
+
+class Pass(NamedTuple):
+    """What a pass was asked for."""
+
+    excluded: frozenset[str] | None
+    reopen: bool
+    reexport: bool
+
+
+class FakeCocoIndex:
+    """Passes over a folder as CocoIndex makes them, whose "vectors" are the files' contents.
+
+    It looks at photos that are new to it or newer than before, and keeps what it made; what is
+    excluded it is shown only when its flow is reopened.
+    """
+
+    def __init__(self, folder: PhotoFolder, store: MemoryStore) -> None:
+        self.folder = folder
+        self.store = store
+        self.passes: list[Pass] = []
+        self.made: dict[
+            str, tuple[float, str]
+        ] = {}  # when it was changed, its digest
+        self.shown = folder.excluded
+        self.loses: set[str] = set()  # photos that never arrive in the store
+        self.failures: list[Exception] = []  # of the passes to come
+
+    async def __call__(self, *, reopen: bool, reexport: bool) -> None:
+        self.passes.append(Pass(self.folder.excluded, reopen, reexport))
+        if self.failures:
+            raise self.failures.pop(0)
+        if reopen:
+            self.shown = self.folder.excluded
+        assert self.shown is not None
+        found = self.folder.scan().photos
+        for name in {*self.made} - ({*found} - self.shown):
+            del self.made[name]
+            self.store.points.pop(name, None)
+        for name in {*found} - self.shown:
+            changed = found[name][0]
+            is_new = name not in self.made or changed > self.made[name][0]
+            if is_new:
+                self.made[name] = changed, (self.folder.path / name).read_text()
+            if (is_new or reexport) and name not in self.loses:
+                self.store.put(name, sha256=self.made[name][1])
+
+
+@dataclass
+class World:
+    """A folder, what is made of it, and who sees to it."""
+
+    folder: PhotoFolder
+    store: MemoryStore
+    cocoindex: FakeCocoIndex
+    settings: Settings
+
+    def index(self) -> Index:
+        """A new one, as after a start."""
+        self.folder.excluded = None
+        self.cocoindex.passes.clear()
+        return make_index(
+            self.folder, self.store, self.cocoindex, self.settings
+        )
+
+    def write(
+        self, name: str, content: str, changed: float | None = None
+    ) -> None:
+        path = self.folder.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        if changed is not None:
+            os.utime(path, (changed, changed))
+
+    def shown(self) -> dict[str, str]:
+        """What is in the index: each photo's digest."""
+        return {
+            name: payload["sha256"]
+            for name, (payload, _) in self.store.points.items()
+        }
+
+    @property
+    def passes(self) -> list[Pass]:
+        return self.cocoindex.passes
+
+
+def make_index(
+    folder: PhotoFolder, store: Store, update: Any, settings: Settings
+) -> Index:
+    board = StatusBoard(store, EQUIPMENT)
+    return Index(folder, store, update, board, settings, TRANSIENT)
+
+
+def sync(index: Index) -> str | None:
+    """Sync once; returns the error in the way."""
+    asyncio.run(index.sync())
+    return index.progress.last_error
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    for name in ("img", "data"):
+        (tmp_path / name).mkdir()
+    return Settings(
+        image_dir=tmp_path / "img",
+        data_dir=tmp_path / "data",
+        refresh_seconds=3600,
+        cocoindex_database_url="postgres://me:sesame@host/db",
+    )
+
+
+@pytest.fixture
+def world(settings: Settings) -> World:
+    """A folder with two photos, looked at by nobody yet."""
+    folder, store = PhotoFolder(settings.image_dir), MemoryStore()
+    world = World(folder, store, FakeCocoIndex(folder, store), settings)
+    world.write("cat.jpg", "a cat", 1000)
+    world.write("trips/dog.jpg", "a dog", 1000)
+    return world
+
+
+@pytest.fixture
+def index(world: World) -> Index:
+    """The index of that world, up to date."""
+    index = world.index()
+    assert sync(index) is None
+    world.passes.clear()
+    world.store.calls.clear()
+    return index
+
+
+def test_the_first_sync_indexes_the_folder(world: World) -> None:
+    """One pass brings in every photo, and the index is ready then."""
+    index = world.index()
+    assert not index.progress.is_ready
+    assert sync(index) is None
+    assert world.shown() == {"cat.jpg": "a cat", "trips/dog.jpg": "a dog"}
+    assert world.passes == [Pass(frozenset(), reopen=True, reexport=False)]
+    assert index.progress.is_ready
+    assert set(index.progress.photos) == {*world.shown()}
+
+
+def test_where_nothing_changed_no_pass_runs(world: World, index: Index) -> None:
+    """An idle sync runs no pass, and leaves the collection unchecked."""
+    for _ in range(3):
+        assert sync(index) is None
+    assert world.passes == []
+    assert "check" not in world.store.calls
+
+
+def test_each_change_is_one_pass(world: World, index: Index) -> None:
+    """Photos added, changed, and deleted are each brought in by a single pass."""
+    world.write("new.jpg", "new", 2000)
+    assert sync(index) is None
+    assert world.shown()["new.jpg"] == "new"
+    world.write("cat.jpg", "another cat", 2000)
+    assert sync(index) is None
+    assert world.shown()["cat.jpg"] == "another cat"
+    (world.folder.path / "cat.jpg").unlink()
+    assert sync(index) is None
+    assert {*world.shown()} == {"new.jpg", "trips/dog.jpg"}
+    plain = Pass(frozenset(), reopen=False, reexport=False)
+    assert world.passes == [plain] * 3
+    assert "check" not in world.store.calls
+
+
+def test_an_older_photo_is_noticed(world: World, index: Index) -> None:
+    """One replaced by an older one is left out of a pass, and then new to the next."""
+    world.write("cat.jpg", "an older cat", 500)
+    assert sync(index) is None
+    assert world.shown() == {
+        "cat.jpg": "an older cat",
+        "trips/dog.jpg": "a dog",
+    }
+    assert world.passes == [
+        Pass(frozenset({"cat.jpg"}), reopen=True, reexport=False),
+        Pass(frozenset(), reopen=True, reexport=False),
+    ]
+
+
+def test_photos_that_change_places_are_noticed(
+    world: World, index: Index
+) -> None:
+    """Photos of one time and two sizes that swap names are found as what they show."""
+    world.write("cat.jpg", "a dog, no cat", 1000)
+    world.write("trips/dog.jpg", "a cat, no dog at all", 1000)
+    assert sync(index) is None
+    assert world.shown() == {
+        "cat.jpg": "a dog, no cat",
+        "trips/dog.jpg": "a cat, no dog at all",
+    }
+
+
+@pytest.mark.usefixtures("index")
+def test_an_older_photo_is_noticed_after_a_start(world: World) -> None:
+    """What the folder held is remembered on the disk, so that a start sees the difference."""
+    world.write("cat.jpg", "an older cat", 500)
+    assert sync(world.index()) is None
+    assert world.shown()["cat.jpg"] == "an older cat"
+    assert sync(world.index()) is None
+    assert len(world.passes) == 1  # which says that it has all
+
+
+def test_a_crash_between_the_two_passes_loses_nothing(
+    world: World, index: Index
+) -> None:
+    """Stopped while the older photo is left out, the next start brings it in."""
+    world.write("cat.jpg", "an older cat", 500)
+    world.cocoindex.failures = [
+        RuntimeError("left out"),
+        RuntimeError("stopped"),
+    ]
+    assert sync(index) == "left out"
+    assert sync(index) == "stopped"
+    assert sync(world.index()) is None
+    assert world.shown()["cat.jpg"] == "an older cat"
+
+
+def test_what_is_skipped_is_not_shown(
+    world: World, index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What CocoIndex would hang at is excluded, named in the log once, and let in again."""
+    pipe = world.folder.path / "pipe.jpg"
+    os.mkfifo(pipe)
+    world.write("new.jpg", "new")
+    assert sync(index) is None
+    world.write("newer.jpg", "newer")
+    assert sync(index) is None
+    assert world.passes == [
+        Pass(frozenset({"pipe.jpg"}), reopen=True, reexport=False),
+        Pass(frozenset({"pipe.jpg"}), reopen=False, reexport=False),
+    ]
+    assert index.progress.skipped == {"pipe.jpg": "it is not a regular file"}
+    said = "pipe.jpg is skipped: it is not a regular file."
+    assert caplog.messages.count(said) == 1
+    pipe.unlink()
+    world.write("pipe.jpg", "a photo now")
+    assert sync(index) is None
+    assert world.shown()["pipe.jpg"] == "a photo now"
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "a file"])
+def test_a_folder_that_vanishes_takes_nothing_along(
+    world: World, index: Index, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A folder gone or without photos is an error, said once, that keeps the index as it is."""
+    path = world.folder.path
+    away = path.rename(path.with_name("away"))
+    if how == "empty":
+        path.mkdir()
+    if how == "a file":
+        path.write_text("no folder")
+    before = world.shown()
+    for _ in range(3):
+        assert "has no photos any more" in (sync(index) or "")
+    assert world.shown() == before
+    assert world.passes == []
+    assert caplog.text.count("has no photos any more") == 1
+    if how == "empty":
+        path.rmdir()
+    if how == "a file":
+        path.unlink()
+    away.rename(path)
+    world.write("new.jpg", "new")
+    assert sync(index) is None
+    assert world.shown()["new.jpg"] == "new"
+
+
+@pytest.mark.usefixtures("index")
+def test_a_folder_that_is_not_there_at_the_start(world: World) -> None:
+    """Started without its folder the index is kept as well, and is not taken to be ready."""
+    away = world.folder.path.rename(world.folder.path.with_name("away"))
+    index = world.index()
+    assert "has no photos any more" in (sync(index) or "")
+    assert len(world.shown()) == 2
+    assert not index.progress.is_ready
+    away.rename(world.folder.path)
+    assert sync(index) is None
+
+
+def test_a_new_folder_may_be_empty(settings: Settings) -> None:
+    """An empty folder of which nothing is indexed is no error; one that is not there is."""
+    folder, store = PhotoFolder(settings.image_dir), MemoryStore()
+    index = make_index(folder, store, FakeCocoIndex(folder, store), settings)
+    assert sync(index) is None
+    assert index.progress.is_ready
+    settings.image_dir.rmdir()
+    assert "can't be opened" in (sync(index) or "")
+
+
+def test_lost_points_are_written_again(world: World, index: Index) -> None:
+    """Points that went behind CocoIndex's back come back in one pass; the store is checked."""
+    world.store.points.clear()
+    assert sync(index) is None
+    assert world.passes == [Pass(frozenset(), reopen=False, reexport=True)]
+    assert len(world.shown()) == 2
+    assert world.store.calls.count("check") == 1
+    assert sync(index) is None
+    assert len(world.passes) == 1
+
+
+@pytest.mark.usefixtures("index")
+def test_points_lost_before_the_start_are_written_again(world: World) -> None:
+    """A store emptied while the app rested is filled by the first sync."""
+    world.store.points.clear()
+    assert sync(world.index()) is None
+    assert len(world.shown()) == 2
+    assert [one.reexport for one in world.passes] == [False, True]
+
+
+def test_a_lost_collection_is_mended(world: World, index: Index) -> None:
+    """A collection that is gone is made by a check, and filled again."""
+    world.store.is_missing = True
+    world.store.points.clear()
+    assert sync(index) is None
+    assert world.store.calls.count("check") == 1
+    assert len(world.shown()) == 2
+
+
+def test_points_of_somebody_elses_are_said(world: World, index: Index) -> None:
+    """Where others write to the collection no pass runs, until they have gone."""
+    world.store.is_shared = True
+    world.write("new.jpg", "new")
+    assert sync(index) == "The collection is somebody else's."
+    assert world.passes == []
+    world.store.is_shared = False
+    assert sync(index) is None
+    assert world.shown()["new.jpg"] == "new"
+
+
+def test_what_does_not_arrive_is_said(world: World, index: Index) -> None:
+    """A photo that no pass brings into the store keeps the status from "ready"."""
+    world.cocoindex.loses = {"new.jpg"}
+    world.write("new.jpg", "new")
+    assert sync(index) == "2 of 3 photos are in the index."
+    assert [one.reexport for one in world.passes] == [False, True]
+    world.cocoindex.loses = set()
+    assert sync(index) is None
+    assert world.shown()["new.jpg"] == "new"
+
+
+def test_a_folder_that_changes_meanwhile_is_no_error(
+    world: World, index: Index
+) -> None:
+    """Photos that come while a pass runs wait for the next one."""
+
+    async def update(*, reopen: bool, reexport: bool) -> None:
+        world.write(f"late {len(world.passes)}.jpg", "late")
+        await world.cocoindex(reopen=reopen, reexport=reexport)
+
+    index.update = update
+    world.write("new.jpg", "new")
+    assert sync(index) is None
+    assert len(world.passes) == 1
+    index.update = world.cocoindex
+    assert sync(index) is None
+    assert {*world.shown()} == {
+        "cat.jpg",
+        "trips/dog.jpg",
+        "new.jpg",
+        "late 0.jpg",
+    }
+
+
+def test_a_store_that_is_away_is_waited_for(world: World, index: Index) -> None:
+    """Without its store no pass runs; once it answers, what came meanwhile is indexed."""
+    world.store.failure = StoreUnavailable(
+        "The vector store cannot answer just now: X."
+    )
+    world.write("new.jpg", "new")
+    assert sync(index) == "The vector store cannot answer just now: X."
+    assert world.passes == []
+    world.store.failure = None
+    assert sync(index) is None
+    assert world.shown()["new.jpg"] == "new"
+
+
+def test_an_odd_store_stops_nothing(
+    world: World, index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error that is none of the store's own, at whatever step, is said; the next sync goes on."""
+    world.store.failure = RuntimeError("odd")
+    world.write("new.jpg", "new")
+    assert sync(index) == "odd"
+    assert "The status can't be told: odd" in caplog.messages
+    world.store.failure = None
+    assert sync(index) is None
+    assert world.shown()["new.jpg"] == "new"
+
+
+def test_the_last_change_is_told(world: World) -> None:
+    """A pass that brought something in is a change; a look that found nothing new is none."""
+    index = world.index()
+    assert index.progress.last_change is None
+    assert sync(index) is None
+    first = index.progress.last_change
+    assert first is not None
+    assert sync(index) is None
+    assert index.progress.last_change == first
+    world.write("cat.jpg", "an older cat", 500)
+    assert sync(index) is None
+    assert index.progress.last_change > first
+
+
+def test_an_error_is_told_once_and_without_the_password(
+    world: World, index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    """CocoIndex's errors come into the status as one line, and into the log once."""
+    error = RuntimeError(
+        "postgres://me:sesame@host/db:\n no\nStack backtrace: 1: x"
+    )
+    world.cocoindex.failures = [error] * 3
+    world.write("new.jpg", "new")
+    for _ in range(3):
+        assert sync(index) == "COCOINDEX_DATABASE_URL: no"
+    said = "Indexing waits: COCOINDEX_DATABASE_URL: no"
+    assert caplog.messages == [said]
+    assert sync(index) is None
+    assert world.shown()["new.jpg"] == "new"
+
+
+def test_photos_given_up_are_tried_at_the_next_start(
+    world: World, index: Index
+) -> None:
+    """One that crashed its decoder is tried once by each start; one that is broken is not."""
+    for name, error in (
+        ("cat.jpg", TRANSIENT),
+        ("trips/dog.jpg", "it is truncated"),
+    ):
+        world.store.put(name, error=error)
+    assert sync(index) is None
+    assert world.passes == []
+    index = world.index()
+    assert sync(index) is None
+    assert [{*(one.excluded or ())} for one in world.passes] == [
+        {"cat.jpg"},
+        set(),
+    ]
+    assert world.shown()["cat.jpg"] == "a cat"
+    assert sync(index) is None
+    assert len(world.passes) == 2
+
+
+def test_passes_are_logged_by_their_result(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A line for each sync that changed something, and none for others."""
+    index = world.index()
+    os.mkfifo(world.folder.path / "pipe.jpg")
+    with caplog.at_level("INFO", "uvicorn.image_search"):
+        for _ in range(3):
+            sync(index)
+    told = [message for message in caplog.messages if "indexed" in message]
+    assert told == ["2 photos are indexed, 1 are skipped."]
+
+
+def test_the_record_is_replaced_whole(world: World, index: Index) -> None:
+    """What the folder held is never rewritten in place: a crash leaves the old or the new."""
+    old = world.settings.data_dir / "the old one"
+    old.hardlink_to(index.record)
+    before = old.read_text()
+    world.write("new.jpg", "new", 2000)
+    assert sync(index) is None
+    assert old.read_text() == before
+    recorded = json.loads(index.record.read_text())
+    assert recorded == json.loads(before) | {"new.jpg": [2000, 3]}
+    assert {*world.settings.data_dir.iterdir()} == {old, index.record}
+
+
+def test_a_record_that_cannot_be_written_stays_as_it_was(
+    world: World, index: Index
+) -> None:
+    """Where the new record can't be written, the old one is kept, and the error is said."""
+    before = index.record.read_text()
+    in_the_way = index.record.with_suffix(f".{os.getpid()}")
+    in_the_way.mkdir()
+    world.write("new.jpg", "new")
+    assert "Is a directory" in (sync(index) or "")
+    assert index.record.read_text() == before
+    in_the_way.rmdir()
+    assert sync(index) is None
+    assert "new.jpg" in index.record.read_text()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{broken", b'{"cat.jpg": []}', b"[1, 2]", b"\xff", b"null", None],
+)
+def test_a_damaged_record_is_none(
+    world: World, index: Index, content: bytes | None
+) -> None:
+    """Whatever lies in the record's place, or nothing, the folder is indexed all the same."""
+    if content is None:
+        index.record.unlink()
+    else:
+        index.record.write_bytes(content)
+    world.write("new.jpg", "new", 2000)
+    again = world.index()
+    assert sync(again) is None
+    assert world.shown()["new.jpg"] == "new"
+    assert {*json.loads(again.record.read_text())} == {*world.shown()}
+
+
+def test_each_collection_has_its_record(
+    world: World, settings: Settings
+) -> None:
+    """Two collections in one DATA_DIR keep their records apart."""
+    other = settings.model_copy(update={"qdrant_collection": "other"})
+    index = world.index()
+    also = make_index(world.folder, world.store, world.cocoindex, other)
+    assert index.record != also.record
+
+
+@pytest.fixture
+def server() -> Iterator[QdrantStandIn]:
+    server = QdrantStandIn()
+    yield server
+    server.stop()
+
+
+def test_an_idle_sync_asks_a_server_little(
+    settings: Settings, server: QdrantStandIn
+) -> None:
+    """Without changes a sync counts, and lists the skipped; it checks no collection."""
+    store = ServerStore(server.url, None, "photos", 4)
+    store.check()
+    (settings.image_dir / "cat.jpg").write_text("a cat")
+
+    async def update(*, reopen: bool, reexport: bool) -> None:
+        vector: Any = {"embedding": [1.0, 0.0, 0.0, 0.0]}
+        id = str(id_of("cat.jpg"))
+        point = models.PointStruct(
+            id=id, vector=vector, payload=payload_of("cat.jpg")
+        )
+        with server.turn:
+            server.qdrant.upsert("photos", [point])
+
+    index = make_index(PhotoFolder(settings.image_dir), store, update, settings)
+    assert sync(index) is None
+    server.calls.clear()
+    assert sync(index) is None
+    assert set(server.calls) <= {"count_points", "query_points"}
+    assert len(server.calls) <= 5
+    store.close()
+
+
+def test_changes_are_followed(world: World) -> None:
+    """An index that follows brings in what comes, at once, and goes on after errors."""
+    index = world.index()
+    path = world.folder.path
+
+    async def scenario() -> None:
+        following = asyncio.create_task(index.follow())
+
+        async def holds(*names: str) -> None:
+            await asyncio.to_thread(
+                eventually, lambda: {*world.shown()} == {*names}
+            )
+
+        await holds("cat.jpg", "trips/dog.jpg")
+        world.write("new.jpg", "new")
+        await holds("cat.jpg", "trips/dog.jpg", "new.jpg")
+        (path / "cat.jpg").unlink()
+        await holds("trips/dog.jpg", "new.jpg")
+        away = path.rename(path.with_name("away"))
+        await asyncio.to_thread(eventually, lambda: index.progress.last_error)
+        away.rename(path)
+        world.write("back.jpg", "back")
+        await holds("trips/dog.jpg", "new.jpg", "back.jpg")
+        assert index.progress.last_change is not None
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+    index.settings = world.settings.model_copy(update={"refresh_seconds": 0.3})
+    asyncio.run(scenario())
+    assert index.progress.last_error is None
+
+
+def test_what_nobody_tells_of_is_polled_for(world: World) -> None:
+    """Where the system tells of no change, a look every REFRESH_SECONDS finds it."""
+
+    class UnwatchedFolder(PhotoFolder):
+        async def watch(self, pause: float) -> Any:
+            raise OSError("inotify is used up")
+            yield  # it is a generator
+
+    folder = UnwatchedFolder(world.folder.path)
+    cocoindex = FakeCocoIndex(folder, world.store)
+    quick = world.settings.model_copy(update={"refresh_seconds": 0.1})
+    index = make_index(folder, world.store, cocoindex, quick)
+
+    async def scenario() -> None:
+        following = asyncio.create_task(index.follow())
+        await asyncio.to_thread(eventually, lambda: len(world.shown()) == 2)
+        world.write("new.jpg", "new")
+        await asyncio.to_thread(eventually, lambda: "new.jpg" in world.shown())
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+    asyncio.run(scenario())

@@ -1,0 +1,149 @@
+"""The rooms of image_search: each imports only from lower floors, and little else."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.harness import ROOT, environment
+
+PACKAGE = ROOT / "image_search"
+ROOMS = sorted(path.stem for path in PACKAGE.glob("[a-z]*.py"))
+FLOORS = {
+    "settings": 0,
+    "photos": 0,
+    "workers": 0,
+    "hardware": 0,
+    "clip": 1,
+    "state": 1,
+    "sources": 1,
+    "flows": 1,
+    "thumbnails": 1,
+    "access": 1,
+    "embedding": 2,
+    "store": 2,
+    "web": 2,
+    "download": 2,
+    "edge_store": 3,
+    "server_store": 3,
+    "search": 3,
+    "status": 3,
+    "index": 4,
+}
+HEAVY = {
+    "cocoindex",
+    "fastapi",
+    "pydantic",
+    "qdrant_client",
+    "qdrant_edge",
+    "torch",
+}
+# What a room must not load, when it is the first and only one of a process.
+WITHOUT = {
+    "settings": HEAVY - {"pydantic"} | {"numpy", "PIL"},
+    "photos": HEAVY,
+    "workers": HEAVY | {"numpy", "PIL", "click", "dotenv"},
+    "hardware": HEAVY | {"numpy", "PIL"},
+    "thumbnails": HEAVY | {"PIL"},
+    "access": HEAVY - {"pydantic"},
+    "clip": HEAVY - {"pydantic"},
+    "download": HEAVY - {"pydantic"},
+    "state": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
+    "sources": HEAVY,
+    "flows": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
+    "web": {"cocoindex", "qdrant_client", "qdrant_edge", "torch"},
+    "embedding": {
+        "cocoindex",
+        "fastapi",
+        "qdrant_client",
+        "qdrant_edge",
+        "torch",
+    },
+    "store": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
+    "search": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
+    "status": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
+    "index": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
+    "edge_store": {"fastapi", "qdrant_client", "torch"},
+    "server_store": {"fastapi", "qdrant_edge", "torch"},
+}
+
+
+def imported_rooms(room: str) -> set[str]:
+    """The rooms that a room's code imports from, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse((PACKAGE / f"{room}.py").read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            package, _, name = node.module.partition(".")
+            if package == "image_search":
+                found |= (
+                    {name} if name else {alias.name for alias in node.names}
+                )
+    return found
+
+
+def loaded_by(room: str) -> set[str]:
+    """The top-level modules of a process that has imported one room."""
+    code = (
+        f"import sys, json, image_search.{room};"
+        "print(json.dumps([name.partition('.')[0] for name in sys.modules]))"
+    )
+    output = subprocess.check_output(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment(),
+        text=True,
+        timeout=60,
+    )
+    return set(json.loads(output))
+
+
+def test_each_room_is_on_the_map() -> None:
+    """A new room gets a floor, and a line in the package's docstring."""
+    assert sorted(FLOORS) == ROOMS
+    assert set(WITHOUT) == set(ROOMS)
+    map_of_rooms = ast.get_docstring(
+        ast.parse((PACKAGE / "__init__.py").read_text())
+    )
+    assert map_of_rooms is not None
+    drawn: dict[str, int] = {}
+    floor = -1
+    for line in map_of_rooms.splitlines():
+        if found := re.match(r"    (?:floor (\d) )? +([a-z_, ]+)$", line):
+            floor = int(found[1] or floor)
+            drawn |= dict.fromkeys(found[2].split(", "), floor)
+    assert drawn == FLOORS
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_lead_downward(room: str) -> None:
+    """A room imports from lower floors; only `open_store` reaches up, for one of two."""
+    exceptions = {("store", "edge_store"), ("store", "server_store")}
+    for other in imported_rooms(room):
+        assert FLOORS[other] < FLOORS[room] or (room, other) in exceptions
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_loads_no_more_than_it_needs(room: str) -> None:
+    """Each room starts in a process of its own, without the libraries of others."""
+    assert not loaded_by(room) & WITHOUT[room]
+
+
+def lines_of_code(path: Path) -> list[str]:
+    lines = path.read_text().splitlines()
+    return [
+        one for one in lines if one.strip() and not one.strip().startswith("#")
+    ]
+
+
+@pytest.mark.parametrize("room", ["main", *ROOMS])
+def test_rooms_are_of_ordinary_size(room: str) -> None:
+    """main.py has 450 lines at most, a room 300; a mean line under 45 characters."""
+    path = ROOT / "main.py" if room == "main" else PACKAGE / f"{room}.py"
+    most = 450 if room == "main" else 300
+    assert len(path.read_text().splitlines()) <= most
+    code = lines_of_code(path)
+    assert sum(map(len, code)) / len(code) < 45

@@ -1,0 +1,64 @@
+"""The flow's steps, and what CocoIndex reads of their types."""
+
+import dataclasses
+import uuid
+from datetime import datetime
+from typing import Any, get_type_hints
+
+import pytest
+
+from image_search.embedding import EmbeddedPhoto
+from tests.harness import PHOTOS
+
+
+@pytest.fixture(scope="module")
+def described() -> Any:
+    import main
+
+    return main.describe_photo("cat.png", None, None)
+
+
+def test_a_photo_has_one_point_whatever_it_shows(described: Any) -> None:
+    """A point's id goes by the photo's name alone, so that no photo is there twice."""
+    import main
+
+    assert described.id == uuid.uuid5(uuid.NAMESPACE_URL, "cat.png")
+    other = main.describe_photo(
+        "cat.png", "2019-05-01T12:00:00", "it is cut off"
+    )
+    assert other.id == described.id
+    assert main.describe_photo("coffee.png", None, None).id != described.id
+
+
+def test_a_photo_lies_in_every_folder_above_it() -> None:
+    """Its folders are all those above it, the innermost first; none at the top."""
+    import main
+
+    deep = main.describe_photo("trips/rome/a.jpg", "2019-05-01T12:00:00", None)
+    assert deep.folders == ["trips/rome", "trips"]
+    top = main.describe_photo("a.jpg", "2019-05-01T12:00:00", None)
+    assert top.folders == []
+
+
+def test_a_photo_without_a_date_was_taken_when_it_was_written(
+    described: Any,
+) -> None:
+    """EXIF's date goes first; else it is the time at which the file was written."""
+    import main
+
+    written = datetime.fromtimestamp(int((PHOTOS / "cat.png").stat().st_mtime))
+    assert datetime.fromisoformat(described.taken) == written
+    dated = main.describe_photo("cat.png", "2019-05-01T12:00:00", None)
+    assert dated.taken == "2019-05-01T12:00:00"
+
+
+def test_the_vector_of_the_flow_has_the_models_length() -> None:
+    """CocoIndex is told the length of the vectors, which is the model's own."""
+    import main
+
+    executor = main.EmbedImageExecutor()
+    executor.spec = main.EmbedImage("any", 24)
+    hints = get_type_hints(executor.analyze(), include_extras=True)
+    assert "dim=24" in str(hints["embedding"])
+    fields = [field.name for field in dataclasses.fields(EmbeddedPhoto)]
+    assert list(hints) == fields

@@ -1,0 +1,426 @@
+"""What is asked becomes one vector and one query; what is answered is right, page by page."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from qdrant_client import models
+
+from image_search.clip import Embedding, l2_normalize
+from image_search.photos import PhotoError
+from image_search.search import (
+    CANDIDATES,
+    NothingLeft,
+    NotIndexedYet,
+    Search,
+    Searcher,
+    SearchResponse,
+    UnknownPhoto,
+)
+from image_search.server_store import ServerStore
+from image_search.store import StoreUnavailable
+from tests.qdrant_standin import QdrantStandIn
+from tests.unit.memory_store import MemoryStore, id_of, payload_of
+
+DIMENSION = 24
+
+
+def axis(number: int) -> Embedding:
+    """A unit vector at a right angle to all others of its kind."""
+    return l2_normalize(np.eye(DIMENSION)[number])
+
+
+class FakeEmbedder:
+    """Knows the vectors of some words, and of one photo that is sent."""
+
+    WORDS: ClassVar = {
+        "plus": l2_normalize(np.ones(DIMENSION)),
+        "less": l2_normalize(np.arange(DIMENSION)[::-1]),
+        "x": axis(0),
+    }
+    SENT = b"a photo"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def embed_query(self, text: str) -> Embedding:
+        self.asked.append(text)
+        return self.WORDS[text]
+
+    def embed_upload(self, content: bytes) -> Embedding:
+        if content != self.SENT:
+            raise PhotoError("it is no image of a known format")
+        self.asked.append("a photo")
+        return axis(2)
+
+
+@pytest.fixture
+def embedder() -> Any:
+    return FakeEmbedder()
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def searcher(embedder: Any, store: MemoryStore) -> Searcher:
+    return Searcher(embedder, store)
+
+
+def names(found: SearchResponse) -> list[str]:
+    return [hit.filename for hit in found.results]
+
+
+# --- What can be asked --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"q": ""},
+        {"q": " \n"},
+        {"q": "a" * 1001},
+        {"minus": [""]},
+        {"minus": ["a"] * 11},
+        {"limit": 0},
+        {"limit": 101},
+        {"offset": -1},
+        {"offset": 100_001},
+        {"cutoff": -0.1},
+        {"cutoff": 1.1},
+        {"sort": "oldest"},
+        {"after": "yesterday"},
+        {"after": ""},
+        {"after": "2024-02-30"},
+        {"before": "2024-05-01T12:00:00Z"},  # photos have local time
+        {"query": "cat"},  # misspelled
+    ],
+)
+def test_a_wrong_query_is_refused(wrong: dict[str, Any]) -> None:
+    """What can't be meant is refused by the name of its parameter, never left out."""
+    with pytest.raises(ValidationError) as refused:
+        Search.model_validate(wrong)
+    assert refused.value.errors()[0]["loc"][0] == next(iter(wrong))
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2024", datetime(2024, 1, 1)),
+        ("2024-05", datetime(2024, 5, 1)),
+        ("2024-05-02", datetime(2024, 5, 2)),
+        ("2024-05-02T12:30", datetime(2024, 5, 2, 12, 30)),
+        ("2024-05-02 12:30:59", datetime(2024, 5, 2, 12, 30, 59)),
+    ],
+)
+def test_a_date_may_be_short(text: str, moment: datetime) -> None:
+    """A year or a month stands for its beginning."""
+    search = Search.model_validate({"after": text, "before": text})
+    assert search.after == search.before == moment
+
+
+# --- How it becomes one vector ------------------------------------------------------
+
+
+def test_nothing_asked_is_no_vector(
+    searcher: Searcher, embedder: FakeEmbedder
+) -> None:
+    """Conditions alone are no query: nothing is embedded."""
+    for query in (Search(), Search(folder="trips", sort="newest", cutoff=1)):
+        assert searcher.query_vector(query) is None
+    assert embedder.asked == []
+
+
+def test_the_sum_has_unit_length(
+    searcher: Searcher, store: MemoryStore, embedder: FakeEmbedder
+) -> None:
+    """What is asked for in several ways is added up, a minus by half, and normalised."""
+    store.put("a.jpg", axis(3))
+    query = Search(q="plus", like="a.jpg", minus=["less", "x"])
+    words = embedder.WORDS
+    expected = words["plus"] + axis(2) + axis(3) - (words["less"] + axis(0)) / 2
+    vector = searcher.query_vector(query, embedder.SENT)
+    assert vector is not None
+    assert vector == pytest.approx(
+        expected / np.linalg.norm(expected), abs=1e-6
+    )
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-6)
+    assert vector.shape == (DIMENSION,)
+
+
+def test_like_by_itself_embeds_nothing(
+    searcher: Searcher, store: MemoryStore, embedder: FakeEmbedder
+) -> None:
+    """To find more like a photo of the index costs no model: its vector is known."""
+    stored = l2_normalize(np.arange(1.0, DIMENSION + 1))
+    store.put("a.jpg", stored)
+    assert searcher.query_vector(Search(like="a.jpg")) == pytest.approx(
+        stored, abs=1e-6
+    )
+    assert embedder.asked == []
+
+
+def test_like_an_unknown_photo_is_refused(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """A photo that is not in the index, or can't be read, is like none."""
+    store.put("broken.jpg", error="it is empty")
+    for name in ("no.jpg", "broken.jpg"):
+        with pytest.raises(
+            UnknownPhoto, match=f"No photo {name} is in the index"
+        ):
+            searcher.query_vector(Search(like=name))
+
+
+def test_minus_alone_is_a_query(searcher: Searcher) -> None:
+    """What is least like some words can be asked for as well."""
+    vector = searcher.query_vector(Search(minus=["x"]))
+    assert vector == pytest.approx(-axis(0), abs=1e-6)
+
+
+def test_nothing_left_is_refused(searcher: Searcher) -> None:
+    """What takes away all that is asked for is refused, not searched for."""
+    with pytest.raises(NothingLeft, match="minus"):
+        searcher.query_vector(Search(q="x", minus=["x", "x"]))
+
+
+def test_no_photo_is_refused(searcher: Searcher) -> None:
+    """What is sent and is no photo is refused with the reason; nothing at all too."""
+    for content in (b"no photo", b""):
+        with pytest.raises(PhotoError, match="known format"):
+            searcher.search(Search(), content)
+
+
+# --- What is answered ---------------------------------------------------------------
+
+
+def put_fan(store: MemoryStore, number: int) -> None:
+    """Photos ever further from "x": 0.jpg is nearest, and the oldest."""
+    for index in range(number):
+        angle = np.pi / 2 * index / number
+        vector = np.cos(angle) * axis(0) + np.sin(angle) * axis(1)
+        taken = f"2024-01-{1 + index:02}T00:00:00"
+        store.put(f"{index}.jpg", vector, taken=taken)
+
+
+def test_a_hit_tells_all_that_is_shown(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """Name, score, size, time, and a version that changes with what is in the file."""
+    digest = "0123456789abcdef" * 4
+    store.put("a.jpg", axis(0), sha256=digest)
+    store.rounding = 1e-6
+    [hit] = searcher.search(Search(q="x")).results
+    assert hit.model_dump() == {
+        "filename": "a.jpg",
+        "score": 1,
+        "width": 4,
+        "height": 3,
+        "taken": datetime(2022, 2, 2),
+        "version": "0123456789abcdef",
+    }
+
+
+def test_no_query_is_the_newest(searcher: Searcher, store: MemoryStore) -> None:
+    """Without a query photos that can be read are listed, the newest first, without scores."""
+    put_fan(store, 4)
+    store.put("broken.jpg", error="it is empty", taken="2030-01-01T00:00:00")
+    found = searcher.search(Search())
+    assert names(found) == ["3.jpg", "2.jpg", "1.jpg", "0.jpg"]
+    assert {hit.score for hit in found.results} == {None}
+    assert searcher.search(Search(sort="newest", cutoff=1)) == found
+
+
+def test_like_leaves_itself_out(searcher: Searcher, store: MemoryStore) -> None:
+    """More like a photo are others, also with words beside it."""
+    put_fan(store, 4)
+    for query in (Search(like="1.jpg"), Search(like="1.jpg", q="x")):
+        assert set(names(searcher.search(query))) == {"0.jpg", "2.jpg", "3.jpg"}
+
+
+@pytest.mark.parametrize("q", [None, "x"])
+def test_a_folder_is_meant_by_its_path(
+    searcher: Searcher, store: MemoryStore, q: str | None
+) -> None:
+    """folder= keeps what lies in or below it, with slashes or without; / is everything."""
+    for name in (
+        "a.jpg",
+        "trips/b.jpg",
+        "trips/rome/c.jpg",
+        "trips/rome 2/d.jpg",
+    ):
+        store.put(name, axis(0))
+    for spelled in ("trips/rome", "/trips/rome/"):
+        found = searcher.search(Search(q=q, folder=spelled))
+        assert names(found) == ["trips/rome/c.jpg"]
+    assert len(searcher.search(Search(q=q, folder="/")).results) == 4
+    for wrong in ("trip", "rome", "TRIPS"):
+        assert searcher.search(Search(q=q, folder=wrong)).results == []
+
+
+@pytest.mark.parametrize("q", [None, "x"])
+def test_after_is_in_and_before_is_out(
+    searcher: Searcher, store: MemoryStore, q: str | None
+) -> None:
+    """A photo of the very moment is after it, and not before it."""
+    put_fan(store, 4)
+    moment = datetime(2024, 1, 3)
+    for given, expected in (
+        ({"after": "2024-01-03"}, {"2.jpg", "3.jpg"}),
+        ({"before": "2024-01-03"}, {"0.jpg", "1.jpg"}),
+        ({"after": "2024-01-02", "before": "2024-01-03"}, {"1.jpg"}),
+        ({"after": moment.isoformat(), "before": moment.isoformat()}, set()),
+    ):
+        query = Search.model_validate({"q": q} | given)
+        assert set(names(searcher.search(query))) == expected
+
+
+@pytest.mark.parametrize("sort", ["score", "newest"])
+@pytest.mark.parametrize("q", [None, "x"])
+def test_pages_join_up(
+    searcher: Searcher, store: MemoryStore, q: str | None, sort: Any
+) -> None:
+    """Pages of any length make up the whole, and say whether more follow."""
+    put_fan(store, 20)
+    for number in range(5):
+        store.put(f"twin {number}.jpg", axis(0))
+    whole = searcher.search(Search(q=q, sort=sort, limit=100))
+    assert len(whole.results) == 25
+    assert not whole.more
+    for limit in (1, 7, 12, 25):
+        pages = []
+        for offset in range(0, 25, limit):
+            page = searcher.search(
+                Search(q=q, sort=sort, limit=limit, offset=offset)
+            )
+            pages += page.results
+            assert page.more == (len(pages) < 25)
+        assert pages == whole.results
+    beyond = searcher.search(Search(q=q, sort=sort, offset=99))
+    assert beyond == SearchResponse(results=[], more=False)
+
+
+def test_cutoff_keeps_a_share_of_the_best(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """Hits with that share of the best score are kept, and `more` tells of those below."""
+    put_fan(store, 4)
+    everything = searcher.search(Search(q="x")).results
+    scores = [hit.score or 0 for hit in everything]
+    for cutoff in (0.01, 0.5, 0.9, 1):
+        found = searcher.search(Search(q="x", cutoff=cutoff))
+        kept = [score for score in scores if score >= cutoff * scores[0]]
+        assert found.results == everything[: len(kept)]
+        assert found.more == (len(kept) < len(scores))
+    assert names(found) == ["0.jpg"]
+
+
+def test_cutoff_leaves_the_best_even_below_zero(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """Where every score is negative the best is still a hit, and a share of it is further."""
+    for number, score in enumerate((-0.4, -0.5, -0.7, -0.9)):
+        vector = score * axis(0) + np.sqrt(1 - score**2) * axis(5)
+        store.put(f"{number}.jpg", vector)
+    for cutoff, kept in ((1, 1), (0.75, 2), (0.2, 3), (0, 4)):
+        found = searcher.search(Search(q="x", cutoff=cutoff))
+        assert names(found) == [f"{number}.jpg" for number in range(kept)]
+        assert found.more == (kept < 4)
+
+
+def test_newest_of_the_found(searcher: Searcher, store: MemoryStore) -> None:
+    """sort=newest keeps what the search finds, with its scores, in the order of time."""
+    put_fan(store, 9)
+    best = searcher.search(Search(q="x", cutoff=0.8))
+    newest = searcher.search(Search(q="x", cutoff=0.8, sort="newest"))
+    assert len(newest.results) == len(best.results) > 2
+    assert newest.results == best.results[::-1]
+    assert newest.more == best.more
+
+
+def test_newest_of_the_found_is_of_the_best(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """Of more than a thousand, the newest of the best thousand are meant, not of all."""
+    for number in range(CANDIDATES):
+        store.put(f"{number}.jpg", axis(0), taken="2020-01-01T00:00:00")
+    store.put("far.jpg", axis(1), taken="2030-01-01T00:00:00")
+    found = searcher.search(Search(q="x", sort="newest"))
+    assert "far.jpg" not in names(found)
+    assert names(searcher.search(Search(sort="newest")))[0] == "far.jpg"
+
+
+def test_nothing_is_no_answer_while_photos_wait(
+    embedder: Any, store: MemoryStore
+) -> None:
+    """While photos are being indexed, an empty answer is an error that says how far it is."""
+    so_far: list[str | None] = ["3 of 9"]
+    searcher = Searcher(embedder, store, lambda: so_far[0])
+    with pytest.raises(NotIndexedYet, match="3 of 9 so far"):
+        searcher.search(Search(q="x"))
+    so_far[0] = None
+    assert searcher.search(Search(q="x")).results == []
+    so_far[0] = "4 of 9"
+    store.put("a.jpg", axis(0))
+    assert names(searcher.search(Search(q="x"))) == ["a.jpg"]
+    # A page beyond the end of what was found is an answer.
+    beyond = searcher.search(Search(q="x", offset=5))
+    assert beyond == SearchResponse(results=[], more=False)
+
+
+def test_a_store_that_is_away_is_no_empty_answer(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """An error of the store comes through as it is."""
+    store.failure = StoreUnavailable("away")
+    for query in (Search(), Search(q="x"), Search(like="a.jpg")):
+        with pytest.raises(StoreUnavailable, match="away"):
+            searcher.search(query)
+
+
+# --- What it costs ------------------------------------------------------------------
+
+
+@pytest.fixture
+def server() -> Iterator[QdrantStandIn]:
+    server = QdrantStandIn()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Search(),
+        Search(q="x"),
+        Search(q="x", sort="newest", cutoff=0.5),
+        Search(q="x", offset=99, folder="trips"),
+        Search(q="x", offset=5000),
+        Search(sort="newest", offset=5000),
+    ],
+)
+def test_a_search_costs_one_query(
+    server: QdrantStandIn, embedder: Any, query: Search
+) -> None:
+    """However it is sorted and however deep its page lies, a server is asked once."""
+    store = ServerStore(server.url, None, "photos", DIMENSION)
+    store.check()
+    vectors = np.random.default_rng(0).standard_normal((30, DIMENSION))
+    points = []
+    for number, vector in enumerate(vectors):
+        name = f"trips/{number}.jpg"
+        payload = payload_of(name, taken=f"2024-01-{1 + number:02}T00:00:00")
+        given: Any = {"embedding": vector.tolist()}
+        id = str(id_of(name))
+        points.append(models.PointStruct(id=id, vector=given, payload=payload))
+    server.qdrant.upsert("photos", points)
+    server.calls.clear()
+    found = Searcher(embedder, store).search(query)
+    assert server.calls == ["query_points"]
+    assert bool(found.results) == (query.offset < 30)
+    store.close()

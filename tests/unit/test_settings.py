@@ -1,0 +1,267 @@
+"""Settings come from the environment or .env, a wrong one is named, and a log line is one line."""
+
+import io
+import json
+import logging
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+from pydantic import ValidationError
+
+from image_search.settings import EscapeControlCharacters, Settings
+from tests.harness import ROOT, environment
+
+EXAMPLE = ROOT / ".env.example"
+SHOW_SETTINGS = """
+import json, os
+from image_search.settings import settings
+print(json.dumps(settings.model_dump(mode="json") | dict(os.environ)))
+"""
+# In the place of CocoIndex: what it would find in the environment when it is imported.
+SHOW_ENVIRONMENT = """
+import json, os
+print(json.dumps(dict(os.environ)))
+raise SystemExit
+"""
+
+
+def copy_app(folder: Path) -> None:
+    """Put the app's code into a folder, which is the project's folder then."""
+    folder.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "main.py", folder)
+    shutil.copytree(ROOT / "image_search", folder / "image_search")
+
+
+def run_in(folder: Path, code: str, **env: str) -> dict[str, object]:
+    """Run Python on the app in a folder; returns the JSON that it prints."""
+    given = {
+        name: value for name, value in environment().items() if value
+    } | env
+    given.pop("COCOINDEX_DISABLE_USAGE_TRACKING")
+    output = subprocess.check_output(
+        [sys.executable, "-c", code], cwd=folder, env=given, timeout=60
+    )
+    return dict(json.loads(output))
+
+
+def settings_in(folder: Path, **env: str) -> dict[str, object]:
+    """The settings of the app in a folder, beside the environment that libraries see."""
+    return run_in(folder, SHOW_SETTINGS, **env)
+
+
+def test_env_example_lists_every_setting_with_its_default(
+    tmp_path: Path,
+) -> None:
+    """.env.example and Settings name the same settings, with the same defaults and a line each."""
+    example = dotenv_values(EXAMPLE)
+    assert list(example) == [name.upper() for name in Settings.model_fields]
+    copy_app(tmp_path)
+    defaults = settings_in(tmp_path)
+    shutil.copy(EXAMPLE, tmp_path / ".env")
+    with_example = settings_in(tmp_path)
+    for name in Settings.model_fields:
+        assert with_example[name] == defaults[name]
+    lines = EXAMPLE.read_text().splitlines()
+    for name in example:
+        at = next(
+            number
+            for number, line in enumerate(lines)
+            if line.startswith(f"{name}=")
+        )
+        assert re.match(r"# \S.{20}", lines[at - 1]), (
+            f"{name} has no line of its own"
+        )
+
+
+def test_readme_lists_every_setting() -> None:
+    """The README's table has a row for each setting."""
+    readme = (ROOT / "README.md").read_text()
+    for name in Settings.model_fields:
+        assert f"| `{name.upper()}` |" in readme
+
+
+def test_where_settings_come_from(tmp_path: Path) -> None:
+    """.env fills what the environment leaves out, an empty value is none, ~ is the home folder."""
+    copy_app(tmp_path)
+    (tmp_path / ".env").write_text(
+        "HF_TOKEN=secret\nPORT=1111\nREFRESH_SECONDS=5\nIMAGE_DIR=photos\n"
+        "QDRANT_URL=\nQDRANT_COLLECTION=mine\n"
+    )
+    found = settings_in(
+        tmp_path, PORT="2222", REFRESH_SECONDS="", DATA_DIR="~/.photo-index"
+    )
+    assert found["HF_TOKEN"] == "secret"  # so that libraries see it too
+    assert found["port"] == 2222
+    # Empty in the environment is unset, and hides the .env's.
+    assert found["refresh_seconds"] == 60
+    assert found["image_dir"] == str(tmp_path / "photos")
+    assert found["data_dir"] == str(Path("~/.photo-index").expanduser())
+    assert found["qdrant_url"] is None
+    assert found["qdrant_collection"] == "mine"
+
+
+def test_relative_paths_start_at_the_project(tmp_path: Path) -> None:
+    """A relative IMAGE_DIR or DATA_DIR is one folder, from wherever the app is started."""
+    copy_app(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    found = settings_in(
+        elsewhere,
+        IMAGE_DIR="photos",
+        DATA_DIR="a/../data",
+        PYTHONPATH=str(tmp_path),
+    )
+    assert found["image_dir"] == str(tmp_path / "photos")
+    assert found["data_dir"] == str(tmp_path / "data")
+
+
+def test_libraries_tell_nobody(tmp_path: Path) -> None:
+    """What CocoIndex and the hub would report of their use is off, unless it is turned on."""
+    copy_app(tmp_path)
+    off = settings_in(tmp_path)
+    assert off["COCOINDEX_DISABLE_USAGE_TRACKING"] == "1"
+    assert off["HF_HUB_DISABLE_TELEMETRY"] == "1"
+    (tmp_path / ".env").write_text("COCOINDEX_DISABLE_USAGE_TRACKING=0\n")
+    assert settings_in(tmp_path)["COCOINDEX_DISABLE_USAGE_TRACKING"] == "0"
+
+
+def test_env_is_loaded_before_who_reads_it(tmp_path: Path) -> None:
+    """When main.py imports CocoIndex, what .env says lies in the environment already."""
+    copy_app(tmp_path)
+    (tmp_path / ".env").write_text("COCOINDEX_MAX_THREADS=3\n")
+    (tmp_path / "cocoindex.py").write_text(SHOW_ENVIRONMENT)
+    seen = run_in(tmp_path, "import main")
+    assert seen["COCOINDEX_MAX_THREADS"] == "3"
+    assert seen["COCOINDEX_DISABLE_USAGE_TRACKING"] == "1"
+
+
+def test_a_wrong_setting_is_named() -> None:
+    """Each wrong value is one line that names the setting and the value, and nothing starts."""
+    wrong = {"PORT": "99999", "QDRANT_URL": "localhost", "REFRESH_SECONDS": "0"}
+    wrong |= {"QDRANT_COLLECTION": "../x", "CORS_ORIGINS": "*"}
+    wrong |= {"IMAGE_DIR": "~no such user/photos"}
+    run = subprocess.run(
+        [sys.executable, "main.py"], cwd=ROOT, env=environment(**wrong),
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert run.returncode == 1
+    lines = run.stderr.splitlines()
+    assert len(lines) == len(wrong)
+    for name, value in wrong.items():
+        assert any(line.startswith(f"{name}={value}: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("data_dir", "is_refused"),
+    [
+        ("photos", True),
+        ("photos/a/data", True),
+        ("photos/a/.data", False),
+        ("photos/.data/deep", False),
+        (".", False),  # the photos may lie in it, beside the thumbnails
+        ("photos 2", False),
+    ],
+)
+def test_thumbnails_are_no_photos(
+    tmp_path: Path, data_dir: str, *, is_refused: bool
+) -> None:
+    """A DATA_DIR among the photos is refused in a sentence; a hidden one is not."""
+    try:
+        Settings(image_dir=tmp_path / "photos", data_dir=tmp_path / data_dir)
+    except ValidationError as error:
+        assert is_refused
+        [problem] = error.errors()
+        assert problem["loc"] == ("data_dir",)
+        assert "lies in IMAGE_DIR" in problem["msg"]
+    else:
+        assert not is_refused
+
+
+@pytest.mark.parametrize("below", ["", "ab", "ab/cd"])
+def test_photos_are_no_thumbnails(tmp_path: Path, below: str) -> None:
+    """An IMAGE_DIR that is, or lies in, the folder of thumbnails is refused in a sentence."""
+    data_dir = tmp_path / ".data"
+    thumbnails = Settings(data_dir=data_dir).thumbnail_folder
+    with pytest.raises(
+        ValidationError, match="among the photos; set IMAGE_DIR"
+    ):
+        Settings(image_dir=thumbnails / below, data_dir=data_dir)
+
+
+def test_links_lead_to_the_folders_they_mean(tmp_path: Path) -> None:
+    """DATA_DIR among the photos is refused by whatever way it leads there."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    with pytest.raises(ValidationError, match="lies in IMAGE_DIR"):
+        Settings(
+            image_dir=tmp_path / "photos", data_dir=tmp_path / "link" / "data"
+        )
+
+
+def test_settings_show_no_secret() -> None:
+    """Printed, the settings tell no password, no key, and no URL that has one in it."""
+    secrets = Settings(
+        password="sesame",  # noqa: S106, that is the law
+        qdrant_api_key="sesame",
+        cocoindex_database_url="postgres://me:sesame@host/db",
+    )
+    assert "sesame" not in repr(secrets)
+    assert "sesame" not in str(secrets)
+
+
+def test_a_model_is_a_folder_if_there_is_one(tmp_path: Path) -> None:
+    """CLIP_MODEL names a folder where there is one of that name, and else a model of the hub."""
+    assert Settings(clip_model=str(tmp_path)).model_folder == tmp_path
+    assert (
+        Settings(clip_model="openai/clip-vit-base-patch32").model_folder is None
+    )
+
+
+@pytest.fixture
+def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
+    """A logger with our filter, and what it has written."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    logger = logging.getLogger("image_search.test")
+    guard = EscapeControlCharacters()
+    logger.addHandler(handler)
+    logger.addFilter(guard)
+    yield logger, written
+    logger.removeFilter(guard)
+    logger.removeHandler(handler)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.jpg\nERROR: forged",
+        "a.jpg\rERROR: forged",
+        "a.jpg\x1b[2K",  # a terminal would wipe the line
+        "a\u202egpj.exe",  # it would turn round what follows
+        "a\u2028b.jpg",
+        "a\udcff.jpg",  # not UTF-8
+    ],
+)
+def test_a_name_forges_no_line(
+    log: tuple[logging.Logger, io.StringIO], name: str
+) -> None:
+    """Whatever is in a photo's name, or in an error about it, is one line of the log."""
+    logger, written = log
+    logger.warning("%s is skipped: %s.", name, ValueError(name))
+    assert written.getvalue() == f"{name!r} is skipped: {name!r}.\n"
+    assert written.getvalue().rstrip("\n").isprintable()
+
+
+def test_an_honest_line_stays_as_it_is(
+    log: tuple[logging.Logger, io.StringIO],
+) -> None:
+    """Names in any script and numbers come through unchanged."""
+    logger, written = log
+    logger.warning("%s: %d photos in %.1f s", "été/写真 1.jpg", 12, 3.14159)
+    assert written.getvalue() == "été/写真 1.jpg: 12 photos in 3.1 s\n"

@@ -1,0 +1,618 @@
+"""Points go in and come out the same way, whatever engine holds them; each fault has its name."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cocoindex.op import TargetStateCompatibility
+from qdrant_client import models
+
+from image_search.clip import Embedding, l2_normalize
+from image_search.edge_store import EdgeStore, QdrantEdge, QdrantEdgeConnector
+from image_search.search import CANDIDATES
+from image_search.server_store import ServerStore
+from image_search.settings import Settings, StartupError
+from image_search.state import EmbeddedStores
+from image_search.store import (
+    EVERYTHING,
+    PAYLOAD_INDEXES,
+    READABLE,
+    UNREADABLE,
+    CollectionMissing,
+    Condition,
+    Filter,
+    ForeignPoint,
+    Payload,
+    Point,
+    Store,
+    StoreUnavailable,
+    open_store,
+)
+from tests.qdrant_standin import QdrantStandIn
+from tests.unit.memory_store import MemoryStore, id_of, payload_of
+
+DIMENSION = 24
+ROUNDING = 0.01  # the embedded store keeps a byte of each number
+
+TWINS = [f"twins/{number}.jpg" for number in range(9)]
+BROKEN = ["broken/a.jpg", "broken/b.jpg"]
+PAYLOADS = {
+    payload["filename"]: payload
+    for payload in (
+        payload_of(
+            "cat.jpg", taken="2024-05-01T12:00:00", width=640, height=480
+        ),
+        payload_of("trips/rome/a.jpg", taken="2019-05-01T12:00:00"),
+        payload_of("trips/rome/b.jpg", taken="2021-05-01T12:00:00"),
+        payload_of("trips/rome 2/c.jpg", taken="2020-05-01T12:00:00"),
+        *(payload_of(name) for name in TWINS),
+        payload_of(BROKEN[0], error="it is truncated", width=0, height=0),
+        payload_of(BROKEN[1], error="it is empty", width=0, height=0),
+    )
+}
+FINE = {*PAYLOADS} - {*BROKEN}
+
+
+def make_vectors() -> dict[str, Embedding]:
+    """A vector for each photo that can be read; that of the twins is one."""
+    chance = np.random.default_rng(0)
+    vectors = {
+        name: l2_normalize(chance.standard_normal(DIMENSION))
+        for name in sorted(FINE)
+    }
+    return vectors | dict.fromkeys(TWINS, vectors[TWINS[0]])
+
+
+VECTORS = make_vectors()
+
+
+def names(points: Sequence[Point]) -> list[str]:
+    return [point.payload.filename for point in points]
+
+
+class CountingEdgeStore(EdgeStore):
+    """Counts its queries."""
+
+    queries = 0
+
+    def _query(self, *args: Any, **options: Any) -> Sequence[Any]:
+        self.queries += 1
+        return super()._query(*args, **options)
+
+
+@contextlib.contextmanager
+def edge_store(folder: Path) -> Iterator[CountingEdgeStore]:
+    """An embedded store in a folder, as one process has it."""
+    stores = EmbeddedStores(Settings(data_dir=folder))
+    shard = folder / "edge" / "photos"
+    store = CountingEdgeStore(shard, "photos", "a model", DIMENSION, stores)
+    yield store
+    store.close()
+    stores.close()
+
+
+def server_store(
+    server: QdrantStandIn, dimension: int = DIMENSION
+) -> ServerStore:
+    return ServerStore(server.url, server.api_key, "photos", dimension)
+
+
+def write_to_edge(store: EdgeStore, filenames: Sequence[str]) -> None:
+    store.write(
+        {
+            id_of(name): PAYLOADS[name] | {"embedding": VECTORS.get(name)}
+            for name in filenames
+        }
+    )
+
+
+def write_to_server(server: QdrantStandIn, filenames: Sequence[str]) -> None:
+    points = []
+    for name in filenames:
+        vector: Any = {}
+        if name in VECTORS:
+            vector = {"embedding": VECTORS[name].tolist()}
+        id = str(id_of(name))
+        payload = PAYLOADS[name]
+        points.append(models.PointStruct(id=id, vector=vector, payload=payload))
+    with server.turn:
+        server.qdrant.upsert("photos", points)
+
+
+@pytest.fixture
+def server() -> Iterator[QdrantStandIn]:
+    server = QdrantStandIn()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def on_server(server: QdrantStandIn) -> Iterator[ServerStore]:
+    """A store on that server, set up, with a few photos."""
+    store = server_store(server)
+    store.check()
+    write_to_server(server, ["cat.jpg", "trips/rome/a.jpg", *BROKEN])
+    server.calls.clear()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> Iterator[EdgeStore]:
+    with edge_store(tmp_path) as store:
+        yield store
+
+
+# --- The contract that each store keeps ---------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["edge", "server", "memory"])
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    """Each kind of store with the same photos; also the one that other tests stand on."""
+    match request.param:
+        case "edge":
+            with edge_store(tmp_path_factory.mktemp("edge")) as embedded:
+                write_to_edge(embedded, [*PAYLOADS])
+                yield embedded
+        case "server":
+            server = QdrantStandIn()
+            remote = server_store(server)
+            remote.check()
+            write_to_server(server, [*PAYLOADS])
+            yield remote
+            remote.close()
+            server.stop()
+        case _:
+            memory = MemoryStore()
+            for name, payload in PAYLOADS.items():
+                memory.points[name] = payload, VECTORS.get(name)
+            yield memory
+
+
+def test_the_nearest_come_first(store: Store) -> None:
+    """Every photo with a vector is found, by its cosine, the nearest first."""
+    asked = l2_normalize(np.ones(DIMENSION))
+    found = store.search(asked, 100)
+    cosines = {name: float(vector @ asked) for name, vector in VECTORS.items()}
+    assert set(names(found)) == FINE
+    assert [point.score for point in found] == sorted(
+        (point.score for point in found), reverse=True
+    )
+    for point in found:
+        cosine = cosines[point.payload.filename]
+        assert point.score == pytest.approx(cosine, abs=ROUNDING)
+
+
+def test_a_photo_finds_itself(store: Store) -> None:
+    """A photo's own vector has the cosine 1 with it, and comes with all that is known of it."""
+    [point] = store.search(VECTORS["cat.jpg"], 1)
+    assert point.payload == Payload.model_validate(PAYLOADS["cat.jpg"])
+    assert point.score == pytest.approx(1, abs=ROUNDING)
+    assert str(point.id) == str(id_of("cat.jpg"))
+
+
+def test_vectors_come_only_when_asked_for(store: Store) -> None:
+    """With `with_vectors` a point has its vector of unit length, and else none."""
+    [without] = store.search(None, 1)
+    assert without.vector is None
+    [point] = store.search(VECTORS["cat.jpg"], 1, with_vectors=True)
+    assert point.vector is not None
+    assert point.vector.dtype == np.float32
+    assert point.vector == pytest.approx(VECTORS["cat.jpg"], abs=ROUNDING)
+
+
+@pytest.mark.parametrize("limit", range(1, len(FINE) + 2))
+def test_ties_are_in_the_order_of_names(store: Store, limit: int) -> None:
+    """Equal photos come by name, however few are asked for, so that pages join up."""
+    whole = store.search(VECTORS[TWINS[0]], 100)
+    assert names(whole)[: len(TWINS)] == TWINS
+    assert names(store.search(VECTORS[TWINS[0]], limit)) == names(whole)[:limit]
+
+
+@pytest.mark.parametrize("limit", range(1, len(FINE) + 2))
+def test_without_a_vector_the_newest_come_first(
+    store: Store, limit: int
+) -> None:
+    """Photos come by the time they were taken, those of one time by name."""
+    newest_first = [
+        "cat.jpg", *TWINS, "trips/rome/b.jpg", "trips/rome 2/c.jpg", "trips/rome/a.jpg",
+    ]  # fmt: skip
+    assert names(store.search(None, limit, READABLE)) == newest_first[:limit]
+
+
+def taken(at_least: str | None = None, before: str | None = None) -> Filter:
+    return Filter((Condition("taken", at_least=at_least, before=before),))
+
+
+ROME = Condition("folders", equals="trips/rome")
+OF_TRIPS = {"trips/rome/a.jpg", "trips/rome/b.jpg", "trips/rome 2/c.jpg"}
+FILTERS: list[tuple[Filter, set[str]]] = [
+    (EVERYTHING, {*PAYLOADS}),
+    (READABLE, FINE),
+    (UNREADABLE, {*BROKEN}),
+    (Filter((Condition("error", equals="it is empty"),)), {"broken/b.jpg"}),
+    (Filter((Condition("filename", equals="cat.jpg"),)), {"cat.jpg"}),
+    (Filter((Condition("filename", equals="cat"),)), set()),
+    (Filter((Condition("folders", equals="trips"),)), OF_TRIPS),
+    (Filter((Condition("folders", equals="trip"),)), set()),
+    (Filter((Condition("folders", equals="rome"),)), set()),
+    (Filter((ROME,)), {"trips/rome/a.jpg", "trips/rome/b.jpg"}),
+    (Filter((Condition("folders", is_empty=True),)), {"cat.jpg"}),
+    (Filter(must_not=(Condition("folders", is_empty=True),)), {*PAYLOADS} - {"cat.jpg"}),
+    (Filter((Condition("sha256", equals="cat.jpg's"),)), {"cat.jpg"}),
+    (taken(at_least="2024-05-01T12:00:00"), {"cat.jpg"}),
+    (taken(at_least="2024-05-01T12:00:01"), set()),
+    (taken(before="2020-05-01T12:00:00"), {"trips/rome/a.jpg"}),
+    (taken(before="2020-05-01T12:00:01"), {"trips/rome/a.jpg", "trips/rome 2/c.jpg"}),
+    (
+        taken("2020-05-01T12:00:00", "2022-01-01T00:00:00"),
+        {"trips/rome/b.jpg", "trips/rome 2/c.jpg"},
+    ),
+    (
+        Filter((ROME, *READABLE.must), (Condition("filename", equals="trips/rome/a.jpg"),)),
+        {"trips/rome/b.jpg"},
+    ),
+    (
+        Filter(must_not=(ROME, Condition("folders", equals="twins"))),
+        {"cat.jpg", "trips/rome 2/c.jpg", *BROKEN},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("where", "expected"), FILTERS)
+def test_a_filter_lets_through_what_it_says(
+    store: Store, where: Filter, expected: set[str]
+) -> None:
+    """Searched, listed and counted are those photos; without a vector none can be near."""
+    asked = l2_normalize(np.ones(DIMENSION))
+    assert set(names(store.search(None, 100, where))) == expected
+    assert set(names(store.search(asked, 100, where))) == expected & FINE
+    assert store.count(where) == len(expected)
+
+
+def test_photos_are_known_by_name(store: Store) -> None:
+    """A photo in the index has its point, its digest and its vector; any other has none."""
+    [point] = store.points_of("trips/rome/a.jpg", with_vectors=True)
+    assert point.vector == pytest.approx(
+        VECTORS["trips/rome/a.jpg"], abs=ROUNDING
+    )
+    assert store.digest_of("trips/rome/a.jpg") == "trips/rome/a.jpg's"
+    assert store.exists("trips/rome/a.jpg")
+    # What can't be read comes to no decoder.
+    for filename in ("no.jpg", "", "trips/rome", *BROKEN):
+        assert store.points_of(filename) == []
+        assert store.digest_of(filename) is None
+        assert not store.exists(filename)
+
+
+def test_a_check_changes_nothing_that_is_whole(store: Store) -> None:
+    """To check a store that has all it needs leaves its photos as they are."""
+    store.check()
+    store.check_at_start(is_set_up=True)
+    assert store.count() == len(PAYLOADS)
+    assert not store.has_foreign_points(len(PAYLOADS))
+
+
+def test_every_field_is_searched_by() -> None:
+    """There is an index for each field of a payload."""
+    assert set(PAYLOAD_INDEXES) == set(Payload.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"), [(None, EdgeStore), ("http://qdrant", ServerStore)]
+)
+def test_the_settings_choose_the_store(
+    tmp_path: Path, url: Any, kind: type[Store]
+) -> None:
+    """With QDRANT_URL it is the server's, else the embedded one; nothing is opened yet."""
+    settings = Settings(data_dir=tmp_path / "data", qdrant_url=url)
+    store = open_store(settings, "a model", DIMENSION)
+    assert type(store) is kind
+    store.close()
+    assert not settings.data_dir.exists()
+
+
+# --- Qdrant Edge --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def deep(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[CountingEdgeStore]:
+    """An embedded store of 6,000 photos with random vectors."""
+    with edge_store(tmp_path_factory.mktemp("deep")) as store:
+        points: dict[uuid.UUID, dict[str, Any] | None] = {}
+        for number, vector in enumerate(deep_vectors()):
+            name = f"{number}.jpg"
+            points[id_of(name)] = payload_of(name) | {"embedding": vector}
+        store.write(points)
+        yield store
+
+
+def deep_vectors() -> list[Embedding]:
+    vectors = np.random.default_rng(0).standard_normal((6000, DIMENSION))
+    return [l2_normalize(vector) for vector in vectors]
+
+
+@pytest.fixture(scope="module")
+def whole(deep: CountingEdgeStore) -> list[str]:
+    """All photos of the deep store, in the order of a search for ones."""
+    return names(deep.search(l2_normalize(np.ones(DIMENSION)), 6001))
+
+
+def test_deep_pages_are_right(whole: list[str]) -> None:
+    """Asked for all, each photo comes once, and the first are the nearest."""
+    assert len(set(whole)) == len(whole) == 6000
+    nearest = np.argsort(
+        np.array(deep_vectors()) @ -l2_normalize(np.ones(DIMENSION))
+    )[:24]
+    assert len({f"{number}.jpg" for number in nearest} & {*whole[:24]}) >= 23
+
+
+@pytest.mark.parametrize(
+    "depth", [1, 24, 398, 399, 400, 401, 1022, 1023, 1024, 1025, 2500, 6000]
+)
+def test_deep_pages_join_up(
+    deep: CountingEdgeStore, whole: list[str], depth: int
+) -> None:
+    """However far one asks on, what was found before keeps its place, and each comes once."""
+    asked = l2_normalize(np.ones(DIMENSION))
+    assert names(deep.search(asked, depth)) == whole[:depth]
+
+
+def test_a_search_of_the_nearest_is_one_query(deep: CountingEdgeStore) -> None:
+    """Up to the thousand that sort=newest puts in order, a search asks the engine once."""
+    asked = l2_normalize(np.ones(DIMENSION))
+    for depth in (1, 25, CANDIDATES):
+        deep.queries = 0
+        assert len(deep.search(asked, depth)) == depth
+        assert deep.queries == 1
+
+
+def test_edge_has_its_payload_indexes(edge: EdgeStore) -> None:
+    """A shard is made with an index for each field that is searched by."""
+    assert set(edge.shard().info().payload_schema) == set(PAYLOAD_INDEXES)
+
+
+def test_points_outlive_the_process(tmp_path: Path) -> None:
+    """What was written is there when the shard is opened again."""
+    with edge_store(tmp_path) as first:
+        write_to_edge(first, ["cat.jpg"])
+    with edge_store(tmp_path) as second:
+        assert names(second.search(None, 9)) == ["cat.jpg"]
+
+
+def test_a_broken_shard_is_made_anew(
+    edge: EdgeStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A shard that can't be opened is said to be so, and is empty then."""
+    write_to_edge(edge, ["cat.jpg"])
+    edge.close()
+    for file in edge.folder.rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"{broken" * 1000)
+    assert edge.count() == 0
+    assert "The embedded store is made anew" in caplog.text
+    write_to_edge(edge, ["cat.jpg"])
+    assert edge.count() == 1
+
+
+def test_a_shard_has_one_process(tmp_path: Path, edge: EdgeStore) -> None:
+    """A shard in use elsewhere is refused when it is asked, not when it is named."""
+    edge.shard()
+    with edge_store(tmp_path) as second:
+        for ask in (second.count, second.reset, second.shard):
+            with pytest.raises(StartupError, match="in use"):
+                ask()
+
+
+def test_what_cocoindex_writes_is_found(edge: EdgeStore) -> None:
+    """Points that it changes and deletes are changed and deleted, a setup empties the shard."""
+    spec = QdrantEdgeConnector.prepare(edge.target())
+    written = {
+        id_of(name): PAYLOADS[name] | {"embedding": VECTORS.get(name)}
+        for name in ("cat.jpg", "trips/rome/a.jpg", *BROKEN)
+    }
+    QdrantEdgeConnector.mutate((spec, written))
+    assert (edge.count(), edge.count(UNREADABLE)) == (4, 2)
+    cat = payload_of("cat.jpg", sha256="new") | {
+        "embedding": VECTORS["cat.jpg"]
+    }
+    QdrantEdgeConnector.mutate(
+        (spec, {id_of("cat.jpg"): cat, id_of(BROKEN[0]): None}),
+        (spec, {id_of(BROKEN[1]): None}),
+    )
+    assert edge.count() == 2
+    assert edge.digest_of("cat.jpg") == "new"
+    key = QdrantEdgeConnector.get_persistent_key(spec)
+    QdrantEdgeConnector.apply_setup_change(key, spec, spec)
+    assert edge.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("other", "fits"),
+    [
+        (QdrantEdge("photos", "a model", DIMENSION), True),
+        (QdrantEdge("photos", "another model", DIMENSION), False),
+        (QdrantEdge("photos", "a model", 2 * DIMENSION), False),
+    ],
+)
+def test_another_model_needs_another_shard(
+    edge: EdgeStore, other: QdrantEdge, *, fits: bool
+) -> None:
+    """CocoIndex is told to set the target up anew where its vectors are of another space."""
+    found = QdrantEdgeConnector.check_state_compatibility(edge.target(), other)
+    assert (found is TargetStateCompatibility.COMPATIBLE) == fits
+
+
+# --- A Qdrant server ----------------------------------------------------------------
+
+
+def test_a_search_on_a_server_is_one_query(
+    server: QdrantStandIn, on_server: ServerStore
+) -> None:
+    """However deep, with a vector or without, a search is one call; and so is a count."""
+    for vector in (VECTORS["cat.jpg"], None):
+        for depth in (1, 2500):
+            on_server.search(vector, depth, READABLE)
+            assert server.calls == ["query_points"]
+            server.calls.clear()
+    on_server.count(UNREADABLE)
+    assert server.calls == ["count_points"]
+
+
+def test_a_server_gives_as_many_as_are_asked_for(
+    server: QdrantStandIn, on_server: ServerStore
+) -> None:
+    """A server's own limits of a page are not taken for the end."""
+    vector: Any = {"embedding": VECTORS["cat.jpg"].tolist()}
+    points = []
+    for number in range(300):
+        payload = payload_of(f"{number}.jpg")
+        points.append(
+            models.PointStruct(id=number, vector=vector, payload=payload)
+        )
+    server.qdrant.upsert("photos", points)
+    for asked in (VECTORS["cat.jpg"], None):
+        assert len(on_server.search(asked, 250)) == 250
+        assert len(on_server.search(asked, 400, READABLE)) == 302
+
+
+def test_a_lost_collection_is_made_anew(
+    server: QdrantStandIn, on_server: ServerStore
+) -> None:
+    """Once CocoIndex has set it up, a check makes a lost collection again, with its indexes."""
+    server.qdrant.delete_collection("photos")
+    server.indexes.clear()
+    for ask in (on_server.count, lambda: on_server.search(None, 1)):
+        with pytest.raises(CollectionMissing, match="NOT_FOUND"):
+            ask()
+    on_server.check()
+    assert on_server.count() == 0
+    assert server.indexes == set(PAYLOAD_INDEXES)
+    [shape] = [server.qdrant.get_collection("photos").config.params.vectors]
+    expected = models.VectorParams(
+        size=DIMENSION, distance=models.Distance.COSINE
+    )
+    assert shape == {"embedding": expected}
+
+
+def test_before_the_setup_nothing_is_made(server: QdrantStandIn) -> None:
+    """What CocoIndex is about to make is not made for it."""
+    store = server_store(server)
+    store.check(is_set_up=False)
+    assert not server.qdrant.collection_exists("photos")
+    assert server.indexes == set()
+    store.close()
+
+
+def test_a_server_that_is_away_is_unavailable(
+    server: QdrantStandIn, on_server: ServerStore
+) -> None:
+    """A stopped server is told from an empty one; when it is back, all goes on."""
+    server.stop()
+    for ask in (
+        on_server.count,
+        on_server.check,
+        lambda: on_server.search(VECTORS["cat.jpg"], 1),
+        lambda: on_server.exists("cat.jpg"),
+    ):
+        with pytest.raises(StoreUnavailable, match="UNAVAILABLE") as away:
+            ask()
+        assert not isinstance(away.value, CollectionMissing)
+    server.start()
+    on_server.check_at_start(is_set_up=True)
+    assert on_server.exists("cat.jpg")
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Api key is used with an insecure connection"
+)
+def test_a_wrong_key_is_said() -> None:
+    """A server that refuses to answer is told in its own words, the right key opens it."""
+    server = QdrantStandIn(api_key="a key")
+    wrong = ServerStore(server.url, "no key", "photos", DIMENSION)
+    with pytest.raises(StoreUnavailable, match="UNAUTHENTICATED") as refused:
+        wrong.count()
+    assert refused.value.details == "Must provide an API key"
+    assert "no key" not in f"{refused.value} {refused.value.details}"
+    right = server_store(server)
+    right.check()
+    assert right.count() == 0
+    for store in (wrong, right):
+        store.close()
+    server.stop()
+
+
+SHAPES: list[Any] = [
+    {
+        "theirs": models.VectorParams(
+            size=DIMENSION, distance=models.Distance.COSINE
+        )
+    },
+    {
+        "embedding": models.VectorParams(
+            size=99, distance=models.Distance.COSINE
+        )
+    },
+    {
+        "embedding": models.VectorParams(
+            size=DIMENSION, distance=models.Distance.DOT
+        )
+    },
+    models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_collection_of_another_shape_is_left_alone(
+    server: QdrantStandIn, shape: Any
+) -> None:
+    """Another vector, or another distance: the collection is somebody else's, and stays so."""
+    server.qdrant.create_collection("photos", vectors_config=shape)
+    store = server_store(server)
+    with pytest.raises(StartupError, match="left alone: set QDRANT_COLLECTION"):
+        store.check()
+    assert server.qdrant.get_collection("photos").config.params.vectors == shape
+    assert server.indexes == set()
+    store.close()
+
+
+def test_a_collection_that_was_there_before_is_left_alone(
+    server: QdrantStandIn, on_server: ServerStore
+) -> None:
+    """One that CocoIndex did not make is somebody else's, whatever its shape."""
+    with pytest.raises(StartupError, match="left alone"):
+        on_server.check(is_set_up=False)
+    assert on_server.count() == 4
+    assert "create_field_index" not in server.calls
+
+
+def test_points_of_somebody_elses_are_left_alone(
+    server: QdrantStandIn, on_server: ServerStore
+) -> None:
+    """A point without our payload is no photo: a search says so, a check refuses the collection."""
+    vector: Any = {"embedding": VECTORS["cat.jpg"].tolist()}
+    theirs = models.PointStruct(id=1, vector=vector, payload={"no": 1})
+    server.qdrant.upsert("photos", [theirs])
+    with pytest.raises(ForeignPoint, match="did not make"):
+        on_server.search(VECTORS["cat.jpg"], 9)
+    assert on_server.count() == 4  # photos are counted, not points
+    assert on_server.has_foreign_points(4)
+    with pytest.raises(StartupError, match="left alone"):
+        on_server.check()
+    assert server.qdrant.count("photos").count == 5
+
+
+def test_cocoindex_keeps_no_key() -> None:
+    """The target names the server by reference: no API key comes into CocoIndex's database."""
+    store = ServerStore("http://qdrant:6334", "a key", "photos", DIMENSION)
+    target = store.target()
+    assert target.collection_name == "photos"
+    assert "a key" not in repr(target)
