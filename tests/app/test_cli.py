@@ -14,8 +14,11 @@ from tests.qdrant_standin import QdrantStandIn
 COCOINDEX = Path(sys.executable).with_name("cocoindex")
 
 
-def query_by_cocoinsight(app: App, query: str) -> list[str]:
-    """Start `cocoindex server -ci main`, ask its query handler as CocoInsight does, and stop it."""
+def query_by_cocoinsight(app: App, *queries: str) -> list[list[str]]:
+    """Start `cocoindex server -ci main`, ask it as CocoInsight does, and stop it.
+
+    Returns the photos that each query found.
+    """
     address = f"127.0.0.1:{free_port()}"
     with app.log.open("ab") as log:
         server = subprocess.Popen(
@@ -29,11 +32,16 @@ def query_by_cocoinsight(app: App, query: str) -> list[str]:
     [flow] = flows.json()
     assert flow.endswith(".ImageSearch")
     handler = f"{api}/{flow}/queryHandlers/query_photos"
-    answer = app.http.get(handler, params={"query": query}, timeout=60)
-    assert answer.status_code == 200, answer.text
+    found = []
+    for query in queries:
+        answer = app.http.get(handler, params={"query": query}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        found.append(
+            [dict(hit)["filename"] for hit in answer.json()["results"]]
+        )
     server.send_signal(signal.SIGINT)
     assert server.wait(15) == 0
-    return [dict(hit)["filename"] for hit in answer.json()["results"]]
+    return found
 
 
 OPAQUE_ALIASES = """
@@ -85,7 +93,11 @@ def test_command_line(
     assert "images[].embedded" in show.stdout
     assert "LocalFile" in show.stdout
 
-    assert query_by_cocoinsight(app, "a cup of coffee")[0] == "coffee.png"
+    # A query of any length is answered, and none stands for the newest photos.
+    queries = "a cup of coffee", "a cup of coffee, " * 200, "  "
+    words, many_words, no_words = query_by_cocoinsight(app, *queries)
+    assert words[0] == many_words[0] == "coffee.png"
+    assert len(no_words) == 3
 
     drop = app.cli("drop", "--force", "main")
     assert drop.returncode == 0, drop.stderr

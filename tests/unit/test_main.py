@@ -52,6 +52,18 @@ def test_a_photo_without_a_date_was_taken_when_it_was_written(
     assert dated.taken == "2019-05-01T12:00:00"
 
 
+def test_a_bug_is_not_explained_away() -> None:
+    """Only our own exceptions become answers: a bug of a route stays a 500."""
+    import main
+
+    explained = {
+        kind.__module__.partition(".")[0]
+        for kind, handler in main.app.exception_handlers.items()
+        if handler is main.explain and isinstance(kind, type)
+    }
+    assert explained == {"image_search"}
+
+
 def test_the_vector_of_the_flow_has_the_models_length() -> None:
     """CocoIndex is told the length of the vectors, which is the model's own."""
     import main
