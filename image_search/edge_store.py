@@ -20,11 +20,11 @@ from image_search.store import (
     EVERYTHING,
     PAYLOAD_INDEXES,
     VECTOR_NAME,
-    Condition,
     Filter,
     Point,
     Store,
     StoreUnavailable,
+    in_terms_of,
 )
 
 # A search compares two bits of each number, and scores so many candidates by a byte of
@@ -248,21 +248,4 @@ def _as_store_errors() -> Iterator[None]:
 
 
 def _filter(where: Filter) -> Any:
-    """A filter in Edge's terms; none is quicker than one without conditions."""
-    if not where:
-        return None
-    return edge.Filter(
-        must=[_condition(one) for one in where.must],
-        must_not=[_condition(one) for one in where.must_not],
-    )
-
-
-def _condition(one: Condition) -> Any:
-    if one.is_empty:
-        return edge.FieldCondition(key=one.field, is_empty=True)
-    if one.equals is not None:
-        match = edge.MatchValue(value=one.equals)
-        return edge.FieldCondition(key=one.field, match=match)
-    period = {"gte": one.at_least, "lt": one.before}
-    given = {name: end for name, end in period.items() if end}
-    return edge.FieldCondition(key=one.field, range=edge.RangeDateTime(**given))
+    return in_terms_of(edge, edge.RangeDateTime, where)

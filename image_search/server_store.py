@@ -21,6 +21,7 @@ from image_search.store import (
     Filter,
     Store,
     StoreUnavailable,
+    in_terms_of,
 )
 
 DEFAULT_GRPC_PORT = 6334
@@ -161,23 +162,5 @@ def _as_store_errors() -> Iterator[None]:
         ) from error
 
 
-def _filter(where: Filter) -> models.Filter | None:
-    """A filter in the server's terms; none is quicker than one without conditions."""
-    if not where:
-        return None
-    return models.Filter(
-        must=[_condition(one) for one in where.must],
-        must_not=[_condition(one) for one in where.must_not],
-    )
-
-
-def _condition(one: Condition) -> Any:
-    if one.is_empty:
-        return models.FieldCondition(key=one.field, is_empty=True)
-    if one.equals is not None:
-        match = models.MatchValue(value=one.equals)
-        return models.FieldCondition(key=one.field, match=match)
-    period: Any = {"gte": one.at_least, "lt": one.before}
-    return models.FieldCondition(
-        key=one.field, range=models.DatetimeRange(**period)
-    )
+def _filter(where: Filter) -> Any:
+    return in_terms_of(models, models.DatetimeRange, where)
