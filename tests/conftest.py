@@ -13,15 +13,26 @@ import pytest
 from tests.harness import SCRATCH, TINY, App, NewApp, Postgres, free_port
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share an app in one process, which then starts it once.
+    """Keep the tests of a file that share an app in one process, which starts it once.
 
-    Those that share none come after these, the longest of them first.
+    The longest test of all comes first.
     """
+    shared = {"app", "live", "locked", "served", "stopped"}
     for item in items:
-        if {"app", "live", "locked"} & {*getattr(item, "fixturenames", ())}:
+        if shared & {*getattr(item, "fixturenames", ())}:
             item.add_marker(pytest.mark.xdist_group(item.path.name))
     items.sort(key=lambda item: item.path.name != "test_soak.py")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fail where xdist takes no notice of the groups: it would start each app twice."""
+    if not getattr(session.config.option, "loadgroup", False):
+        return  # the tests run in one process, or it is the one that hands them out
+    for item in session.items:
+        for group in item.iter_markers("xdist_group"):
+            assert item.nodeid.endswith(f"@{group.args[0]}"), item.nodeid
 
 
 def pytest_sessionfinish() -> None:

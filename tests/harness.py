@@ -165,6 +165,14 @@ class App:
         assert response.status_code == 200, response.text
         return names(response.json()["results"])
 
+    def status(self) -> dict[str, Any]:
+        return dict(self.get("/status").json())
+
+    def has_lost_its_photos(self) -> bool:
+        """Whether its folder is empty, gone, or no folder, and it says so."""
+        said = self.status()["last_error"] or ""
+        return "has no photos any more" in said
+
     def finds(self, *photos: str, within: float = 60) -> None:
         """Wait until the index holds these photos, each once, and nothing else."""
 

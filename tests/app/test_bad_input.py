@@ -118,8 +118,8 @@ def app(new_app: NewApp) -> Iterator[App]:
 
 def test_each_bad_file_is_named_with_its_reason(app: App) -> None:
     """What can't be read is on the list of the skipped, each with a reason, and nothing else is."""
-    eventually(lambda: app.get("/status").json()["state"] == "ready")
-    skipped = app.get("/status").json()["skipped_photos"]
+    eventually(lambda: app.status()["state"] == "ready")
+    skipped = app.status()["skipped_photos"]
     reasons = {photo["filename"]: photo["reason"] for photo in skipped}
     assert set(reasons) == set(REASONS)
     for name, reason in REASONS.items():
@@ -192,11 +192,11 @@ def test_many_odd_names_and_a_bottomless_folder(new_app: NewApp) -> None:
     os.close(folder)
     try:
         app.start().finds("cat.png")
-        eventually(lambda: app.get("/status").json()["state"] == "ready")
+        eventually(lambda: app.status()["state"] == "ready")
         os.mkfifo(app.img / "one more *.jpg")
         app.add("coffee.png", "coffee.png")
         app.finds("cat.png", "coffee.png")
-        status = app.get("/status").json()
+        status = app.status()
         assert (status["skipped"], status["last_error"]) == (2002, None)
         app.stop()
     finally:

@@ -147,26 +147,6 @@ def test_a_store_in_use_is_left_alone(new_app: NewApp) -> None:
     app.stop()
 
 
-def test_a_folder_that_was_really_emptied(new_app: NewApp) -> None:
-    """The app keeps the index of an emptied folder; `cocoindex update main` lets it go."""
-    app = new_app("cat.png", "coffee.png").start()
-    app.finds("cat.png", "coffee.png")
-    app.img.rename(app.img.with_name("away"))
-    app.img.mkdir()
-    eventually(
-        lambda: (
-            "no photos any more"
-            in (app.get("/status").json()["last_error"] or "")
-        )
-    )
-    assert app.photos() == ["cat.png", "coffee.png"]
-    app.stop()
-    update = app.cli("update", "main")
-    assert "2 deleted" in update.stdout, update.stderr
-    app.start().finds()
-    app.stop()
-
-
 @pytest.mark.parametrize("server", ["unreachable", "foreign"])
 def test_a_qdrant_that_is_not_ours_is_left_alone(
     new_app: NewApp, server: str

@@ -866,6 +866,7 @@ def test_server_gone_and_back(page: Page, app: App) -> None:
     """Without the server the page says so, "Try again" is there, and it goes on by itself."""
     page.goto("/?q=cat&rest=1")
     expect(photos(page)).to_have_count(len(SAMPLES))
+    expect(page.get_by_role("contentinfo")).to_contain_text("photos")
     app.stop()
     search(page, "motorcycle")
     expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
@@ -928,6 +929,8 @@ def test_loading(page: Page) -> None:
 def test_an_empty_folder(page: Page, new_app: NewApp) -> None:
     """An empty folder is told as what it is, and the page fills as soon as it does."""
     app = new_app().start()
+    eventually(lambda: app.get("/health").status_code == 200)
+    assert app.search("cat") == []
     page.goto(app.url)
     expect(page.get_by_text("Put photos into the image folder")).to_be_visible()
     app.add("cat.png", "cat.png")

@@ -1,28 +1,14 @@
 """The index follows the folder, through restarts, crashes and other models, in every store."""
 
-import contextlib
 import os
 import shutil
-import signal
-import sqlite3
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
-from PIL import Image
 
-from tests.harness import (
-    ORDINARY,
-    PHOTOS,
-    App,
-    NewApp,
-    copy_code,
-    eventually,
-    names,
-)
-from tests.models import save_tiny_siglip
+from tests.harness import ORDINARY, PHOTOS, App, NewApp, eventually, names
 
 FEW = ("cat.png", "coffee.png", "motorcycle.jpg", "rocket.jpg", "raccoon.webp")
 
@@ -163,159 +149,21 @@ def test_what_embeds_gives_way(live: App) -> None:
     eventually(lambda: {child.nice() for child in live.children()} == {lowered})
 
 
-def test_a_warm_start_embeds_nothing_again(new_app: NewApp) -> None:
-    """After a clean stop nothing runs on; the next start is warm, and embeds nothing again."""
-    app = new_app(*FEW).start()
-    app.finds(*FEW)
-    before = app.search("a cup of coffee")
-    app.stop(signal.SIGTERM)
-    eventually(lambda: not app.processes(), within=5)
-    app.start(
-        sys.executable, "-m", "uvicorn", "main:app", "--port", str(app.port)
-    )
-    mapped = [
-        {file.path for file in process.memory_maps()}
-        for process in app.processes()
-    ]
-    # Each half.
-    assert (
-        sum(any("libtorch_cpu" in path for path in paths) for paths in mapped)
-        == 2
-    )
-    assert app.search("a cup of coffee") == before
-    app.stop(signal.SIGINT)
-    eventually(lambda: not app.processes(), within=5)
-    update = app.cli("update", "main")
-    assert update.returncode == 0, update.stderr
-    assert f"{len(FEW)} no change" in update.stdout
-    assert "Traceback" not in app.log.read_text()
-    assert "leaked" not in app.log.read_text()
-
-
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_does_not_wait_for_the_queue(
-    new_app: NewApp, how: signal.Signals
-) -> None:
-    """In the middle of many photos the app stops within seconds, and leaves no process behind."""
-    app = new_app()
-    for number in range(200):
-        app.add("motorcycle.jpg", f"{number}.jpg", alike=False)
-    app.start()
-    eventually(app.photos)
-    app.stop(how, within=6)
-    eventually(lambda: not app.processes(), within=3)
-    assert "leaked" not in app.log.read_text()
-
-
 def test_a_photo_that_is_sent_does_not_wait_for_the_folder(
-    new_app: NewApp,
+    live: App,
 ) -> None:
     """While many photos are being indexed, a sent one is answered long before they are done."""
-    app = new_app()
+    before = live.photos()
     for number in range(150):
-        app.add("motorcycle.jpg", f"{number}.jpg", alike=False)
-    app.start()
-    eventually(app.photos)
+        live.add("motorcycle.jpg", f".many/{number}.jpg", alike=False)
+    (live.img / ".many").rename(live.img / "many")
+    eventually(lambda: len(live.photos()) > len(before))
     content = (PHOTOS / "cat.png").read_bytes()
-    response = app.http.post("/search", content=content, timeout=60)
+    response = live.http.post("/search", content=content, timeout=60)
     assert response.status_code == 200
-    assert app.get("/status").json()["waiting"] > 75
-    app.stop()
-
-
-def test_a_lost_store_fills_itself_again(new_app: NewApp) -> None:
-    """With the embedded store deleted the next start brings every photo back, embedding none."""
-    app = new_app(*FEW).start()
-    app.finds(*FEW)
-    app.stop()
-    shutil.rmtree(app.data / "edge")
-    (
-        app.data / "vectors.sqlite"
-    ).unlink()  # CocoIndex's own cache is all there is
-    app.start().finds(*FEW)
-    app.stop()
-    with contextlib.closing(
-        sqlite3.connect(app.data / "vectors.sqlite")
-    ) as made_anew:
-        assert made_anew.execute("SELECT count(*) FROM vectors").fetchone() == (
-            0,
-        )
-
-
-def test_kill_9_while_indexing_loses_nothing(new_app: NewApp) -> None:
-    """Killed on the way through many photos, the index still ends with each of them once."""
-    app = new_app()
-    cat = Image.open(PHOTOS / "cat.png").convert("RGB")
-    many = [f"{number}.jpg" for number in range(60)]
-    for number, name in enumerate(many):
-        cat.rotate(number * 6).save(app.img / name)
-    app.start()
-    eventually(lambda: len(app.photos()) >= 5)
-    app.kill()
-    app.start().finds(*many)
-    app.stop()
-    eventually(lambda: not app.processes(), within=15)
-
-
-def test_another_model_embeds_everything_anew(
-    new_app: NewApp, tmp_path: Path
-) -> None:
-    """CLIP_MODEL, first a SigLIP, changed and the app restarted: all is found by the new one."""
-    save_tiny_siglip(tmp_path)
-    app = new_app(*FEW, CLIP_MODEL=str(tmp_path)).start()
-    app.finds(*FEW)
-    assert sorted(names(app.search("cat"))) == sorted(FEW)
-    sent = app.http.post(
-        "/search", content=(PHOTOS / "rocket.jpg").read_bytes(), timeout=30
-    )
-    assert names(sent.json()["results"])[0] == "rocket.jpg"
-    app.stop()
-    app.env["CLIP_MODEL"] = ".data/starter"
-    app.start().finds(*FEW)
-    for query, photo in (("cat", "cat.png"), ("a cup of coffee", "coffee.png")):
-        eventually(lambda q=query, p=photo: names(app.search(q))[0] == p)  # type: ignore[misc]
-    app.stop()
-
-
-TOLD = """
-import json, main
-from image_search.store import EVERYTHING
-[point] = main.get_store()._query(None, 1, EVERYTHING, with_vectors=False)
-print(json.dumps([*point.payload]))
-"""
-HAS_VECTOR = (
-    "SELECT count(*) FROM vectors WHERE vector <> zeroblob(length(vector))"
-)
-
-
-def test_a_new_version_embeds_only_what_it_sees_otherwise(
-    new_app: NewApp, tmp_path: Path
-) -> None:
-    """Code that tells more of a photo embeds none again; one that prepares it anew does."""
-    app = new_app(*FEW).start()
-    app.finds(*FEW)
-    app.stop()
-    copy_code(tmp_path)
-    told = 'sha256=embedded["sha256"],'
-    tells_more = "main.py", told, f'{told} kind=image["filename"],'
-    version = "PREPROCESSING = "
-    sees_otherwise = "image_search/photos.py", f"{version}3", f"{version}4"
-    with contextlib.closing(
-        sqlite3.connect(app.data / "vectors.sqlite")
-    ) as database:
-        database.execute("UPDATE vectors SET vector = zeroblob(length(vector))")
-        database.commit()
-        for change, embedded in ((tells_more, 0), (sees_otherwise, len(FEW))):
-            file, was, shall_be = change
-            code = (tmp_path / file).read_text()
-            assert was in code
-            (tmp_path / file).write_text(code.replace(was, shall_be))
-            app.start(cwd=tmp_path)
-            eventually(lambda: app.get("/status").json()["state"] == "ready")
-            assert database.execute(HAS_VECTOR).fetchone() == (embedded,)
-            assert names(app.search("cat"))[0] == "cat.png"
-            app.stop()
-            assert "kind" in app.python(TOLD, cwd=tmp_path)
+    assert live.status()["waiting"] > 75
+    shutil.rmtree(live.img / "many")
+    live.finds(*before)
 
 
 @pytest.fixture(scope="module")
@@ -361,15 +209,15 @@ def test_a_qdrant_server_answers_the_same(
     eventually(
         lambda: "raccoon.webp" in names(app.search("rocket launch"))[:2], SOON
     )
-    assert app.get("/status").json()["last_error"] is None
+    assert app.status()["last_error"] is None
     assert not (app.data / "edge").exists()
     assert (app.data / "postgres").exists() == (database == "embedded")
     app.stop()
     eventually(lambda: not app.processes(), within=5)
     if database == "embedded":
         app.env["QDRANT_URL"] = ""  # back to the embedded store
-    app.start().finds(*FEW[1:])
-    app.stop()
+        app.start().finds(*FEW[1:])
+        app.stop()
 
 
 def test_two_apps_share_one_postgres(

@@ -11,7 +11,6 @@ import pytest
 
 from image_search.photos import PHOTO_FORMATS
 from tests.harness import PHOTOS, ROOT, App, NewApp, eventually, names
-from tests.qdrant_standin import QdrantStandIn
 
 SAMPLES = tuple(
     sorted(p.name for p in PHOTOS.iterdir() if p.suffix in PHOTO_FORMATS)
@@ -152,30 +151,3 @@ def test_health_follows_readiness(new_app: NewApp) -> None:
     assert app.get("/health").json() == {"status": "ok"}
     assert app.http.head("/health").status_code == 200
     app.stop()
-
-
-def test_an_empty_folder_is_an_honest_empty_list(new_app: NewApp) -> None:
-    """Once a folder without photos has been looked through, there is nothing to find, and 200."""
-    app = new_app().start()
-    eventually(lambda: app.get("/health").status_code == 200)
-    assert app.search("cat") == []
-    app.stop()
-
-
-def test_without_its_qdrant_a_search_says_so(new_app: NewApp) -> None:
-    """While a Qdrant server is away searches are 503 with the reason, never []; then it heals."""
-    qdrant = QdrantStandIn()
-    app = new_app("cat.png", QDRANT_URL=qdrant.url).start()
-    app.finds("cat.png")
-    qdrant.stop()
-    response = app.get("/search", q="cat")
-    assert response.status_code == 503
-    assert (
-        response.json()["detail"]
-        == "The vector store cannot answer just now: UNAVAILABLE."
-    )
-    assert app.get("/health").status_code == 503
-    qdrant.start()
-    app.finds("cat.png")
-    app.stop()
-    qdrant.stop()

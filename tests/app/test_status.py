@@ -1,6 +1,8 @@
 """What the app says about itself: how far the indexing is, and what was left out."""
 
 import json
+import shutil
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,8 +23,12 @@ def app(new_app: NewApp) -> Iterator[App]:
     app.stop()
 
 
-def status(app: App) -> dict[str, Any]:
-    return dict(app.get("/status").json())
+def add_many(app: App, number: int) -> None:
+    """Put photos into the folder all at once that nobody has seen before, as `many`."""
+    for _ in range(number):
+        name = f".aside/{uuid.uuid4().hex}.jpg"
+        app.add("motorcycle.jpg", name, alike=False)
+    (app.img / ".aside").rename(app.img / "many")
 
 
 def events(app: App) -> Iterator[dict[str, Any]]:
@@ -36,8 +42,8 @@ def events(app: App) -> Iterator[dict[str, Any]]:
 
 def test_status_says_what_there_is(app: App) -> None:
     """Model, device, store, how many photos, and which were left out and why."""
-    eventually(lambda: status(app)["state"] == "ready")
-    now = status(app)
+    eventually(lambda: app.status()["state"] == "ready")
+    now = app.status()
     assert now["model"] == "starter (object search)"
     assert f"torch.{now['precision']}" == str(choose_hardware()[1])
     assert now["device"] in {"cpu", "cuda:0", "mps:0"}
@@ -57,21 +63,18 @@ def test_status_says_what_there_is(app: App) -> None:
 
 def test_the_log_is_quiet(app: App) -> None:
     """A line for each pass that changed something; none for a request, nor for a pass without."""
-    eventually(lambda: status(app)["state"] == "ready")
+    eventually(lambda: app.status()["state"] == "ready")
     app.get("/search", q="cat")
     log = app.log.read_text()
     assert log.count("2 photos are indexed, 2 are skipped.") == 1
     assert "/search" not in log
 
 
-def test_nothing_is_no_answer_while_photos_wait(new_app: NewApp) -> None:
+def test_nothing_is_no_answer_while_photos_wait(app: App) -> None:
     """A folder that no indexed photo lies in is empty once all are indexed; not before."""
-    app = new_app("cat.png").start()
-    app.finds("cat.png")
-    for number in range(40):
-        app.add("motorcycle.jpg", f".aside/{number}.jpg", alike=False)
-    (app.img / ".aside").rename(app.img / "many")
-    eventually(lambda: status(app)["waiting"])
+    before = app.status()["indexed"]
+    add_many(app, 40)
+    eventually(lambda: app.status()["waiting"])
     codes = []
 
     def is_answered() -> bool:
@@ -79,17 +82,18 @@ def test_nothing_is_no_answer_while_photos_wait(new_app: NewApp) -> None:
         codes.append(answer.status_code)
         if answer.status_code == 200:
             assert answer.json()["results"] == []
-            assert status(app)["indexed"] == 41
+            assert app.status()["indexed"] == before + 40
         return answer.status_code == 200
 
     eventually(is_answered, within=60)
     assert codes[0] == 503
-    app.stop()
+    shutil.rmtree(app.img / "many")
+    eventually(lambda: app.status()["indexed"] == before)
 
 
 def test_changes_are_pushed(app: App) -> None:
     """The events begin with what is, and go on with each change, until all is done."""
-    eventually(lambda: status(app)["state"] == "ready")
+    eventually(lambda: app.status()["state"] == "ready")
     stream = events(app)
     first = next(stream)
     assert (first["state"], first["indexed"]) == ("ready", 2)
@@ -104,54 +108,52 @@ def test_changes_are_pushed(app: App) -> None:
     assert now["last_change"] is not None
 
 
-def test_what_was_left_out_is_still_known_after_a_restart(app: App) -> None:
-    """The list survives a restart, and a photo that was mended or deleted leaves it."""
-    before = status(app)["skipped_photos"]
-    app.stop()
-    app.start()
-    eventually(lambda: status(app)["state"] == "ready")
-    assert status(app)["skipped_photos"] == before
-    app.add("rocket.jpg", "broken.jpg")
-    (app.img / "half.png").unlink()
-    eventually(lambda: status(app)["skipped"] == 0)
-    assert status(app)["skipped_photos"] == []
-    for number in range(120):
-        (app.img / f"{number}.jpg").write_text(f"no photo {number}")
-    eventually(lambda: status(app)["skipped"] == 120)
-    # The list is bounded, the number is not.
-    assert len(status(app)["skipped_photos"]) == 100
-
-
-def test_progress_while_indexing(new_app: NewApp) -> None:
+def test_progress_while_indexing(app: App) -> None:
     """While photos wait, the status says how many, how quickly it goes, and how long it takes."""
-    app = new_app()
-    for number in range(40):
-        app.add("motorcycle.jpg", f"{number}.jpg", alike=False)
-    app.start()
+    eventually(lambda: app.status()["state"] == "ready")
+    before = app.status()["photos"]
+    add_many(app, 40)
     seen = []
     for now in events(app):
+        if now["photos"] == before:
+            continue  # none of them was noticed yet
         seen.append(now)
-        assert (
-            now["photos"]
-            == now["indexed"] + now["waiting"] + now["skipped"]
-            == 40
-        )
+        assert now["photos"] == before + 40
+        sum_of_all = now["indexed"] + now["waiting"] + now["skipped"]
+        assert sum_of_all == now["photos"]
         if now["state"] == "ready":
             break
     assert seen[0]["state"] == "indexing"
-    assert seen[-1]["indexed"] == 40
+    assert seen[-1]["waiting"] == 0
     timed = [now for now in seen if now["images_per_second"]]
     assert timed
     for now in timed:
         left = now["waiting"] / now["images_per_second"]
         assert now["seconds_to_go"] == pytest.approx(left, rel=0.1, abs=2)
-    app.stop()
+    shutil.rmtree(app.img / "many")
+    eventually(lambda: app.status()["photos"] == before)
 
 
-def test_an_open_page_does_not_hold_up_a_stop(new_app: NewApp) -> None:
-    """With somebody listening to the events the app still stops within seconds."""
-    app = new_app("cat.png").start()
+def test_a_restart_with_an_open_page(app: App) -> None:
+    """With somebody listening to the events the app still stops within seconds.
+
+    The list of what was left out survives it, and a photo that was mended or deleted leaves it.
+    """
+    eventually(lambda: app.status()["state"] == "ready")
     stream = events(app)
-    next(stream)
+    before = next(stream)["skipped_photos"]
+    assert before
     app.stop(within=6)
     eventually(lambda: not app.processes(), within=5)
+    app.start()
+    eventually(lambda: app.status()["state"] == "ready")
+    assert app.status()["skipped_photos"] == before
+    app.add("rocket.jpg", "broken.jpg")
+    (app.img / "half.png").unlink()
+    eventually(lambda: app.status()["skipped"] == 0)
+    assert app.status()["skipped_photos"] == []
+    for number in range(120):
+        (app.img / f"{number}.jpg").write_text(f"no photo {number}")
+    eventually(lambda: app.status()["skipped"] == 120)
+    # The list is bounded, the number is not.
+    assert len(app.status()["skipped_photos"]) == 100

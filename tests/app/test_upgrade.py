@@ -63,9 +63,9 @@ def test_an_index_of_the_last_version_is_opened_as_it_is(
     assert len(before) == len(FEW)
 
     app.start().finds(*FEW)
-    eventually(lambda: app.get("/status").json()["state"] == "ready")
+    eventually(lambda: app.status()["state"] == "ready")
     assert vectors(file) == before
-    status = app.get("/status").json()
+    status = app.status()
     assert (status["indexed"], status["skipped"]) == (len(FEW), 1)
     sizes = {
         hit["filename"]: (hit["width"], hit["height"])

@@ -1,5 +1,7 @@
 """Measure the app beside the tutorial's way of doing it: `make bench`, or QUICK=1 make bench.
 
+`python -m tests.bench searching stores` measures only these parts.
+
 Prints one table in Markdown; what it is busy with goes to stderr. Every measurement is repeated,
 by turns with the tutorial's; what is printed are medians of the rounds, and ratios of medians.
 """
@@ -17,7 +19,7 @@ import time
 import urllib.parse
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -560,23 +562,29 @@ no more. Stores are asked each query once before. Weights of the ViTs are random
 share the cores."""
 
 
-def main() -> None:
+PARTS: dict[str, Callable[[], Iterator[Row]]] = {
+    "embedding": embedding,
+    "searching": searching,
+    "starting": lambda: starting(STARTER),
+    "starting-large": lambda: starting(LARGE),
+    "end-to-end": end_to_end,
+    "seeing": seeing,
+    "stores": stores,
+    "scanning": scanning,
+}
+
+
+def main(names: list[str]) -> None:
+    """Measure the parts that are named, or all of them."""
+    parts = [PARTS[name] for name in names or PARTS]
     shutil.rmtree(RUN, ignore_errors=True)
     RUN.mkdir(parents=True)
     try:
         print(
             f"{machine()}\n\n| | the tutorial's way | here | times |\n|---|--:|--:|--:|"
         )
-        starts = starting(STARTER), starting(LARGE)
-        for part in (
-            embedding(),
-            searching(),
-            *starts,
-            seeing(),
-            stores(),
-            scanning(),
-        ):
-            for row in part:
+        for part in parts:
+            for row in part():
                 print(f"| {' | '.join(row)} |", flush=True)
         print(f"\n{LEGEND}")
     finally:
@@ -585,4 +593,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main([name for name in sys.argv[1:] if name != "--quick"])

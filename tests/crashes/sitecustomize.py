@@ -27,7 +27,7 @@ def deadly_fromarray(pixels: Any, *args: Any, **options: Any) -> Image.Image:
 
 
 def impatient_poll(pipe: Any, timeout: float | None = 0) -> bool:
-    return poll(pipe, timeout and timeout / 6)
+    return poll(pipe, timeout and timeout / 15)
 
 
 pillow: Any = Image

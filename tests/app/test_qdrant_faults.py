@@ -1,0 +1,190 @@
+"""A Qdrant server that is lost, away, or somebody else's: it is said, and heals by itself."""
+
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from qdrant_client import models
+
+from image_search.store import PAYLOAD_INDEXES
+from tests.harness import ROOT, App, NewApp, Postgres, eventually, names
+from tests.qdrant_standin import QdrantStandIn
+
+FEW = ("cat.png", "coffee.png", "rocket.jpg")
+COLLECTION = "image_search"
+THEIR_SHAPE = {
+    "theirs": models.VectorParams(size=4, distance=models.Distance.DOT)
+}
+SOON = 15
+
+
+class Served(NamedTuple):
+    """An app with short polls, and the server on which its points lie."""
+
+    app: App
+    qdrant: QdrantStandIn
+
+    def is_whole(self) -> bool:
+        """Whether each photo is found once, and nothing is wrong."""
+        return (
+            self.app.get("/search").is_success
+            and sorted(self.app.photos()) == sorted(FEW)
+            and self.app.status()["last_error"] is None
+        )
+
+    def leaves_it_alone(self) -> bool:
+        return "left alone" in (self.app.status()["last_error"] or "")
+
+
+@pytest.fixture(scope="module")
+def served(new_app: NewApp) -> Iterator[Served]:
+    """Each test leaves it as it was."""
+    qdrant = QdrantStandIn()
+    app = new_app(*FEW, QDRANT_URL=qdrant.url, REFRESH_SECONDS="1").start()
+    app.finds(*FEW)
+    yield Served(app, qdrant)
+    app.stop()
+    qdrant.stop()
+
+
+def test_a_lost_collection_fills_itself_again(served: Served) -> None:
+    """Deleted or emptied while the app runs or rests, a collection is made and filled anew."""
+    app, qdrant = served
+    table = app.data / "vectors.sqlite-wal"  # each embedding is written there
+    made = table.stat()
+    qdrant.refused.add("Create")
+    qdrant.qdrant.delete_collection(COLLECTION)
+    eventually(lambda: "NOT_FOUND" in (app.status()["last_error"] or ""), SOON)
+    health = app.get("/health")
+    assert health.status_code == 503
+    said = "The vector store cannot answer just now: NOT_FOUND."
+    assert health.json()["detail"] == said
+    qdrant.refused.clear()
+    eventually(served.is_whole, SOON)
+    everything = models.FilterSelector(filter=models.Filter())
+    qdrant.qdrant.delete(COLLECTION, everything)
+    eventually(served.is_whole, SOON)
+    now = table.stat()
+    assert (now.st_size, now.st_mtime_ns) == (made.st_size, made.st_mtime_ns)
+    app.stop()
+    qdrant.qdrant.delete_collection(COLLECTION)
+    qdrant.indexes.clear()
+    app.start()
+    eventually(served.is_whole, SOON)
+    assert qdrant.indexes == set(PAYLOAD_INDEXES)
+    assert names(app.search("cat"))[0] == "cat.png"
+
+
+def test_a_collection_of_somebody_elses_is_left_alone(served: Served) -> None:
+    """Recreated by others in another shape, while the app runs: said in the status, not touched."""
+    app, qdrant = served
+    theirs = models.PointStruct(id=1, vector={"theirs": [1.0] * 4})
+    with qdrant.turn:
+        qdrant.qdrant.delete_collection(COLLECTION)
+        qdrant.qdrant.create_collection(COLLECTION, vectors_config=THEIR_SHAPE)
+        qdrant.qdrant.upsert(COLLECTION, [theirs])
+    eventually(lambda: app.get("/health").status_code == 503, SOON)
+    eventually(served.leaves_it_alone, SOON)
+    app.add("flower.jpg", "new.jpg")
+    eventually(served.leaves_it_alone, SOON)
+    assert qdrant.qdrant.count(COLLECTION).count == 1
+    shape = qdrant.qdrant.get_collection(COLLECTION).config.params.vectors
+    assert shape == THEIR_SHAPE
+    (app.img / "new.jpg").unlink()
+    qdrant.qdrant.delete_collection(COLLECTION)
+    eventually(served.is_whole, SOON)
+
+
+def test_points_of_somebody_elses_are_left_alone(served: Served) -> None:
+    """Recreated by others in the very same shape: it is said, and not touched, until it is gone."""
+    app, qdrant = served
+    shape = qdrant.qdrant.get_collection(COLLECTION).config.params.vectors
+    [(first, *_), _] = qdrant.qdrant.scroll(COLLECTION, with_vectors=True)
+    vector: Any = first.vector
+    theirs = [
+        models.PointStruct(id=n, vector=vector, payload={"no": n})
+        for n, _ in enumerate(FEW)
+    ]
+    with qdrant.turn:
+        qdrant.qdrant.delete_collection(COLLECTION)
+        qdrant.qdrant.create_collection(COLLECTION, vectors_config=shape)
+        qdrant.qdrant.upsert(COLLECTION, theirs)
+    for path, asked in (
+        ("/search", {"q": "cat"}),
+        ("/search", {}),
+        ("/health", {}),
+    ):
+        answer = app.get(path, **asked)
+        assert answer.status_code == 503, path
+        assert "did not make" in answer.json()["detail"] or path == "/search"
+    eventually(served.leaves_it_alone, SOON)
+    app.add("flower.jpg", "new.jpg")
+    assert qdrant.qdrant.count(COLLECTION).count == len(theirs)
+    qdrant.qdrant.delete_collection(COLLECTION)
+    app.finds(*FEW, "new.jpg", within=SOON)
+    (app.img / "new.jpg").unlink()
+    eventually(served.is_whole, SOON)
+
+
+def test_qdrant_may_start_later(new_app: NewApp) -> None:
+    """The app waits a while for a Qdrant that isn't there yet, and then goes on."""
+    qdrant = QdrantStandIn()
+    qdrant.stop()
+    app = new_app(*FEW, QDRANT_URL=qdrant.url)
+    with app.log.open("ab") as log:
+        app.process = subprocess.Popen(
+            [sys.executable, "main.py"],
+            cwd=ROOT,
+            env=app.env,
+            stdout=log,
+            stderr=log,
+        )
+    eventually(lambda: any(p.name() == "postgres" for p in app.processes()))
+    qdrant.start()
+    eventually(lambda: app.get("/health").status_code == 200)
+    app.finds(*FEW)
+    app.stop()
+    qdrant.stop()
+
+
+def test_servers_come_and_go(
+    new_app: NewApp, postgres_server: Postgres, postgres_url: str
+) -> None:
+    """Qdrant and Postgres each stopped twenty times at any moment: honest 503s, nothing lost."""
+    qdrant = QdrantStandIn()
+    app = new_app(
+        *FEW,
+        QDRANT_URL=qdrant.url,
+        COCOINDEX_DATABASE_URL=postgres_url,
+        REFRESH_SECONDS="1",
+    ).start()
+    app.finds(*FEW)
+    moments = random.Random(20)
+    away = "The vector store cannot answer just now: UNAVAILABLE."
+    added = []
+    for number in range(20):
+        added.append(f"{number}.jpg")
+        app.add("motorcycle.jpg", added[-1], alike=False)
+        # Somewhere in the work on that photo.
+        threading.Event().wait(moments.uniform(0, 0.5))
+        qdrant.stop()
+        if number % 2:
+            postgres_server.stop()
+            postgres_server.start()
+        answer = app.get("/search", q="cat")
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.json()["detail"] == away
+        assert app.get("/health").status_code == 503
+        qdrant.start()
+        if not number % 2:
+            threading.Event().wait(moments.uniform(0, 0.5))
+            postgres_server.stop()
+            postgres_server.start()
+    app.finds(*FEW, *added)
+    app.stop()
+    qdrant.stop()
