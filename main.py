@@ -40,6 +40,7 @@ from image_search.access import AccessMiddleware, warn_of_open_door
 from image_search.clip import DualEncoder, Embedding
 from image_search.embedding import BEHAVIOR_VERSION, EmbeddedPhoto, Embedder
 from image_search.flows import flow_def
+from image_search.follow import Follower
 from image_search.index import Index
 from image_search.photos import PhotoError, is_photo, make_thumbnail
 from image_search.search import (
@@ -144,7 +145,7 @@ def image_search_flow(
 
     data_scope["images"] = flow_builder.add_source(
         cocoindex.sources.LocalFile(
-            path=str(settings.image_dir),
+            path=str(folder.shown),
             binary=True,
             included_patterns=PHOTO_PATTERNS,
             excluded_patterns=folder.excluded_patterns(),
@@ -262,8 +263,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         model = embedder.text.tower().model
         equipment = Equipment.of(model, settings.clip_model, store)
         board = StatusBoard(store, equipment)
-        failure = embedder.image_pool.failure
-        index = Index(folder, store, update_index, board, settings, failure)
+        index = Index(folder, store, update_index, board, settings, embedder)
+        app.state.index = index
         app.state.status_board = board
         app.state.searcher = Searcher(embedder, store, board.unfinished)
         app.state.thumbnails = web.Thumbnails(
@@ -276,7 +277,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await loading
         await board.refresh()
         keeping = asyncio.gather(
-            index.follow(),
+            Follower(index, settings.refresh_seconds).run(),
             embedded_stores().keep_postgres_running(),
             return_exceptions=True,
         )
@@ -379,6 +380,13 @@ async def search_by_photo(
 @app.get("/status")
 async def status(board: TheStatusBoard) -> Status:
     """How the indexing goes, for a person or a monitor."""
+    return await board.refresh()
+
+
+@app.post("/status/retry", status_code=202)
+async def retry_skipped(request: Request, board: TheStatusBoard) -> Status:
+    """Have every photo that was skipped looked at again, within seconds."""
+    request.app.state.index.retries_skipped = True
     return await board.refresh()
 
 

@@ -2,13 +2,14 @@
 
 Each room imports only from lower floors:
 
+    floor 5   follow
     floor 4   index
     floor 3   edge_store, server_store
-              search, status
+              search, status, absence
     floor 2   embedding, store
-              web, download
+              web, download, record
     floor 1   clip, state, sources, flows
-              thumbnails, access
+              thumbnails, access, cache
     floor 0   settings, photos
               workers, hardware
 

@@ -1,22 +1,23 @@
 """A photo's vector, computed at most once: by a cache, two pools, and in batches."""
 
 import asyncio
+import contextlib
+import functools
 import hashlib
 import itertools
 import os
-import sqlite3
-import threading
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from image_search.cache import FACTS_VERSION, EmbeddingCache
 from image_search.clip import DualEncoder, Embedding, TextEncoder, embed_images
 from image_search.photos import (
     PREPROCESSING,
+    READERS,
     THUMBNAIL_SIZE,
     Facts,
+    OutOfMemory,
     PhotoError,
     Pixels,
     Reading,
@@ -24,12 +25,11 @@ from image_search.photos import (
     read_photo,
     read_pixels,
 )
-from image_search.settings import Settings, logger
+from image_search.settings import Settings
+from image_search.sources import STAND_IN
 from image_search.thumbnails import ThumbnailCache, version_of
-from image_search.workers import WorkerError, WorkerPool
+from image_search.workers import TRIES, WorkerError, WorkerPool
 
-# Count up when more, or other things, are read of a photo's header.
-FACTS_VERSION = 1
 # When it changes, CocoIndex looks at every photo again.
 BEHAVIOR_VERSION = 10 * PREPROCESSING + FACTS_VERSION
 DECODE_SECONDS = 60  # the most that a photo may take
@@ -52,92 +52,8 @@ class EmbeddedPhoto:
     sha256: str  # of the file, in hexadecimal
 
 
-class EmbeddingCache:
-    """Vectors and facts by what is in a photo: one moved or copied costs no model.
-
-    A database in DATA_DIR that several processes may use. It is whole after a loss of
-    power, and made anew where it is damaged.
-    """
-
-    TABLES = """
-        PRAGMA journal_mode = WAL;
-        PRAGMA synchronous = NORMAL;
-        CREATE TABLE IF NOT EXISTS vectors
-            (model, photo, vector, PRIMARY KEY (model, photo)) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS facts
-            (version, photo, width, height, taken, PRIMARY KEY (version, photo))
-            WITHOUT ROWID;
-    """
-
-    def __init__(self, file: Path, model: str) -> None:
-        """`model` names the space of the vectors."""
-        self.file = file
-        self.space = f"{model}/{PREPROCESSING}"
-        self._database: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
-
-    def vector(self, digest: bytes) -> Embedding | None:
-        """The vector of shape (d,) of a photo with this SHA-256, if it is known."""
-        ask = "SELECT vector FROM vectors WHERE (model, photo) = (?, ?)"
-        for (vector,) in self._execute(ask, self.space, digest):
-            return np.frombuffer(vector, np.float32)
-        return None
-
-    def facts(self, digest: bytes) -> Facts | None:
-        """What its header tells, if it is known."""
-        ask = "SELECT width, height, taken FROM facts WHERE (version, photo) = (?, ?)"
-        for row in self._execute(ask, FACTS_VERSION, digest):
-            return Facts(*row)
-        return None
-
-    def put_vector(self, digest: bytes, vector: Embedding) -> None:
-        put = "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)"
-        self._execute(put, self.space, digest, vector)
-
-    def put_facts(self, digest: bytes, facts: Facts) -> None:
-        put = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)"
-        row = facts.width, facts.height, facts.taken
-        self._execute(put, FACTS_VERSION, digest, *row)
-
-    def open(self) -> None:
-        """Make the tables if need be; raises OSError or sqlite3.Error."""
-        self._execute("SELECT 1")
-
-    def close(self) -> None:
-        with self._lock:
-            self._close()
-
-    def _execute(self, statement: str, *values: Any) -> list[Any]:
-        with self._lock:
-            try:
-                return self._connect().execute(statement, values).fetchall()
-            except sqlite3.OperationalError:
-                raise  # such as a full disk
-            except sqlite3.DatabaseError as error:
-                logger.error("The table of embeddings is made anew: %s", error)
-            self._close()
-            for file in self.file.parent.glob(f"{self.file.name}*"):
-                file.unlink()
-            return self._connect().execute(statement, values).fetchall()
-
-    def _connect(self) -> sqlite3.Connection:
-        if self._database is None:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            database = sqlite3.connect(
-                self.file, isolation_level=None, check_same_thread=False
-            )
-            try:
-                database.executescript(self.TABLES)
-            except sqlite3.Error:
-                database.close()
-                raise
-            self._database = database
-        return self._database
-
-    def _close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+class PhotoAway(Exception):
+    """What was read is a file in place of a photo that is away: leave it as it is."""
 
 
 class Embedder:
@@ -162,6 +78,7 @@ class Embedder:
         self.image_pool = image_pool  # its worker holds the model's image tower
         self.text = TextEncoder(encoder)  # this process holds the text tower
         self._decoding = asyncio.Semaphore(CORES)
+        self._one_at_a_time = asyncio.Lock()
         self._embedding = asyncio.Lock()
         self._waiting: dict[asyncio.Future[Embedding], Pixels] = {}
 
@@ -180,11 +97,12 @@ class Embedder:
 
     async def embed_photo(self, content: bytes) -> EmbeddedPhoto:
         """Embed a photo of the folder, and read what is to know about it."""
+        if content == STAND_IN:
+            raise PhotoAway
         digest, vector, facts = await asyncio.to_thread(self._look_up, content)
         try:
             if vector is None:
-                async with self._decoding:
-                    reading = await asyncio.to_thread(self._read, content)
+                reading = await self._decode(content)
                 facts = reading.facts
                 vector = await self._embed(reading.pixels)
                 await asyncio.to_thread(self._keep, digest, vector, reading)
@@ -198,6 +116,21 @@ class Embedder:
         return EmbeddedPhoto(
             vector, None, facts.width, facts.height, facts.taken, digest.hex()
         )
+
+    @property
+    def readers(self) -> str:
+        """What photos are read with, by versions: others may read what these can't."""
+        return f"{READERS}, {self.encoder.key}"
+
+    @property
+    def passing_errors(self) -> set[str]:
+        """Why a photo can't be read that may well be read after a restart."""
+        return {self.image_pool.failure, str(OutOfMemory())}
+
+    @property
+    def trouble(self) -> str:
+        """Why no worker can be had just now, or nothing."""
+        return self.decode_pool.trouble or self.image_pool.trouble
 
     def embed_upload(self, content: bytes) -> Embedding:
         """Embed a photo that was sent; raises PhotoError."""
@@ -231,9 +164,22 @@ class Embedder:
         digest = hashlib.sha256(content).digest()
         return digest, self.cache.vector(digest), self.cache.facts(digest)
 
-    def _read(self, content: bytes) -> Reading:
+    async def _decode(self, content: bytes) -> Reading:
+        """Read a photo beside others; by itself if that fails.
+
+        Memory may have been short, or a worker ended, because of another one.
+        """
+        async with self._decoding:
+            with contextlib.suppress(WorkerError, OutOfMemory):
+                return await asyncio.to_thread(self._read, content, tries=1)
+        async with self._one_at_a_time, contextlib.AsyncExitStack() as places:
+            for _ in range(CORES):
+                await places.enter_async_context(self._decoding)
+            return await asyncio.to_thread(self._read, content)
+
+    def _read(self, content: bytes, tries: int = TRIES) -> Reading:
         reading: Reading = self.decode_pool.run(
-            read_photo, content, self.encoder.image_size
+            read_photo, content, self.encoder.image_size, tries=tries
         )
         return reading
 
@@ -266,19 +212,23 @@ class Embedder:
         """Embed the images that have waited longest: `mine` comes first."""
         first = itertools.islice(self._waiting.items(), self.encoder.batch_size)
         batch = dict(first)
+        tries = 1 if len(batch) > 1 else TRIES
         try:
-            vectors = await self._run_image_tower([*batch.values()])
+            vectors = await self._run_image_tower([*batch.values()], tries)
         except WorkerError:
             if len(batch) == 1:
                 raise
             # By itself, so that it does not fail for another one.
             batch = {mine: self._waiting[mine]}
-            vectors = await self._run_image_tower([*batch.values()])
+            vectors = await self._run_image_tower([*batch.values()], TRIES)
         for waiting, vector in zip(batch, vectors, strict=True):
             waiting.set_result(vector)
 
-    async def _run_image_tower(self, images: list[Pixels]) -> list[Embedding]:
+    async def _run_image_tower(
+        self, images: list[Pixels], tries: int
+    ) -> list[Embedding]:
+        run = functools.partial(self.image_pool.run, tries=tries)
         vectors: list[Embedding] = await asyncio.to_thread(
-            self.image_pool.run, embed_images, self.encoder, images
+            run, embed_images, self.encoder, images
         )
         return vectors

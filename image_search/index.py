@@ -1,15 +1,12 @@
-"""Keeps the index of a folder current: when to look, and what needs a pass."""
+"""Keeps the index of a folder current: what CocoIndex needs a pass for."""
 
 import asyncio
-import contextlib
-import json
-import os
 import time
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import Protocol
 
-from pydantic import Field, TypeAdapter, ValidationError
-
+from image_search.absence import Absences
+from image_search.record import Record
 from image_search.settings import Settings, logger
 from image_search.sources import Files, PhotoFolder, Snapshot
 from image_search.state import check_free_space, redact
@@ -23,20 +20,31 @@ from image_search.store import (
     StoreError,
 )
 
-# Photos that a lack of memory, say, kept out of the index before this start.
-SKIPPED_RETRIED = 1000
-# Seconds between two looks at a folder that can't be watched.
-LONGEST_PAUSE = 5.0
-RECORD: TypeAdapter[Files] = TypeAdapter(
-    dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
-)
+# Skipped photos that are looked at again at most.
+SKIPPED_RETRIED = 10_000
+
+
+class Reader(Protocol):
+    """What reads and embeds photos, as far as the index asks it."""
+
+    @property
+    def readers(self) -> str:
+        """The versions of what photos are read with."""
+
+    @property
+    def passing_errors(self) -> set[str]:
+        """Why photos were skipped that may well be read after a restart."""
+
+    @property
+    def trouble(self) -> str:
+        """Why none can be read just now, or nothing."""
 
 
 class Update(Protocol):
     """One pass of CocoIndex over the folder."""
 
     async def __call__(self, *, reopen: bool, reexport: bool) -> None:
-        """`reopen`: what is to be left alone of the folder has changed.
+        """`reopen`: CocoIndex is to be shown other files, or another folder.
 
         `reexport`: what is in the store already is written again.
         """
@@ -57,53 +65,26 @@ class Index:
         update: Update,
         board: StatusBoard,
         settings: Settings,
-        transient_error: str,
+        reader: Reader,
     ) -> None:
-        """A photo skipped for the `transient_error` is tried again at the start."""
         self.folder = folder
         self.store = store
         self.update = update
         self.board = board
         self.progress = board.progress
         self.settings = settings
-        self.transient_error = transient_error
-        # What the folder held at the last whole pass.
-        name = f"indexed-{settings.qdrant_collection}.json"
-        self.record = settings.data_dir / name
+        self.reader = reader
+        self.absences = Absences(folder, store)
+        self.record_file = (
+            settings.data_dir / f"indexed-{settings.qdrant_collection}.json"
+        )
+        self.record = Record()
 
         self.progress.photos = folder.first_look.photos
-        self._known: Files = {}  # the photos at the last whole pass
-        self._last_warning = ""
-
-    async def follow(self) -> None:
-        """Sync at every change in the folder, every so often, and after an error."""
-        pause = min(LONGEST_PAUSE, self.settings.refresh_seconds)
-        while True:
-            await self.sync()
-            try:
-                await self._sync_at_changes(pause)
-            except Exception as error:  # noqa: BLE001, of any type: gone, too large, odd
-                reasons = getattr(error, "exceptions", [error])  # of a group
-                self._warn_once(
-                    f"Seeing changes every {pause:g} s only: {reasons[0]}"
-                )
-                await asyncio.sleep(pause)
-
-    async def _sync_at_changes(self, pause: float) -> None:
-        """Returns when the folder was gone and is back: it is to be watched anew."""
-        due = 0.0  # at once: a change may have come before the watch was set up
-        async with contextlib.aclosing(self.folder.watch(pause)) as changes:
-            async for is_change in changes:
-                had_error = self.progress.last_error is not None
-                if is_change:
-                    self.progress.last_change = datetime.now()
-                if is_change or had_error or time.monotonic() >= due:
-                    await self.sync()
-                    due = (
-                        self.progress.pass_began + self.settings.refresh_seconds
-                    )
-                if had_error and self.progress.last_error is None:
-                    return
+        # Whether the next sync is to look at every photo again that was skipped.
+        self.retries_skipped = False
+        # What CocoIndex was shown when the flow was opened.
+        self._opened = folder.shown, folder.excluded
 
     async def sync(self) -> None:
         """Bring the index up to date, or say in the status what is in the way."""
@@ -123,16 +104,14 @@ class Index:
             logger.error("The status can't be told: %s", error)
 
     async def _sync(self) -> None:
-        check_free_space(self.settings.data_dir)
         if not self.progress.is_ready:
-            self._known = self._load_record()
-        snapshot = await asyncio.to_thread(self.folder.scan)
+            self.record = await asyncio.to_thread(Record.load, self.record_file)
+            if self.record.readers != self.reader.readers:
+                self.retries_skipped = True
         points = await asyncio.to_thread(self._count_or_mend)
+        snapshot = await asyncio.to_thread(self._look)
         self._refuse_empty_folder(snapshot, points)
-        self._log_newly_skipped(snapshot.skipped)
-        unnoticed = await asyncio.to_thread(
-            self._unnoticed_changes, snapshot.photos
-        )
+        self._log_news(snapshot)
 
         self.progress.photos, self.progress.skipped = (
             snapshot.photos,
@@ -142,9 +121,37 @@ class Index:
         self.progress.points_before = points
         if self._is_up_to_date(points):
             return  # CocoIndex would ask its database about each photo
-        async with self.board.refreshed_all_along():
-            await self._update(snapshot, unnoticed, points)
+        check_free_space(self.settings.data_dir)
+        await asyncio.to_thread(self._note_disks)
+        await asyncio.to_thread(self.absences.show)
+        unnoticed = await asyncio.to_thread(
+            self._unnoticed_changes, snapshot.photos
+        )
+        # From here on it may be asked for again.
+        retries_skipped, self.retries_skipped = self.retries_skipped, False
+        try:
+            async with self.board.refreshed_all_along():
+                await self._update(snapshot, unnoticed, points)
+        except Exception:
+            self.retries_skipped |= retries_skipped
+            raise
         await self._finish_pass()
+
+    def _note_disks(self) -> None:
+        """Know them before photos of theirs are indexed: this may end at any time."""
+        disks = self.absences.disks()
+        if disks != self.record.disks:
+            self.record.disks = disks
+            self.record.save(self.record_file)
+
+    def _look(self) -> Snapshot:
+        """What the folder holds, and keeps; what can't be read is to be left alone."""
+        snapshot = self.absences.look(self.folder.scan(), self.record)
+        skipped = snapshot.skipped | {
+            name: f"it can't be read: {reason}"
+            for name, reason in snapshot.unreadable.items()
+        }
+        return Snapshot(snapshot.photos, skipped, {})
 
     async def _update(
         self, snapshot: Snapshot, unnoticed: set[str], points: int
@@ -163,26 +170,28 @@ class Index:
             found = await asyncio.to_thread(self.store.count)
             raise StoreError(
                 f"{found} of {len(snapshot.photos)} photos are in the index."
+                f" {self.reader.trouble}".rstrip()
             )
 
     async def _pass(
         self, excluded: frozenset[str], *, reexport: bool = False
     ) -> None:
-        has_changed = excluded != self.folder.excluded
         self.folder.excluded = excluded
-        await self.update(reopen=has_changed, reexport=reexport)
+        shown = self.folder.shown, excluded
+        await self.update(reopen=shown != self._opened, reexport=reexport)
+        self._opened = shown
 
     async def _has_all(self, snapshot: Snapshot) -> bool:
         """Whether all photos are in the index, unless the folder has changed since."""
         if await asyncio.to_thread(self.store.count) == len(snapshot.photos):
             return True
-        now = await asyncio.to_thread(self.folder.scan)
+        now = await asyncio.to_thread(self._look)
         return now.photos != snapshot.photos
 
     async def _finish_pass(self) -> None:
         points = await asyncio.to_thread(self.store.count)
         unreadable = await asyncio.to_thread(self.store.count, UNREADABLE)
-        if self.progress.photos != self._known:
+        if self.progress.photos != self.record.photos:
             # Of the index: without it a page would not look at a replaced photo again.
             self.progress.last_change = datetime.now()
             logger.info(
@@ -191,15 +200,22 @@ class Index:
                 len(self.progress.skipped) + unreadable,
             )
         self.progress.points = points
-        self._known = self.progress.photos
-        await asyncio.to_thread(self._save_record)
+        self.record = Record(
+            photos=self.progress.photos,
+            disks=self.absences.disks(),
+            folder=str(self.folder.path),
+            disk=self.folder.disk(),
+            readers=self.reader.readers,
+        )
+        await asyncio.to_thread(self.record.save, self.record_file)
 
     def _is_up_to_date(self, points: int) -> bool:
         was_whole = self.progress.is_ready and not self.progress.last_error
         return (
             was_whole
+            and not self.retries_skipped
             and points == len(self.progress.photos)
-            and self.progress.photos == self._known
+            and self.progress.photos == self.record.photos
         )
 
     def _count_or_mend(self) -> int:
@@ -208,8 +224,11 @@ class Index:
             points = self.store.count()
         except CollectionMissing:
             self.store.check()
+            self.absences.forget()
             return self.store.count()
         lost_points = points < self.progress.points
+        if lost_points:
+            self.absences.forget()
         if lost_points or self.store.has_foreign_points(points):
             self.store.check()
         return points
@@ -229,36 +248,38 @@ class Index:
         It looks only for newer modification times. Left out of one pass, they are
         new to the next.
         """
+        known = self.record.photos
         older = {
             name
-            for name in photos.keys() & self._known.keys()
-            if photos[name] != self._known[name]
-            and photos[name][0] <= self._known[name][0]
+            for name in photos.keys() & known.keys()
+            if photos[name] != known[name] and photos[name][0] <= known[name][0]
         }
-        if self.progress.is_ready or not self.transient_error:
-            return older
-        failed = Filter(must=(Condition("error", equals=self.transient_error),))
-        points = self.store.search(None, SKIPPED_RETRIED, failed)
-        return older | {point.payload.filename for point in points}
+        return older | self._to_be_retried() - self.absences.kept()
 
-    def _log_newly_skipped(self, skipped: dict[str, str]) -> None:
+    def _to_be_retried(self) -> set[str]:
+        """Photos that were skipped, and may be read now."""
+        if self.retries_skipped:
+            skipped = [UNREADABLE]
+        elif self.progress.is_ready:
+            return set()
+        else:
+            skipped = [
+                Filter(must=(Condition("error", equals=error),))
+                for error in self.reader.passing_errors
+            ]
+        return {
+            point.payload.filename
+            for where in skipped
+            for point in self.store.search(None, SKIPPED_RETRIED, where)
+        }
+
+    def _log_news(self, snapshot: Snapshot) -> None:
+        """Log what is skipped, and what is away, when it is new."""
+        skipped = snapshot.skipped
         for name in skipped.keys() - self.progress.skipped.keys():
             logger.warning("%s is skipped: %s.", name, skipped[name])
-
-    def _load_record(self) -> Files:
-        # There may be none, or it is damaged.
-        with contextlib.suppress(OSError, ValidationError):
-            return RECORD.validate_json(self.record.read_bytes())
-        return {}
-
-    def _save_record(self) -> None:
-        """Keep what the folder held: whole, or not at all."""
-        self.record.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.record.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(self._known))
-        partial.replace(self.record)
-
-    def _warn_once(self, message: str) -> None:
-        if message != self._last_warning:
-            self._last_warning = message
-            logger.warning("%s", message)
+        notices = [str(absence) for absence in self.absences.found]
+        for notice in notices:
+            if notice not in self.progress.notices:
+                logger.warning("%s", notice)
+        self.progress.notices = notices

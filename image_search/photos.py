@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import pillow_heif
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
@@ -31,6 +32,8 @@ PHOTO_FORMATS = {
     ".tiff": "TIFF",
     ".bmp": "BMP",
 }
+# The versions of what decodes photos.
+READERS = f"Pillow {PIL.__version__}, pillow-heif {pillow_heif.__version__}"
 PREPROCESSING = 3  # count up when the model is to see photos in another way
 THUMBNAIL_SIZE = 512  # pixels on the longer side; made when a photo is read
 SRGB = ImageCms.createProfile("sRGB")
@@ -52,6 +55,15 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 class PhotoError(ValueError):
     """Why these bytes are no photo that can be shown to the model."""
+
+
+class OutOfMemory(PhotoError):
+    """Decoding it took more memory than there was; there may be more another time."""
+
+    def __init__(
+        self, reason: str = "there is too little memory to decode it"
+    ) -> None:
+        super().__init__(reason)
 
 
 @dataclass(frozen=True)
@@ -139,6 +151,8 @@ def _decoder_errors() -> Iterator[None]:
         raise
     except UnidentifiedImageError:
         raise PhotoError("it is no image of a known format") from None
+    except MemoryError:
+        raise OutOfMemory from None
     except Exception as error:
         raise PhotoError((str(error) or repr(error)).rstrip(".")) from error
 

@@ -39,6 +39,9 @@ class Status(BaseModel):
     last_change: datetime | None = Field(
         description="In the folder or the index, since the start."
     )
+    notices: list[str] = Field(
+        description="What its owner should know, though all else goes on."
+    )
     last_error: str | None
 
 
@@ -77,6 +80,7 @@ class Progress:
     # which began then, by time.monotonic().
     pass_began: float = 0
     last_change: datetime | None = None
+    notices: list[str] = field(default_factory=list)
     last_error: str | None = None
 
 
@@ -164,6 +168,7 @@ class StatusBoard:
             images_per_second=rate and round(rate, 2),
             seconds_to_go=rate and round(waiting / rate),
             last_change=now.last_change,
+            notices=now.notices,
             last_error=error,
         )
 

@@ -22,7 +22,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-TRIES = 3
+TRIES = 3  # that a job has, if its workers die of it
+KILLS = 10  # that a job bears with, if its workers are killed by others
+START_SECONDS = 60  # that a worker may take until it is ready
+READY = "ready"
+# The signals by which a process ends that did something wrong itself.
+CRASHES = {
+    -signal.SIGABRT,
+    -signal.SIGALRM,
+    -signal.SIGBUS,
+    -signal.SIGFPE,
+    -signal.SIGILL,
+    -signal.SIGSEGV,
+    -signal.SIGSYS,
+    -signal.SIGTRAP,
+}
 KILL_SECONDS = 1  # that a killed process is waited for
 NICENESS = 15  # the server, which answers searches, goes first
 
@@ -44,6 +58,8 @@ class Worker(NamedTuple):
 
     process: subprocess.Popen[bytes]
     pipe: Connection
+    # How often the system had run out of memory before.
+    memory_shortages: int | None
 
     @classmethod
     def start(cls, seconds: float, environment: Mapping[str, str]) -> "Worker":
@@ -58,7 +74,16 @@ class Worker(NamedTuple):
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
-        return cls(process, Connection(ours.detach()))
+        shortages = _memory_shortages()
+        return cls(process, Connection(ours.detach()), shortages)
+
+    def is_ready(self) -> bool:
+        """Wait until it takes jobs; False if it died on the way, or is too slow."""
+        with contextlib.suppress(OSError, EOFError):
+            return bool(
+                self.pipe.poll(START_SECONDS) and self.pipe.recv() == READY
+            )
+        return False
 
     def run(self, job: Any, seconds: float) -> Any:
         """Send a job, and wait for what came of it; raises OSError or EOFError."""
@@ -66,6 +91,23 @@ class Worker(NamedTuple):
         if not self.pipe.poll(seconds):
             raise TimeoutError
         return self.pipe.recv()
+
+    def was_killed(self) -> bool:
+        """Whether one that has gone was ended by somebody else, not by its job.
+
+        A system that runs out of memory kills like anybody else does: where it
+        counts how often it did (on Linux), the count tells.
+        """
+        try:
+            code = self.process.wait(KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        if code >= 0 or code in CRASHES:
+            return False
+        shortages = _memory_shortages()
+        return code != -signal.SIGKILL or (
+            shortages is not None and shortages == self.memory_shortages
+        )
 
     def kill(self) -> None:
         self.process.kill()
@@ -93,6 +135,7 @@ class WorkerPool:
         self.failure = (
             f"it crashed the decoder, or took {seconds:g} s, three times"
         )
+        self.trouble = ""  # why no worker can be had, since one could
         self._closed = False
         self._lock = threading.Lock()
         self._running: set[Worker] = set()
@@ -101,25 +144,42 @@ class WorkerPool:
         for _ in range(size):
             self._slots.put(None)
 
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def run(
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        tries: int = TRIES,
+    ) -> Any:
         """Call a module's function in a worker, and return or raise what it does.
 
-        Raises WorkerError if no answer comes out of it, and PoolUnavailable if there
-        is no worker to be had: the system starts none, or the pool was closed.
+        Raises WorkerError if so many workers died of it or took too long, and
+        PoolUnavailable if there is no worker to be had, whatever the job is: none
+        starts, they are killed by others, or the pool was closed.
         """
         job = function.__module__, function.__qualname__, arguments
+        kills = 0
         worker = self._slots.get()
         try:
-            for _ in range(TRIES):
+            while True:
                 worker = worker or self._start()
                 try:
                     succeeded, answer = worker.run(job, self.seconds)
                     break
-                except (OSError, EOFError):  # it died, or took too long
-                    self._end(worker)
-                    worker = None
-            else:
-                raise WorkerError(self.failure)
+                except TimeoutError:
+                    tries -= 1
+                except (OSError, EOFError):  # it has gone
+                    if worker.was_killed():
+                        kills += 1
+                    else:
+                        tries -= 1
+                self._end(worker)
+                worker = None
+                if tries == 0:
+                    raise WorkerError(self.failure)
+                if kills == KILLS:
+                    raise self._unavailable(
+                        "Workers are killed again and again"
+                    )
         finally:
             self._slots.put(worker)
         if not succeeded:
@@ -149,16 +209,36 @@ class WorkerPool:
             try:
                 worker = Worker.start(self.seconds, self.environment)
             except OSError as error:
-                raise PoolUnavailable(
-                    f"The system starts no more processes: {error.strerror}."
+                raise self._unavailable(
+                    f"The system starts no more processes: {error.strerror}"
                 ) from error
             self._running.add(worker)
-            return worker
+        if not worker.is_ready():
+            self._end(worker)
+            raise self._unavailable("A worker ends before it is ready")
+        self.trouble = ""
+        return worker
+
+    def _unavailable(self, trouble: str) -> PoolUnavailable:
+        if self._closed:
+            return PoolClosed("The app is being stopped.")
+        self.trouble = f"{trouble}."
+        return PoolUnavailable(self.trouble)
 
     def _end(self, worker: Worker) -> None:
         with self._lock:
             self._running.discard(worker)
         worker.kill()
+
+
+def _memory_shortages() -> int | None:
+    """How many processes Linux has killed for want of memory; None elsewhere."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            name, _, number = line.partition(" ")
+            if name == "oom_kill":
+                return int(number)
+    return None
 
 
 def _run_job(job: Any) -> tuple[bool, Any]:
@@ -184,6 +264,10 @@ def _serve(pipe: Connection, seconds: float) -> None:
             os._exit(0)
 
     threading.Thread(target=receive, daemon=True).start()
+    with contextlib.suppress(
+        OSError
+    ):  # the parent is gone, which `receive` sees
+        pipe.send(READY)
     while True:
         job = jobs.get()
         # A decoder that hangs may let no other thread run, so that nobody would see the

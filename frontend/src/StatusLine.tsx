@@ -1,4 +1,5 @@
-import type { Status } from "./api";
+import { useState } from "preact/hooks";
+import { retrySkipped, type Status } from "./api";
 import { formatNumber, formatTimeToGo, photoCount } from "./format";
 import "./StatusLine.css";
 
@@ -16,6 +17,11 @@ export function StatusLine({ status }: { status: Status | null }) {
         </p>
       )}
       {status && status.skipped > 0 && <LeftOut {...status} />}
+      {status?.notices.map((notice) => (
+        <p key={notice} class="notice">
+          {notice}
+        </p>
+      ))}
       {status?.last_error && <p class="trouble">{status.last_error}</p>}
     </footer>
   );
@@ -51,7 +57,23 @@ function LeftOut({ skipped, skipped_photos }: Status) {
           ))}
         </ul>
         {others > 0 && <p>and {photoCount(others)} more</p>}
+        <TryAgain />
       </div>
     </>
+  );
+}
+
+/** Has them looked at again: a mended disk, or more memory, may make them readable. */
+function TryAgain() {
+  const [answer, setAnswer] = useState("");
+  const ask = async () => {
+    const asked = await retrySkipped();
+    setAnswer(asked ? "They will be looked at again." : "The server cannot be reached.");
+  };
+  return (
+    <p class="retry">
+      <button onClick={ask}>Try them again</button>
+      <span role="status">{answer}</span>
+    </p>
   );
 }

@@ -42,6 +42,7 @@ export type Status = {
   skipped_photos: { filename: string; reason: string }[];
   seconds_to_go: number | null;
   last_change: string | null;
+  notices: string[];
   last_error: string | null;
 };
 
@@ -98,6 +99,12 @@ function failure({ status, statusText }: Response, body: Body | null, isUpload: 
   if (status === 503) return { reason: "not ready", message };
   const unreadable = isUpload && [413, 415, 422].includes(status);
   return { reason: unreadable ? "unreadable" : "refused", message };
+}
+
+/** Have every photo that was skipped looked at again; whether the server was told. */
+export async function retrySkipped(): Promise<boolean> {
+  const response = await fetch("/status/retry", { method: "POST" }).catch(() => null);
+  return response?.ok ?? false;
 }
 
 export async function search(question: Question, signal: AbortSignal): Promise<Found | Failure> {

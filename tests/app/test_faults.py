@@ -264,6 +264,46 @@ def test_a_postgres_that_is_not_there_is_named(new_app: NewApp) -> None:
         assert "Traceback" not in said
 
 
+def test_a_disk_that_is_away_keeps_its_photos(new_app: NewApp) -> None:
+    """Unmounted while the app runs and rests, its photos are found, and all else goes on."""
+    app = new_app(*FEW, REFRESH_SECONDS="1")
+    disk = app.img.with_name("disk")
+    disk.mkdir()
+    app.add("flower.jpg", "../disk/flower.jpg")
+    usb = app.img / "2024" / "usb"
+    usb.mkdir(parents=True)
+    on_usb = "2024/usb/flower.jpg"
+    rights = ["--map-current-user", "--keep-caps"] if os.geteuid() else []
+    mount = f'mount --bind "{disk}" "{usb}" && exec "$@"'
+    mounted = ["unshare", *rights, "--mount", "sh", "-c", mount, "sh"]
+    app.start(*mounted, sys.executable, "main.py").finds(*FEW, on_usb)
+    made = embeddings_made(app)
+    assert app.process
+    inside = ["--user", "--preserve-credentials"] if os.geteuid() else []
+    nsenter = ["nsenter", f"--target={app.process.pid}", "--mount", *inside]
+    subprocess.run([*nsenter, "umount", usb], check=True)
+    said = ["2024/usb is not there: its photo is kept in the index."]
+    eventually(lambda: app.status()["notices"] == said, SOON)
+    app.add("cat.png", "2024/new.png")
+    (app.img / "coffee.png").unlink()
+    left = ("cat.png", "rocket.jpg", "2024/new.png", on_usb)
+    app.finds(*left, within=SOON)
+    assert names(app.search("flower"))[0] == on_usb
+    subprocess.run([*nsenter, "mount", "--bind", disk, usb], check=True)
+    eventually(lambda: app.status()["notices"] == [], SOON)
+    (disk / "flower.jpg").rename(disk / "rose.jpg")
+    app.finds(*left[:3], "2024/usb/rose.jpg", within=SOON)
+    assert embeddings_made(app) == made
+    app.stop()
+    app.start()  # the disk is not mounted there
+    said = ["2024/usb is not there: its photo is kept in the index."]
+    eventually(lambda: app.status()["notices"] == said, SOON)
+    app.finds(*left[:3], "2024/usb/rose.jpg", within=SOON)
+    app.stop()
+    update = app.cli("update", "main")
+    assert "1 deleted" in update.stdout, update.stderr
+
+
 def test_a_full_disk_loses_nothing(new_app: NewApp) -> None:
     """With the disk full searches go on; once there is room again, what came meanwhile is found."""
     app = new_app(*FEW, REFRESH_SECONDS="1")
@@ -292,6 +332,8 @@ def test_a_full_disk_loses_nothing(new_app: NewApp) -> None:
     eventually(
         lambda: "nearly full" in (app.status()["last_error"] or ""), SOON
     )
+    counts = app.status()
+    assert (counts["state"], counts["waiting"]) == ("indexing", len(many))
     assert names(app.search("cat"))[0] == "cat.png"
     ballast.unlink()
     app.finds(*FEW, *many, within=90)

@@ -43,7 +43,7 @@ SCHEMES: dict[Literal["light", "dark"], list[str]] = {
 STATUS: dict[str, Any] = {
     "state": "ready", "model": "a model", "photos": 1000, "indexed": 1000, "waiting": 0,
     "skipped": 0, "skipped_photos": [], "seconds_to_go": None, "last_change": None,
-    "last_error": None,
+    "notices": [], "last_error": None,
 }  # fmt: skip
 INDEXING: dict[str, Any] = STATUS | {
     "state": "indexing",
@@ -786,11 +786,15 @@ def test_progress_and_what_is_left_out(page: Page) -> None:
     expect(page.get_by_role("list", name="Photos left out")).to_have_text(
         "a/b.jpgit is cut off"
     )
+    page.get_by_role("button", name="Try them again").click()
+    expect(page.get_by_text("They will be looked at again.")).to_be_visible()
+    notice = "2024/usb is not there: its 812 photos are kept in the index."
     page.evaluate(
         "(status) => pushStatus(status)",
-        STATUS | {"last_error": "The disk is full."},
+        STATUS | {"last_error": "The disk is full.", "notices": [notice]},
     )
     expect(footer).to_contain_text("The disk is full.")
+    expect(footer).to_contain_text(notice)
 
 
 def test_an_added_photo_appears(page: Page, app: App) -> None:

@@ -1,12 +1,9 @@
 """The index follows its folder: it looks closely, asks for few passes, and loses nothing."""
 
-import asyncio
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from qdrant_client import models
@@ -15,133 +12,10 @@ from image_search.index import Index
 from image_search.server_store import ServerStore
 from image_search.settings import Settings
 from image_search.sources import PhotoFolder
-from image_search.status import Equipment, StatusBoard
-from image_search.store import Store, StoreUnavailable
-from tests.harness import eventually
+from image_search.store import StoreUnavailable
 from tests.qdrant_standin import QdrantStandIn
+from tests.unit.folder_world import FakeCocoIndex, Pass, World, make_index, sync
 from tests.unit.memory_store import MemoryStore, id_of, payload_of
-
-TRANSIENT = "it crashed the decoder three times"
-EQUIPMENT = Equipment(model="", device="", precision="", store="")
-
-
-class Pass(NamedTuple):
-    """What a pass was asked for."""
-
-    excluded: frozenset[str] | None
-    reopen: bool
-    reexport: bool
-
-
-class FakeCocoIndex:
-    """Passes over a folder as CocoIndex makes them, whose "vectors" are the files' contents.
-
-    It looks at photos that are new to it or newer than before, and keeps what it made; what is
-    excluded it is shown only when its flow is reopened.
-    """
-
-    def __init__(self, folder: PhotoFolder, store: MemoryStore) -> None:
-        self.folder = folder
-        self.store = store
-        self.passes: list[Pass] = []
-        self.made: dict[
-            str, tuple[float, str]
-        ] = {}  # when it was changed, its digest
-        self.shown = folder.excluded
-        self.loses: set[str] = set()  # photos that never arrive in the store
-        self.failures: list[Exception] = []  # of the passes to come
-
-    async def __call__(self, *, reopen: bool, reexport: bool) -> None:
-        self.passes.append(Pass(self.folder.excluded, reopen, reexport))
-        if self.failures:
-            raise self.failures.pop(0)
-        if reopen:
-            self.shown = self.folder.excluded
-        assert self.shown is not None
-        found = self.folder.scan().photos
-        for name in {*self.made} - ({*found} - self.shown):
-            del self.made[name]
-            self.store.points.pop(name, None)
-        for name in {*found} - self.shown:
-            changed = found[name][0]
-            is_new = name not in self.made or changed > self.made[name][0]
-            if is_new:
-                self.made[name] = changed, (self.folder.path / name).read_text()
-            if (is_new or reexport) and name not in self.loses:
-                self.store.put(name, sha256=self.made[name][1])
-
-
-@dataclass
-class World:
-    """A folder, what is made of it, and who sees to it."""
-
-    folder: PhotoFolder
-    store: MemoryStore
-    cocoindex: FakeCocoIndex
-    settings: Settings
-
-    def index(self) -> Index:
-        """A new one, as after a start."""
-        self.folder.excluded = None
-        self.cocoindex.passes.clear()
-        return make_index(
-            self.folder, self.store, self.cocoindex, self.settings
-        )
-
-    def write(
-        self, name: str, content: str, changed: float | None = None
-    ) -> None:
-        path = self.folder.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-        if changed is not None:
-            os.utime(path, (changed, changed))
-
-    def shown(self) -> dict[str, str]:
-        """What is in the index: each photo's digest."""
-        return {
-            name: payload["sha256"]
-            for name, (payload, _) in self.store.points.items()
-        }
-
-    @property
-    def passes(self) -> list[Pass]:
-        return self.cocoindex.passes
-
-
-def make_index(
-    folder: PhotoFolder, store: Store, update: Any, settings: Settings
-) -> Index:
-    board = StatusBoard(store, EQUIPMENT)
-    return Index(folder, store, update, board, settings, TRANSIENT)
-
-
-def sync(index: Index) -> str | None:
-    """Sync once; returns the error in the way."""
-    asyncio.run(index.sync())
-    return index.progress.last_error
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    for name in ("img", "data"):
-        (tmp_path / name).mkdir()
-    return Settings(
-        image_dir=tmp_path / "img",
-        data_dir=tmp_path / "data",
-        refresh_seconds=3600,
-        cocoindex_database_url="postgres://me:sesame@host/db",
-    )
-
-
-@pytest.fixture
-def world(settings: Settings) -> World:
-    """A folder with two photos, looked at by nobody yet."""
-    folder, store = PhotoFolder(settings.image_dir), MemoryStore()
-    world = World(folder, store, FakeCocoIndex(folder, store), settings)
-    world.write("cat.jpg", "a cat", 1000)
-    world.write("trips/dog.jpg", "a dog", 1000)
-    return world
 
 
 @pytest.fixture
@@ -449,7 +323,7 @@ def test_photos_given_up_are_tried_at_the_next_start(
 ) -> None:
     """One that crashed its decoder is tried once by each start; one that is broken is not."""
     for name, error in (
-        ("cat.jpg", TRANSIENT),
+        ("cat.jpg", "it crashed the decoder three times"),
         ("trips/dog.jpg", "it is truncated"),
     ):
         world.store.put(name, error=error)
@@ -479,32 +353,85 @@ def test_passes_are_logged_by_their_result(
     assert told == ["2 photos are indexed, 1 are skipped."]
 
 
+def test_skipped_photos_are_tried_again_when_asked(
+    world: World, index: Index
+) -> None:
+    """What was skipped is looked at again once, when somebody asks for it."""
+    world.store.put("cat.jpg", error="it crashed the decoder, three times")
+    assert sync(index) is None
+    assert world.passes == []
+    index.retries_skipped = True
+    assert sync(index) is None
+    assert world.shown()["cat.jpg"] == "a cat"
+    assert world.passes[0].excluded == {"cat.jpg"}
+    assert len(world.passes) == 2
+    assert not index.retries_skipped
+
+
+def test_they_are_tried_again_until_a_pass_is_whole(
+    world: World, index: Index
+) -> None:
+    """A pass that fails leaves the wish open."""
+    world.store.put("cat.jpg", error="it crashed the decoder, three times")
+    index.retries_skipped = True
+    world.cocoindex.failures = [RuntimeError("no Postgres")]
+    assert sync(index) == "no Postgres"
+    assert sync(index) is None
+    assert world.shown()["cat.jpg"] == "a cat"
+
+
+@pytest.mark.usefixtures("index")
+@pytest.mark.parametrize("version", ["Pillow 1", "Pillow 2"])
+def test_a_new_version_tries_skipped_photos_again(
+    world: World, version: str
+) -> None:
+    """At the first start with another version of what reads photos, and at no other."""
+    world.store.put("cat.jpg", error="it is no image of a known format")
+    world.reader.readers = version
+    for _ in range(2):
+        index = world.index()
+        assert sync(index) is None
+    passes = 1  # of the second start, as of any
+    assert len(world.passes) == passes
+    error = world.store.points["cat.jpg"][0]["error"]
+    assert (error is None) == (version == "Pillow 2")
+
+
+def test_what_keeps_photos_waiting_is_said(world: World, index: Index) -> None:
+    """Photos that don't come in are not only counted: the reason is named."""
+    world.cocoindex.loses = {"new.jpg"}
+    world.write("new.jpg", "new", 2000)
+    world.reader.trouble = "A worker ends before it is ready."
+    said = "2 of 3 photos are in the index. A worker ends before it is ready."
+    assert sync(index) == said
+
+
 def test_the_record_is_replaced_whole(world: World, index: Index) -> None:
     """What the folder held is never rewritten in place: a crash leaves the old or the new."""
     old = world.settings.data_dir / "the old one"
-    old.hardlink_to(index.record)
+    old.hardlink_to(index.record_file)
     before = old.read_text()
     world.write("new.jpg", "new", 2000)
     assert sync(index) is None
     assert old.read_text() == before
-    recorded = json.loads(index.record.read_text())
-    assert recorded == json.loads(before) | {"new.jpg": [2000, 3]}
-    assert {*world.settings.data_dir.iterdir()} == {old, index.record}
+    recorded = json.loads(index.record_file.read_text())["photos"]
+    assert recorded == json.loads(before)["photos"] | {"new.jpg": [2000, 3]}
+    assert {*world.settings.data_dir.iterdir()} == {old, index.record_file}
 
 
 def test_a_record_that_cannot_be_written_stays_as_it_was(
     world: World, index: Index
 ) -> None:
     """Where the new record can't be written, the old one is kept, and the error is said."""
-    before = index.record.read_text()
-    in_the_way = index.record.with_suffix(f".{os.getpid()}")
+    before = index.record_file.read_text()
+    in_the_way = index.record_file.with_suffix(f".{os.getpid()}")
     in_the_way.mkdir()
     world.write("new.jpg", "new")
     assert "Is a directory" in (sync(index) or "")
-    assert index.record.read_text() == before
+    assert index.record_file.read_text() == before
     in_the_way.rmdir()
     assert sync(index) is None
-    assert "new.jpg" in index.record.read_text()
+    assert "new.jpg" in index.record_file.read_text()
 
 
 @pytest.mark.parametrize(
@@ -516,14 +443,15 @@ def test_a_damaged_record_is_none(
 ) -> None:
     """Whatever lies in the record's place, or nothing, the folder is indexed all the same."""
     if content is None:
-        index.record.unlink()
+        index.record_file.unlink()
     else:
-        index.record.write_bytes(content)
+        index.record_file.write_bytes(content)
     world.write("new.jpg", "new", 2000)
     again = world.index()
     assert sync(again) is None
     assert world.shown()["new.jpg"] == "new"
-    assert {*json.loads(again.record.read_text())} == {*world.shown()}
+    recorded = json.loads(again.record_file.read_text())["photos"]
+    assert {*recorded} == {*world.shown()}
 
 
 def test_each_collection_has_its_record(
@@ -533,7 +461,7 @@ def test_each_collection_has_its_record(
     other = settings.model_copy(update={"qdrant_collection": "other"})
     index = world.index()
     also = make_index(world.folder, world.store, world.cocoindex, other)
-    assert index.record != also.record
+    assert index.record_file != also.record_file
 
 
 @pytest.fixture
@@ -567,59 +495,3 @@ def test_an_idle_sync_asks_a_server_little(
     assert set(server.calls) <= {"count_points", "query_points"}
     assert len(server.calls) <= 5
     store.close()
-
-
-def test_changes_are_followed(world: World) -> None:
-    """An index that follows brings in what comes, at once, and goes on after errors."""
-    index = world.index()
-    path = world.folder.path
-
-    async def scenario() -> None:
-        following = asyncio.create_task(index.follow())
-
-        async def holds(*names: str) -> None:
-            await asyncio.to_thread(
-                eventually, lambda: {*world.shown()} == {*names}
-            )
-
-        await holds("cat.jpg", "trips/dog.jpg")
-        world.write("new.jpg", "new")
-        await holds("cat.jpg", "trips/dog.jpg", "new.jpg")
-        (path / "cat.jpg").unlink()
-        await holds("trips/dog.jpg", "new.jpg")
-        away = path.rename(path.with_name("away"))
-        await asyncio.to_thread(eventually, lambda: index.progress.last_error)
-        away.rename(path)
-        world.write("back.jpg", "back")
-        await holds("trips/dog.jpg", "new.jpg", "back.jpg")
-        assert index.progress.last_change is not None
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
-
-    index.settings = world.settings.model_copy(update={"refresh_seconds": 0.3})
-    asyncio.run(scenario())
-    assert index.progress.last_error is None
-
-
-def test_what_nobody_tells_of_is_polled_for(world: World) -> None:
-    """Where the system tells of no change, a look every REFRESH_SECONDS finds it."""
-
-    class UnwatchedFolder(PhotoFolder):
-        async def watch(self, pause: float) -> Any:
-            raise OSError("inotify is used up")
-            yield  # it is a generator
-
-    folder = UnwatchedFolder(world.folder.path)
-    cocoindex = FakeCocoIndex(folder, world.store)
-    quick = world.settings.model_copy(update={"refresh_seconds": 0.1})
-    index = make_index(folder, world.store, cocoindex, quick)
-
-    async def scenario() -> None:
-        following = asyncio.create_task(index.follow())
-        await asyncio.to_thread(eventually, lambda: len(world.shown()) == 2)
-        world.write("new.jpg", "new")
-        await asyncio.to_thread(eventually, lambda: "new.jpg" in world.shown())
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
-
-    asyncio.run(scenario())

@@ -23,6 +23,7 @@ FLOORS = {
     "sources": 1,
     "flows": 1,
     "thumbnails": 1,
+    "cache": 1,
     "access": 1,
     "embedding": 2,
     "store": 2,
@@ -32,7 +33,10 @@ FLOORS = {
     "server_store": 3,
     "search": 3,
     "status": 3,
+    "record": 2,
+    "absence": 3,
     "index": 4,
+    "follow": 5,
 }
 HEAVY = {
     "cocoindex",
@@ -67,6 +71,10 @@ WITHOUT = {
     "search": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
     "status": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
     "index": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
+    "follow": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
+    "absence": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
+    "record": HEAVY - {"pydantic"},
+    "cache": HEAVY - {"pydantic"},
     "edge_store": {"fastapi", "qdrant_client", "torch"},
     "server_store": {"fastapi", "qdrant_edge", "torch"},
 }

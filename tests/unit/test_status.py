@@ -68,6 +68,7 @@ def test_status_says_what_there_is(
         images_per_second=None,
         seconds_to_go=None,
         last_change=None,
+        notices=[],
         last_error=None,
     )
 

@@ -13,7 +13,13 @@ import pytest
 
 from image_search.embedding import DECODER_ENVIRONMENT
 from image_search.photos import PhotoError, load_image, read_pixels
-from image_search.workers import NICENESS, PoolClosed, WorkerError, WorkerPool
+from image_search.workers import (
+    NICENESS,
+    PoolClosed,
+    PoolUnavailable,
+    WorkerError,
+    WorkerPool,
+)
 from tests.harness import PHOTOS, ROOT, environment, eventually
 
 # Jobs are functions by name; `exec` and `eval` do whatever a test needs.
@@ -121,6 +127,64 @@ def test_a_worker_that_was_killed_is_replaced(new_pool: NewPool) -> None:
     [pid] = [pool.run(os.getpid)]
     psutil.Process(pid).kill()
     assert pool.run(os.getpid) != pid
+
+
+AT_WORK = """
+import os, time
+with open({file!r}, "a") as file:
+    print(os.getpid(), file=file)
+time.sleep(1)
+"""
+
+
+def test_workers_killed_by_others_are_no_tries(
+    new_pool: NewPool, tmp_path: Path
+) -> None:
+    """However often workers are killed amid a job, it is done once one is let live."""
+    file = tmp_path / "at work"
+    file.touch()
+    pool = new_pool()
+    with ThreadPoolExecutor() as callers:
+        job = AT_WORK.format(file=str(file))
+        done = callers.submit(pool.run, exec, job, tries=1)
+        for number in range(5):
+            eventually(lambda n=number: len(file.read_text().split()) > n)  # type: ignore[misc]
+            psutil.Process(int(file.read_text().split()[-1])).kill()
+        assert done.result(60) is None
+    assert len(file.read_text().split()) == 6
+    assert pool.trouble == ""
+
+
+def test_a_pool_whose_workers_are_all_killed_says_so(new_pool: NewPool) -> None:
+    """Where each of them is killed no job is to blame: there is no worker to be had."""
+    pool = new_pool()
+    kill_me = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+    with pytest.raises(PoolUnavailable, match="killed again and again"):
+        pool.run(exec, kill_me)
+    assert "killed again and again" in pool.trouble
+    assert pool.run(abs, -1) == 1
+    assert pool.trouble == ""
+
+
+@pytest.mark.parametrize("crash", ["SIGSEGV", "SIGABRT", "SIGBUS"])
+def test_a_crash_is_a_try(new_pool: NewPool, crash: str) -> None:
+    """A worker that does something wrong dies of its job."""
+    job = f"import os, signal; os.kill(os.getpid(), signal.{crash})"
+    with pytest.raises(WorkerError, match="crashed"):
+        new_pool().run(exec, job)
+
+
+def test_workers_that_do_not_start_are_no_tries(new_pool: NewPool) -> None:
+    """Where none starts no job is to blame, and the next is done once they do."""
+    pool = new_pool(PYTHONHOME="/nowhere")
+    for _ in range(2):
+        with pytest.raises(PoolUnavailable, match="before it is ready"):
+            pool.run(abs, -1)
+    assert "before it is ready" in pool.trouble
+    assert pool.workers() == []
+    pool.environment = {}
+    assert pool.run(abs, -1) == 1
+    assert pool.trouble == ""
 
 
 @pytest.mark.parametrize(

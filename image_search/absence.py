@@ -1,0 +1,247 @@
+"""Keeps the photos of what is away: a disk not mounted, a folder that can't be listed.
+
+CocoIndex deletes the points of what its source lists no more. So while something is
+away it is shown a stand-in for the folder: links to all that is there, and an empty
+photo, older than any, for each that is away. CocoIndex never looks at a photo that
+has become older, so it leaves the point of each as it is.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import weakref
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from image_search.photos import is_photo
+from image_search.record import Record
+from image_search.sources import STAND_IN, Files, PhotoFolder, Snapshot
+from image_search.store import EVERYTHING, Condition, Filter, Store
+
+UNKNOWN = [0.0, 0.0]  # for a photo that the record does not know
+NOT_THERE = "is not there"
+
+
+@dataclass(frozen=True)
+class Absence:
+    """A folder that is away, or some photos in it."""
+
+    folder: str
+    reason: str
+    # What CocoIndex can't be shown: the folder, or those photos.
+    items: frozenset[str]
+    # Those that are in the index.
+    kept: frozenset[str] = frozenset()
+
+    def covers(self, name: str) -> bool:
+        """Whether a photo or a folder is away with it."""
+        parents = {str(parent) for parent in PurePosixPath(name).parents}
+        return not self.items.isdisjoint(parents | {name})
+
+    def __str__(self) -> str:
+        name = "IMAGE_DIR" if self.folder == "." else self.folder
+        number = len(self.kept)
+        kept = "its photo is" if number == 1 else f"its {number:,} photos are"
+        return f"{name} {self.reason}: {kept} kept in the index."
+
+
+class Absences:
+    """What is away of a folder, and the stand-in that is shown to CocoIndex."""
+
+    def __init__(self, folder: PhotoFolder, store: Store) -> None:
+        self.folder = folder
+        self.store = store
+        self.found: list[Absence] = []
+        self._stand_in: StandIn | None = None
+
+    def look(self, snapshot: Snapshot, record: Record) -> Snapshot:
+        """See what is away; returns what there is, and is kept, to be indexed.
+
+        Raises FileNotFoundError where the disk of the whole folder is away, and
+        StoreError where the store can't say what it holds.
+        """
+        self._refuse_lost_disk(snapshot, record)
+        absences = [
+            *self._lost_disks(snapshot, record),
+            *_unreadable(snapshot.unreadable),
+        ]
+        with_kept = map(self._with_kept, absences)
+        self.found = [absence for absence in with_kept if absence.kept]
+
+        left = {name: self._cover(name) for name in snapshot.photos}
+        photos = {
+            name: file
+            for name, file in snapshot.photos.items()
+            if not left[name]
+        }
+        skipped = snapshot.skipped | {
+            name: f"it lies in {absence.folder}, whose disk {NOT_THERE}"
+            for name, absence in left.items()
+            if absence and name not in absence.kept
+        }
+        unreadable = {
+            name: reason
+            for name, reason in snapshot.unreadable.items()
+            if not self._cover(name)
+        }
+        for absence in self.found:
+            for name in absence.kept:
+                photos[name] = record.photos.get(name, UNKNOWN)
+        return Snapshot(photos, skipped, unreadable)
+
+    def kept(self) -> set[str]:
+        """The photos that are away, and in the index."""
+        return {name for absence in self.found for name in absence.kept}
+
+    def forget(self) -> None:
+        """Have the next look ask the store what it holds: it has lost some of it."""
+        self.found = []
+
+    def disks(self) -> set[str]:
+        """The disks below the folder, and those that should be there."""
+        missing = {one.folder for one in self.found if one.reason == NOT_THERE}
+        return self.folder.disks() | missing
+
+    def show(self) -> None:
+        """Choose what CocoIndex is shown as `folder.shown`; raises OSError."""
+        if self.found:
+            self._stand_in = self._stand_in or StandIn(self.folder.path)
+            self._stand_in.make(self.found)
+            self.folder.shown = self._stand_in.path
+            return
+        self.folder.shown = self.folder.path
+        if self._stand_in:
+            self._stand_in.close()
+            self._stand_in = None
+
+    def _refuse_lost_disk(self, snapshot: Snapshot, record: Record) -> None:
+        """A stray photo where a disk was mounted does not make it that disk."""
+        if record.folder != str(self.folder.path):
+            return
+        is_lost = len(self.folder.disk()) < len(record.disk)
+        if is_lost and not _has_all(snapshot.photos, record.photos):
+            raise FileNotFoundError(
+                f"IMAGE_DIR={self.folder.path} lay on the disk at {record.disk}, which"
+                " is not mounted. The index is kept until it is; to remove what is not"
+                " there from the index, stop the app and run `cocoindex update main`."
+            )
+
+    def _lost_disks(self, snapshot: Snapshot, record: Record) -> list[Absence]:
+        """The disks that are mounted no more, but those copied to where they were."""
+        lost = []
+        for disk in sorted(record.disks - self.folder.disks()):
+            absence = Absence(disk, NOT_THERE, frozenset({disk}))
+            known = {
+                name: file
+                for name, file in record.photos.items()
+                if absence.covers(name)
+            }
+            if not (known and _has_all(snapshot.photos, known)):
+                lost.append(absence)
+        return lost
+
+    def _with_kept(self, absence: Absence) -> Absence:
+        """An absence with the photos of it that the store holds."""
+        for before in self.found:
+            if (before.reason, before.items) == (absence.reason, absence.items):
+                return before  # the points of what is away do not change
+        where = EVERYTHING
+        if absence.folder != ".":
+            within = Condition("folders", equals=absence.folder)
+            where = Filter(must=(within,))
+        number = self.store.count(where)
+        points = self.store.search(None, number, where) if number else []
+        kept = {
+            point.payload.filename
+            for point in points
+            if absence.covers(point.payload.filename)
+        }
+        return Absence(
+            absence.folder, absence.reason, absence.items, frozenset(kept)
+        )
+
+    def _cover(self, name: str) -> Absence | None:
+        for absence in self.found:
+            if absence.covers(name):
+                return absence
+        return None
+
+
+class StandIn:
+    """A folder that looks like another one, with files in place of what is away."""
+
+    def __init__(self, original: Path) -> None:
+        self.original = original
+        # Hidden, so that it is never taken for a folder of photos itself.
+        self.path = Path(tempfile.mkdtemp(prefix=".image-search-"))
+        # Called at the end of the program at the latest.
+        self.close = weakref.finalize(
+            self, shutil.rmtree, self.path, ignore_errors=True
+        )
+        # Where each link leads; None for a file in place of a photo.
+        self._made: dict[str, str | None] = {}
+
+    def make(self, absences: list[Absence]) -> None:
+        """Bring it up to date; raises OSError."""
+        wanted = self._links(absences)
+        for absence in absences:
+            wanted |= dict.fromkeys(absence.kept)
+        for name, _ in self._made.items() - wanted.items():
+            (self.path / name).unlink(missing_ok=True)
+            del self._made[name]
+        for name, target in wanted.items() - self._made.items():
+            place = self.path / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if target is None:
+                place.write_bytes(STAND_IN)
+                os.utime(place, (0, 0))
+            else:
+                shutil.rmtree(place, ignore_errors=True)  # of an absence before
+                place.symlink_to(target)
+            self._made[name] = target
+
+    def _links(self, absences: list[Absence]) -> dict[str, str | None]:
+        """Where each entry beside what is away leads."""
+        away = {item for absence in absences for item in absence.items}
+        opened = {
+            str(parent)
+            for item in away
+            for parent in PurePosixPath(item).parents
+        }
+        links: dict[str, str | None] = {}
+        for folder in opened:
+            with contextlib.suppress(OSError):  # it has gone
+                for entry in os.scandir(self.original / folder):
+                    name = os.path.normpath(f"{folder}/{entry.name}")
+                    is_hidden = entry.name.startswith(".")
+                    if not is_hidden and name not in away | opened:
+                        links[name] = entry.path
+        return links
+
+
+def _has_all(photos: Files, known: Files) -> bool:
+    """Whether all known photos are there, of the same sizes."""
+    return all(
+        name in photos and photos[name][1] == file[1]
+        for name, file in known.items()
+    )
+
+
+def _unreadable(names: dict[str, str]) -> list[Absence]:
+    """The folders that can't be listed, and the photos that can't be read."""
+    items: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for name, reason in names.items():
+        if name == ".":
+            continue  # all of it is away, and the index waits for it
+        if is_photo(name):
+            folder = str(PurePosixPath(name).parent)
+            what = f"has photos that can't be read ({reason})"
+            items[folder, what].add(name)
+        else:
+            items[name, f"can't be listed ({reason})"].add(name)
+    return [
+        Absence(folder, reason, frozenset(some))
+        for (folder, reason), some in sorted(items.items())
+    ]

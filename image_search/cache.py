@@ -1,0 +1,103 @@
+"""Vectors and facts by what is in a photo: one moved or copied costs no model."""
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from image_search.photos import PREPROCESSING, Facts
+from image_search.settings import logger
+
+# Count up when more, or other things, are read of a photo's header.
+FACTS_VERSION = 1
+# A vector of shape (d,).
+Vector = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
+
+
+class EmbeddingCache:
+    """A database in DATA_DIR that several processes may use.
+
+    It is whole after a loss of power, and made anew where it is damaged.
+    """
+
+    TABLES = """
+        PRAGMA journal_mode = WAL;
+        PRAGMA synchronous = NORMAL;
+        CREATE TABLE IF NOT EXISTS vectors
+            (model, photo, vector, PRIMARY KEY (model, photo)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS facts
+            (version, photo, width, height, taken, PRIMARY KEY (version, photo))
+            WITHOUT ROWID;
+    """
+
+    def __init__(self, file: Path, model: str) -> None:
+        """`model` names the space of the vectors."""
+        self.file = file
+        self.space = f"{model}/{PREPROCESSING}"
+        self._database: sqlite3.Connection | None = None
+        self._lock = threading.Lock()
+
+    def vector(self, digest: bytes) -> Vector | None:
+        """The vector of shape (d,) of a photo with this SHA-256, if it is known."""
+        ask = "SELECT vector FROM vectors WHERE (model, photo) = (?, ?)"
+        for (vector,) in self._execute(ask, self.space, digest):
+            return np.frombuffer(vector, np.float32)
+        return None
+
+    def facts(self, digest: bytes) -> Facts | None:
+        """What its header tells, if it is known."""
+        ask = "SELECT width, height, taken FROM facts WHERE (version, photo) = (?, ?)"
+        for row in self._execute(ask, FACTS_VERSION, digest):
+            return Facts(*row)
+        return None
+
+    def put_vector(self, digest: bytes, vector: Vector) -> None:
+        put = "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)"
+        self._execute(put, self.space, digest, vector)
+
+    def put_facts(self, digest: bytes, facts: Facts) -> None:
+        put = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)"
+        row = facts.width, facts.height, facts.taken
+        self._execute(put, FACTS_VERSION, digest, *row)
+
+    def open(self) -> None:
+        """Make the tables if need be; raises OSError or sqlite3.Error."""
+        self._execute("SELECT 1")
+
+    def close(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _execute(self, statement: str, *values: Any) -> list[Any]:
+        with self._lock:
+            try:
+                return self._connect().execute(statement, values).fetchall()
+            except sqlite3.OperationalError:
+                raise  # such as a full disk
+            except sqlite3.DatabaseError as error:
+                logger.error("The table of embeddings is made anew: %s", error)
+            self._close()
+            for file in self.file.parent.glob(f"{self.file.name}*"):
+                file.unlink()
+            return self._connect().execute(statement, values).fetchall()
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._database is None:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            database = sqlite3.connect(
+                self.file, isolation_level=None, check_same_thread=False
+            )
+            try:
+                database.executescript(self.TABLES)
+            except sqlite3.Error:
+                database.close()
+                raise
+            self._database = database
+        return self._database
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None

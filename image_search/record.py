@@ -1,0 +1,45 @@
+"""What the index knows of its folder beyond a restart, in a file of DATA_DIR."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from image_search.sources import Files
+
+Photos = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
+# What versions before kept, photos alone.
+PHOTOS: TypeAdapter[Files] = TypeAdapter(Photos)
+
+
+class Record(BaseModel):
+    """The folder as it was at the last whole pass."""
+
+    photos: Photos = {}
+    # The folders below it that were disks of their own.
+    disks: set[str] = set()
+    # The folder itself, and where the disk was mounted that it lay on.
+    folder: str = ""
+    disk: str = ""
+    # The versions of what photos were read with.
+    readers: str = ""
+
+    @classmethod
+    def load(cls, file: Path) -> "Record":
+        """The record in a file; an empty one if there is none, or it is damaged."""
+        with contextlib.suppress(OSError):
+            content = file.read_bytes()
+            with contextlib.suppress(ValidationError):
+                return cls(photos=PHOTOS.validate_json(content))
+            with contextlib.suppress(ValidationError):
+                return cls.model_validate_json(content)
+        return cls()
+
+    def save(self, file: Path) -> None:
+        """Write it whole, or not at all; raises OSError."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(f".{os.getpid()}")
+        partial.write_text(self.model_dump_json())
+        partial.replace(file)

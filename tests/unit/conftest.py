@@ -1,0 +1,32 @@
+"""The fixtures of the rooms that follow a folder."""
+
+from pathlib import Path
+
+import pytest
+
+from image_search.settings import Settings
+from image_search.sources import PhotoFolder
+from tests.unit.folder_world import FakeCocoIndex, World
+from tests.unit.memory_store import MemoryStore
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    for name in ("img", "data"):
+        (tmp_path / name).mkdir()
+    return Settings(
+        image_dir=tmp_path / "img",
+        data_dir=tmp_path / "data",
+        refresh_seconds=3600,
+        cocoindex_database_url="postgres://me:sesame@host/db",
+    )
+
+
+@pytest.fixture
+def world(settings: Settings) -> World:
+    """A folder with two photos, looked at by nobody yet."""
+    folder, store = PhotoFolder(settings.image_dir), MemoryStore()
+    world = World(folder, store, FakeCocoIndex(folder, store), settings)
+    world.write("cat.jpg", "a cat", 1000)
+    world.write("trips/dog.jpg", "a dog", 1000)
+    return world
