@@ -5,17 +5,25 @@
 Half of the time with a Qdrant server and half with the embedded store. Photos are added, changed,
 moved, deleted, and replaced by older ones; servers, stores and processes are stopped, killed, lost
 and emptied, some photos kill whoever decodes them. Every search has to be answered by what may be
-there, or by a 503; in the end the index is the folder, and nothing is left running.
+there, or by a 503; in the end the index is the folder, nothing is left running, and a bystander
+whose process id has stood in the place of Postgres's lives on.
+
+As root DATA_DIR is a small disk, which is filled at times, and a folder of the photos is another
+one, which goes and comes. Without root's rights that folder becomes unreadable instead.
 """
 
+import contextlib
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -37,6 +45,11 @@ SEARCHES: tuple[dict[str, str | float], ...] = (
     {"q": "cat"}, {"q": "a cup of coffee", "limit": 100}, {"q": "rocket", "sort": "newest"},
     {"q": "flower", "minus": "cat", "cutoff": 0.9}, {"limit": 100},
 )  # fmt: skip
+IS_ROOT = os.geteuid() == 0
+USB = "usb"  # the folder that is a disk of its own
+DATA_MEGABYTES = 800
+HOSTILE_CLIENTS = 48
+FLAT_MINUTES = 4  # after which memory grows no more
 THEIRS = {"theirs": models.VectorParams(size=4, distance=models.Distance.DOT)}
 
 
@@ -52,7 +65,21 @@ class Soak:
             {"QDRANT_URL": qdrant.url} if qdrant else {}
         )
         self.app = App(folder, ("cat.png",), settings)
-        self.app.env["PYTHONPATH"] = str(ROOT / "tests" / "crashes")
+        self.no_workers = folder / "no workers"  # while it is there none starts
+        self.app.env |= {
+            "PYTHONPATH": str(ROOT / "tests" / "crashes"),
+            "NO_WORKERS": str(self.no_workers),
+        }
+        self.disk = folder / "disk"
+        self.usb = self.app.img / USB
+        for place in (self.disk, self.usb, self.app.data):
+            place.mkdir()
+        if IS_ROOT:
+            size = f"size={DATA_MEGABYTES}m"
+            small = ["mount", "-t", "tmpfs", "-o", size, "tmpfs"]
+            subprocess.run([*small, self.app.data], check=True)
+            self.mount_usb()
+        self.bystander = subprocess.Popen(["sleep", "infinity"])
         self.counts: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.times: list[float] = []
@@ -88,9 +115,8 @@ class Soak:
         choice = self.random.random()
         photos = self.photos()
         if choice < 0.5 or len(photos) < 5:
-            self.new_photo(
-                self.app.img / f"{self.random.randrange(3)}/{self.serial}.jpg"
-            )
+            folder = self.random.choice(["0", "1", "2", USB])
+            self.new_photo(self.app.img / folder / f"{self.serial}.jpg")
             self.counts["added"] += 1
         elif choice < 0.65:
             self.new_photo(self.random.choice(photos))
@@ -102,7 +128,7 @@ class Soak:
             moved = self.app.img / f"moved {self.serial}.jpg"
             self.serial += 1
             self.ever.add(moved.name)
-            self.random.choice(photos).rename(moved)
+            shutil.move(self.random.choice(photos), moved)
             self.counts["moved"] += 1
         else:
             self.random.choice(photos).unlink()
@@ -143,9 +169,10 @@ class Soak:
                     self.wrong.append(
                         f"{asked}: {len(found)}, {twice=}, {unknown=}, {ordered=}"
                     )
-            elif answer.status_code != 503 or not answer.headers.get(
-                "retry-after"
-            ):
+            elif answer.status_code not in {
+                429,
+                503,
+            } or not answer.headers.get("retry-after"):
                 self.wrong.append(
                     f"{asked}: {answer.status_code} {answer.text}"
                 )
@@ -163,16 +190,106 @@ class Soak:
                 process.kill()
 
     def kill_app(self) -> None:
+        self.restart(lambda: None)
+
+    def restart(self, meanwhile: Callable[[], None]) -> None:
+        """Kill the app, let something happen, and start it again."""
         self.restarting.set()
         self.app.kill()
+        meanwhile()
         self.app.start()
         self.restarting.clear()
 
+    def kill_while_starting(self) -> None:
+        """All of it, Postgres too, at any moment of the start."""
+
+        def start_and_kill() -> None:
+            with self.app.log.open("ab") as log:
+                starting = subprocess.Popen(
+                    [sys.executable, "main.py"], cwd=ROOT, env=self.app.env,
+                    stdout=log, stderr=log, start_new_session=True,
+                )  # fmt: skip
+            time.sleep(self.random.uniform(0, 8))
+            starting.kill()
+            for process in self.app.processes():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            starting.wait()
+
+        self.restart(start_and_kill)
+
+    def lend_pid_to_postgres(self) -> None:
+        """Postgres is gone, and its process id is somebody else's now."""
+
+        def lend() -> None:
+            self.kill_postgres()
+            file = self.app.data / "postgres" / "postmaster.pid"
+            with contextlib.suppress(FileNotFoundError):
+                _, *lines = file.read_text().splitlines(keepends=True)
+                file.write_text(f"{self.bystander.pid}\n{''.join(lines)}")
+
+        self.restart(lend)
+
+    def let_no_worker_start(self) -> None:
+        self.no_workers.touch()
+        self.kill_children()
+        for _ in range(3):
+            self.new_photo(self.app.img / f"{self.serial}.jpg")
+        time.sleep(self.random.uniform(1, 6))
+        self.no_workers.unlink()
+
+    def mount_usb(self) -> None:
+        subprocess.run(["mount", "--bind", self.disk, self.usb], check=True)
+
+    def unmount_usb(self) -> None:
+        subprocess.run(["umount", "--lazy", self.usb], check=True)
+
+    def take_usb_away(self) -> None:
+        if IS_ROOT:
+            self.unmount_usb()
+        else:
+            self.usb.chmod(0)
+        time.sleep(self.random.uniform(0.1, 5))
+        if IS_ROOT:
+            self.mount_usb()
+        else:
+            self.usb.chmod(0o755)
+
+    def fill_disk(self) -> None:
+        """DATA_DIR's disk, to its last byte."""
+        ballast = self.app.data / "ballast"
+        with contextlib.suppress(OSError), ballast.open("wb", 0) as file:
+            while True:
+                file.write(bytes(2**20))
+        time.sleep(self.random.uniform(0.1, 4))
+        ballast.unlink()
+
+    def be_hostile(self) -> None:
+        """Many ask for what costs a model much, all at once."""
+        until = time.monotonic() + 4
+
+        def ask(client: int) -> None:
+            number = 0
+            while time.monotonic() < until:
+                number += 1
+                new = f"{client} {number} {self.serial}"
+                minus = [f"{new} {other}" for other in range(10)]
+                with contextlib.suppress(httpx.TransportError):
+                    answer = self.app.get("/search", q=new, minus=minus)
+                    self.counts[f"hostile {answer.status_code}"] += 1
+
+        with ThreadPoolExecutor(HOSTILE_CLIENTS) as clients:
+            list(clients.map(ask, range(HOSTILE_CLIENTS)))
+
     def hide_folder(self) -> None:
         away = self.app.img.with_name("away")
+        if IS_ROOT:
+            self.unmount_usb()
         self.app.img.rename(away)
         time.sleep(self.random.uniform(0.1, 4))
         away.rename(self.app.img)
+        if IS_ROOT:
+            self.mount_usb()
 
     def add_a_deadly_photo(self) -> None:
         """One that kills the process which decodes it; it is to be skipped."""
@@ -185,11 +302,8 @@ class Soak:
         assert "is in use by process" in self.app.refuses_to_start()
 
     def lose_embedded_store(self) -> None:
-        self.restarting.set()
-        self.app.kill()
-        shutil.rmtree(self.app.data / "edge")
-        self.app.start()
-        self.restarting.clear()
+        edge = self.app.data / "edge"
+        self.restart(lambda: shutil.rmtree(edge, ignore_errors=True))
 
     def bounce_qdrant(self) -> None:
         assert self.qdrant is not None
@@ -244,7 +358,10 @@ class Soak:
         searcher = threading.Thread(target=self.search)
         searcher.start()
         faults = [self.kill_children, self.kill_postgres, self.kill_app, self.hide_folder,
-                  self.add_a_deadly_photo, self.start_a_second_app]  # fmt: skip
+                  self.add_a_deadly_photo, self.start_a_second_app, self.be_hostile,
+                  self.kill_while_starting, self.lend_pid_to_postgres,
+                  self.let_no_worker_start, self.take_usb_away]  # fmt: skip
+        faults += [self.fill_disk] if IS_ROOT else []
         faults += (
             [self.bounce_qdrant, self.lose_collection, self.empty_collection,
              self.replace_collection]
@@ -278,8 +395,19 @@ class Soak:
             self.wrong.append(
                 f"{lost=}, {left=}, {self.app.get('/status').text}"
             )
+        if self.bystander.poll() is not None:
+            self.wrong.append("a process of somebody else's was ended")
         self.over.set()
         searcher.join()
+
+    def close(self) -> None:
+        self.over.set()
+        self.app.clear_away()
+        self.bystander.kill()
+        self.bystander.wait()
+        for place in (self.usb, self.app.data):
+            while os.path.ismount(place):
+                subprocess.run(["umount", "--lazy", place], check=True)
 
     def all_found(self) -> list[str]:
         found: list[str] = []
@@ -295,8 +423,9 @@ class Soak:
 def soak_one(minutes: float, seed: int, qdrant: QdrantStandIn | None) -> bool:
     """Soak an app with one of the stores, and print what came of it; returns whether all is well.
 
-    Its memory has to be flat once it ran for minutes.
+    Its memory has to be flat once it ran for minutes: within 5 %.
     """
+    growth = 1.05 if minutes >= FLAT_MINUTES else 1.25
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     soak = Soak(folder, seed, qdrant)
     try:
@@ -305,8 +434,7 @@ def soak_one(minutes: float, seed: int, qdrant: QdrantStandIn | None) -> bool:
         soak.app.stop()
         left = eventually(lambda: not soak.app.processes(), within=15)
     finally:
-        soak.over.set()
-        soak.app.clear_away()
+        soak.close()
     times = sorted(soak.times)
     print(
         f"\n{minutes:g} minutes with {'a Qdrant server' if qdrant else 'Qdrant Edge'}, {seed=}"
@@ -324,7 +452,8 @@ def soak_one(minutes: float, seed: int, qdrant: QdrantStandIn | None) -> bool:
     for wrong in soak.wrong[:10]:
         print("  ", wrong[:1000])
     shutil.rmtree(folder)
-    return bool(left) and not soak.wrong and memory < 1.25 * soak.memory_before
+    is_flat = memory < growth * soak.memory_before
+    return bool(left) and not soak.wrong and is_flat
 
 
 def main(minutes: float) -> int:

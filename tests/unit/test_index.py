@@ -363,7 +363,7 @@ def test_skipped_photos_are_tried_again_when_asked(
     index.retries_skipped = True
     assert sync(index) is None
     assert world.shown()["cat.jpg"] == "a cat"
-    assert world.passes[0].excluded == {"cat.jpg"}
+    assert world.passes[0].excluded == frozenset({"cat.jpg"})
     assert len(world.passes) == 2
     assert not index.retries_skipped
 
