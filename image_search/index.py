@@ -109,8 +109,7 @@ class Index:
             if self.record.readers != self.reader.readers:
                 self.retries_skipped = True
         points = await asyncio.to_thread(self._count_or_mend)
-        snapshot = await asyncio.to_thread(self._look)
-        self._refuse_empty_folder(snapshot, points)
+        snapshot = await asyncio.to_thread(self._look, points)
         self._log_news(snapshot)
 
         self.progress.photos, self.progress.skipped = (
@@ -144,9 +143,11 @@ class Index:
             self.record.disks = disks
             self.record.save(self.record_file)
 
-    def _look(self) -> Snapshot:
+    def _look(self, points: int) -> Snapshot:
         """What the folder holds, and keeps; what can't be read is to be left alone."""
-        snapshot = self.absences.look(self.folder.scan(), self.record)
+        found = self.folder.scan()
+        self._refuse_empty_folder(found, points)
+        snapshot = self.absences.look(found, self.record)
         skipped = snapshot.skipped | {
             name: f"it can't be read: {reason}"
             for name, reason in snapshot.unreadable.items()
@@ -183,9 +184,10 @@ class Index:
 
     async def _has_all(self, snapshot: Snapshot) -> bool:
         """Whether all photos are in the index, unless the folder has changed since."""
-        if await asyncio.to_thread(self.store.count) == len(snapshot.photos):
+        points = await asyncio.to_thread(self.store.count)
+        if points == len(snapshot.photos):
             return True
-        now = await asyncio.to_thread(self._look)
+        now = await asyncio.to_thread(self._look, points)
         return now.photos != snapshot.photos
 
     async def _finish_pass(self) -> None:

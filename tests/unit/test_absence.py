@@ -195,6 +195,20 @@ def test_a_disk_without_photos_is_not_missed(
     assert world.shown() == ELSEWHERE | {"new.jpg": "new"}
 
 
+def test_the_whole_folder_is_away_with_its_disk(
+    world: World, index: Index, disks: Disks
+) -> None:
+    """With all of the folder gone, the index of all of it is kept, not the disk's alone."""
+    disks.unmount()
+    away = disks.img.rename(disks.img.with_name("away"))
+    assert "can't be opened" in (sync(index) or "")
+    assert world.shown() == ON_DISK | ELSEWHERE
+    away.rename(disks.img)
+    disks.mount()
+    assert sync(index) is None
+    assert world.shown() == ON_DISK | ELSEWHERE
+
+
 def test_the_disk_of_the_whole_folder(
     world: World, index: Index, disks: Disks
 ) -> None:
