@@ -138,12 +138,14 @@ def test_a_killed_postgres_comes_back(app: App) -> None:
 
 
 def test_a_photo_that_kills_the_decoder_is_given_up(new_app: NewApp) -> None:
-    """A photo that crashes or hangs its process is skipped; the model's, till the next start."""
+    """A photo that crashes or hangs its process is skipped, until somebody asks to try it again."""
     app = new_app(*FEW)
+    little_memory = app.img.with_name("little memory")
     app.env |= {
         "PYTHONPATH": str(ROOT / "tests" / "crashes"),
-        "LITTLE_MEMORY": "1",
+        "LITTLE_MEMORY": str(little_memory),
     }
+    little_memory.touch()
     deadly = {"crash.png": 13, "hang.png": 14, "memory.png": 15}
     for name, side in deadly.items():
         Image.new("RGB", (side, side)).save(app.img / name)
@@ -161,10 +163,10 @@ def test_a_photo_that_kills_the_decoder_is_given_up(new_app: NewApp) -> None:
     assert not [
         child for child in mine if child.status() == psutil.STATUS_ZOMBIE
     ]
-    app.stop()
-    del app.env["LITTLE_MEMORY"]
-    app.start().finds(*FEW, "memory.png")
-    assert app.status()["skipped"] == 2
+    little_memory.unlink()
+    assert app.http.post("/status/retry").status_code == 202
+    app.finds(*FEW, "memory.png", within=100)
+    eventually(lambda: app.status()["skipped"] == 2, within=100)
     app.stop()
 
 

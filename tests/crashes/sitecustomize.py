@@ -1,6 +1,7 @@
 """With this folder in PYTHONPATH, images of certain sizes crash or hang whoever decodes them.
 
-While there is a file at NO_WORKERS, no worker starts.
+While there is a file at NO_WORKERS, no worker starts. One at LITTLE_MEMORY has the model crash at
+certain images.
 """
 
 import os
@@ -12,9 +13,14 @@ from typing import Any
 
 from PIL import Image
 
-no_workers = os.environ.get("NO_WORKERS")
-is_worker = "image_search.workers" in sys.orig_argv
-if is_worker and no_workers and Path(no_workers).exists():
+
+def is_there(variable: str) -> bool:
+    """Whether a variable names a file that is there."""
+    name = os.environ.get(variable)
+    return bool(name) and Path(str(name)).exists()
+
+
+if "image_search.workers" in sys.orig_argv and is_there("NO_WORKERS"):
     os._exit(1)
 
 convert, fromarray, poll = Image.Image.convert, Image.fromarray, Connection.poll
@@ -31,7 +37,7 @@ def deadly_convert(
 
 
 def deadly_fromarray(pixels: Any, *args: Any, **options: Any) -> Image.Image:
-    if pixels.shape[:2] == (15, 15) and "LITTLE_MEMORY" in os.environ:
+    if pixels.shape[:2] == (15, 15) and is_there("LITTLE_MEMORY"):
         os._exit(137)
     return fromarray(pixels, *args, **options)
 
