@@ -2,15 +2,17 @@
 
 Each room imports only from lower floors:
 
-    floor 4   index
-    floor 3   edge_store, server_store
+    floor 5   index
+    floor 4   edge_store, server_store
               search, status
-    floor 2   embedding, store
+    floor 3   store
+    floor 2   embedding, state
               web, download
-    floor 1   clip, state, sources, flows
+    floor 1   clip, postgres, sources, flows
               thumbnails, access
     floor 0   settings, photos
               workers, hardware
+              postgres_programs, stopping
 
 A photo of the folder:
     sources -> CocoIndex -> embedding
