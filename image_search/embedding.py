@@ -1,6 +1,7 @@
 """A photo's vector, computed at most once: by a cache, two pools, and in batches."""
 
 import asyncio
+import contextlib
 import hashlib
 import itertools
 import os
@@ -24,9 +25,9 @@ from image_search.photos import (
     read_photo,
     read_pixels,
 )
-from image_search.settings import Settings, logger
+from image_search.settings import Settings, StartupError, logger
 from image_search.thumbnails import ThumbnailCache, version_of
-from image_search.workers import WorkerError, WorkerPool
+from image_search.workers import PoolUnavailable, WorkerError, WorkerPool
 
 # Count up when more, or other things, are read of a photo's header.
 FACTS_VERSION = 1
@@ -215,13 +216,18 @@ class Embedder:
         return self.text.embed(text)
 
     def load_image_tower(self) -> None:
-        """Have the worker load it, and use it once."""
+        """Have the worker load it; should it fail, the first photo's error says why."""
         black = np.zeros((64, 64, 3), np.uint8)
-        self.image_pool.run(embed_images, self.encoder, [black])
+        with contextlib.suppress(StartupError, WorkerError, PoolUnavailable):
+            self.image_pool.run(embed_images, self.encoder, [black])
 
-    def close(self) -> None:
+    def end_workers(self) -> None:
+        """End them without waiting for their work; from any thread."""
         self.decode_pool.close()
         self.image_pool.close()
+
+    def close(self) -> None:
+        self.end_workers()
         self.text.close()
         self.cache.close()
 
