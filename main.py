@@ -10,7 +10,12 @@ Read it from top to bottom: the flow, the live updates, the API. What they stand
 in image_search/, whose __init__.py is the map.
 """
 
-# First of all: it loads .env, which cocoindex reads when it is imported.
+# First of all: Ctrl-C amid the imports, which take seconds, prints no traceback.
+from image_search.stopping import Stop, end_at_once
+
+undo_end_at_once = end_at_once()
+
+# Then this: it loads .env, which cocoindex reads when it is imported.
 from image_search.settings import ROOT, StartupError, logger, settings  # isort: split
 
 import asyncio
@@ -53,7 +58,7 @@ from image_search.search import (
     UnknownPhoto,
 )
 from image_search.sources import PHOTO_PATTERNS, PhotoFolder
-from image_search.state import embedded_stores, redact
+from image_search.state import check_free_space, embedded_stores, redact
 from image_search.status import Equipment, Status, StatusBoard
 from image_search.store import Store, StoreError, open_store
 from image_search.workers import PoolUnavailable, WorkerError
@@ -206,12 +211,6 @@ async def update_index(*, reopen: bool, reexport: bool) -> None:
         await updater.wait_async()
 
 
-def load_image_tower(embedder: Embedder) -> None:
-    """Have a worker load it; should it fail, the first photo's error says why."""
-    with contextlib.suppress(StartupError, WorkerError, PoolUnavailable):
-        embedder.load_image_tower()
-
-
 def use_once(embedder: Embedder, store: Store) -> None:
     """Search once, and start a decoder: the first request is as quick as others."""
     with contextlib.suppress(StoreError):
@@ -243,21 +242,24 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     What is pushed on the stack first is closed last.
     """
     web.allow_many_connections()
+    web.end_streams_by_ourselves()
     warn_of_open_door(settings.host, settings.password)
+    check_free_space(settings.data_dir)
+    stores, embedder = embedded_stores(), get_embedder()
+    stop = Stop(embedder.end_workers, stores.close)
     async with contextlib.AsyncExitStack() as stack:
-        stack.callback(embedded_stores().close)
-        embedder = stack.enter_context(contextlib.closing(get_embedder()))
-        loading = asyncio.create_task(
-            asyncio.to_thread(load_image_tower, embedder)
-        )
+        stack.enter_context(stop.listening())
+        stack.callback(stores.close)
+        stack.callback(embedder.close)
+        load = asyncio.to_thread(embedder.load_image_tower)
+        loading = asyncio.create_task(load)
         # Before any photo is touched: it may raise StartupError.
         await asyncio.to_thread(embedder.embed_query, "")
         store = await asyncio.to_thread(get_store)
         stack.callback(store.close)
         stack.callback(cocoindex.stop)
         # Before CocoIndex stops, since it would wait for their work.
-        stack.callback(embedder.decode_pool.close)
-        stack.callback(embedder.image_pool.close)
+        stack.callback(embedder.end_workers)
         await set_up(embedder)
 
         model = embedder.text.tower().model
@@ -278,9 +280,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await board.refresh()
         keeping = asyncio.gather(
             Follower(index, settings.refresh_seconds).run(),
-            embedded_stores().keep_postgres_running(),
+            stores.keep_postgres_running(),
             return_exceptions=True,
         )
+        stop.has_started(board.close, uploads.close)
         yield
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
@@ -441,10 +444,6 @@ if (page := ROOT / "frontend" / "dist").is_dir():  # built by `make run`
     app.frontend("/", directory=page)
 
 if __name__ == "__main__":
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        access_log=False,
-        timeout_graceful_shutdown=3,
-    )
+    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False)
+else:
+    undo_end_at_once()

@@ -2,16 +2,18 @@
 
 Each room imports only from lower floors:
 
-    floor 5   follow
-    floor 4   index
-    floor 3   edge_store, server_store
+    floor 6   follow
+    floor 5   index
+    floor 4   edge_store, server_store
               search, status, absence
-    floor 2   embedding, store
+    floor 3   store
+    floor 2   embedding, state
               web, download, record
-    floor 1   clip, state, sources, flows
+    floor 1   clip, postgres, sources, flows
               thumbnails, access, cache
     floor 0   settings, photos
               workers, hardware
+              postgres_programs, stopping
 
 A photo of the folder:
     sources -> CocoIndex -> embedding

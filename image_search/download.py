@@ -5,6 +5,11 @@ this machine. Exits with 3 where the default model is wanted and the hub can't b
 reached: then `make run` builds the starter model.
 """
 
+from image_search.stopping import end_at_once
+
+if __name__ == "__main__":
+    end_at_once()  # amid the imports too
+
 import sys
 import urllib.error
 import urllib.request

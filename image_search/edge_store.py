@@ -103,6 +103,7 @@ class EdgeStore(Store):
         with self._lock:
             if self._shard is None:
                 self._stores.acquire()
+                check_free_space(self._stores.folder)
                 self._shard = self._load() or self._create()
                 atexit.register(self.close)
                 for field, kind in PAYLOAD_INDEXES.items():

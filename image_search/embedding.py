@@ -25,10 +25,10 @@ from image_search.photos import (
     read_photo,
     read_pixels,
 )
-from image_search.settings import Settings
+from image_search.settings import Settings, StartupError
 from image_search.sources import STAND_IN
 from image_search.thumbnails import ThumbnailCache, version_of
-from image_search.workers import TRIES, WorkerError, WorkerPool
+from image_search.workers import TRIES, PoolUnavailable, WorkerError, WorkerPool
 
 # When it changes, CocoIndex looks at every photo again.
 BEHAVIOR_VERSION = 10 * PREPROCESSING + FACTS_VERSION
@@ -148,13 +148,18 @@ class Embedder:
         return self.text.embed(text)
 
     def load_image_tower(self) -> None:
-        """Have the worker load it, and use it once."""
+        """Have the worker load it; should it fail, the first photo's error says why."""
         black = np.zeros((64, 64, 3), np.uint8)
-        self.image_pool.run(embed_images, self.encoder, [black])
+        with contextlib.suppress(StartupError, WorkerError, PoolUnavailable):
+            self.image_pool.run(embed_images, self.encoder, [black])
 
-    def close(self) -> None:
+    def end_workers(self) -> None:
+        """End them without waiting for their work; from any thread."""
         self.decode_pool.close()
         self.image_pool.close()
+
+    def close(self) -> None:
+        self.end_workers()
         self.text.close()
         self.cache.close()
 

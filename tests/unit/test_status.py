@@ -235,6 +235,25 @@ def test_who_listens_first_is_told_too(
     assert status.indexed == 1
 
 
+def test_at_a_stop_all_streams_end(board: StatusBoard) -> None:
+    """Who has been told all there is, and who has been told nothing yet, waits no longer."""
+
+    async def scenario() -> list[list[Status]]:
+        early = asyncio.create_task(listen(board, 9))
+        await asyncio.sleep(0)
+        board.close()
+        nothing = await early
+        again = StatusBoard(board.store, board.equipment)
+        await again.refresh()
+        late = asyncio.create_task(listen(again, 9))
+        await asyncio.sleep(0)
+        again.close()
+        return [nothing, await late]
+
+    told = asyncio.run(scenario())
+    assert [len(one) for one in told] == [0, 1]
+
+
 def test_what_stays_the_same_is_not_told_again(
     store: MemoryStore, board: StatusBoard
 ) -> None:

@@ -244,10 +244,16 @@ def test_two_photos_are_one_too_many() -> None:
         "multipart/form-data",
     ],
 )
-def test_a_form_that_is_none_is_refused(kind: str) -> None:
-    """What can't be read as a form gets an answer of its own, not a failure."""
-    answer = UploadApp().answer(content=b"x", headers={"Content-Type": kind})
-    assert answer.status_code in {400, 422}
+def test_a_form_that_is_none_is_refused(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What can't be read as a form gets an answer of its own, not a failure nor a line of log."""
+    for content in (b"x", b"--x\r\n:::\r\n\r\n", b"--x--\r\nand more"):
+        answer = UploadApp().answer(
+            content=content, headers={"Content-Type": kind}
+        )
+        assert answer.status_code in {400, 422}
+    assert not [one for one in caplog.records if "multipart" in one.name]
 
 
 def test_a_length_told_in_two_ways_is_refused() -> None:
@@ -314,6 +320,28 @@ def test_a_refused_photo_leaves_its_slot() -> None:
         assert app.answer(files={"photo": b"x"}).status_code == 422
         assert app.answer(content=never_ending()).status_code == 408
         assert app.answer(content=b"x").status_code == 200
+
+
+def test_at_a_stop_no_photo_is_waited_for() -> None:
+    """Who is sending then gets 503 at once, and so does who comes later."""
+    app = UploadApp()
+
+    async def scenario(client: httpx.AsyncClient) -> None:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        sending = [
+            asyncio.create_task(client.post("/", content=never_ending()))
+            for _ in range(3)
+        ]
+        await asyncio.sleep(2)
+        app.uploads.close()
+        answers = [await one for one in sending]
+        answers.append(await client.post("/", content=b"x"))
+        assert {answer.status_code for answer in answers} == {503}
+        assert "being stopped" in answers[0].json()["detail"]
+        assert clock() - began < 3
+
+    app.run(scenario)
 
 
 def test_a_sender_that_hangs_up_is_no_failure() -> None:
