@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,11 +136,13 @@ def test_a_data_dir_of_another_process_is_refused(data_dir: Path) -> None:
     stores.close()
 
 
-def test_postgres_has_a_folder_of_any_name(tmp_path: Path) -> None:
+def test_postgres_has_a_folder_of_any_name() -> None:
     """A DATA_DIR with a space in it is as good as any."""
-    stores = stores_of(tmp_path / "my data")
-    assert stores.postgres_url().endswith("/my%20data/postgres")
-    stores.close()
+    # A short one, as the name of a socket has to be.
+    with tempfile.TemporaryDirectory() as folder:
+        stores = stores_of(Path(folder) / "my data")
+        assert stores.postgres_url().endswith("/my%20data/postgres")
+        stores.close()
 
 
 def test_why_postgres_does_not_start_is_a_sentence(data_dir: Path) -> None:
