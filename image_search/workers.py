@@ -11,6 +11,7 @@ import importlib
 import os
 import pickle
 import queue
+import resource
 import signal
 import socket
 import subprocess
@@ -46,11 +47,16 @@ class Worker(NamedTuple):
     pipe: Connection
 
     @classmethod
-    def start(cls, seconds: float, environment: Mapping[str, str]) -> "Worker":
+    def start(
+        cls,
+        seconds: float,
+        environment: Mapping[str, str],
+        memory: int | None,
+    ) -> "Worker":
         """Start one whose jobs may take `seconds`, with some more variables."""
         ours, theirs = socket.socketpair()
         with theirs:
-            arguments = str(theirs.fileno()), str(seconds)
+            arguments = str(theirs.fileno()), str(seconds), str(memory or 0)
             process = subprocess.Popen(
                 [sys.executable, "-m", __name__, *arguments],
                 cwd=ROOT,  # where `-m` finds this package
@@ -83,12 +89,15 @@ class WorkerPool:
         size: int,
         seconds: float,
         environment: Mapping[str, str] | None = None,
+        memory: int | None = None,
     ) -> None:
         """`seconds`: how long a job may take before its worker is killed.
 
         `environment`: variables that the workers have besides those of this process.
+        `memory`: bytes that each may hold, where the system can see to that.
         """
         self.seconds = seconds
+        self.memory = memory
         self.environment = environment or {}
         self.failure = (
             f"it crashed the decoder, or took {seconds:g} s, three times"
@@ -101,25 +110,40 @@ class WorkerPool:
         for _ in range(size):
             self._slots.put(None)
 
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def run(
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        tries: int = TRIES,
+        seconds: float | None = None,
+    ) -> Any:
         """Call a module's function in a worker, and return or raise what it does.
 
-        Raises WorkerError if no answer comes out of it, and PoolUnavailable if there
-        is no worker to be had: the system starts none, or the pool was closed.
+        `seconds`: what a try may take, if less than others may; also what it waits
+        for a worker. Raises WorkerError if no answer comes out of it, and
+        PoolUnavailable if there is no worker to be had: all are busy, the system
+        starts none, or the pool was closed.
         """
         job = function.__module__, function.__qualname__, arguments
-        worker = self._slots.get()
         try:
-            for _ in range(TRIES):
+            worker = self._slots.get(timeout=seconds)
+        except queue.Empty:
+            raise PoolUnavailable("Too much is being done just now.") from None
+        try:
+            for _ in range(tries):
                 worker = worker or self._start()
                 try:
-                    succeeded, answer = worker.run(job, self.seconds)
+                    succeeded, answer = worker.run(job, seconds or self.seconds)
                     break
                 except (OSError, EOFError):  # it died, or took too long
                     self._end(worker)
                     worker = None
             else:
-                raise WorkerError(self.failure)
+                raise WorkerError(
+                    f"it crashed the decoder, or took {seconds:g} s"
+                    if seconds
+                    else self.failure
+                )
         finally:
             self._slots.put(worker)
         if not succeeded:
@@ -147,7 +171,9 @@ class WorkerPool:
             if self._closed:
                 raise PoolClosed("The app is being stopped.")
             try:
-                worker = Worker.start(self.seconds, self.environment)
+                worker = Worker.start(
+                    self.seconds, self.environment, self.memory
+                )
             except OSError as error:
                 raise PoolUnavailable(
                     f"The system starts no more processes: {error.strerror}."
@@ -199,8 +225,17 @@ def _serve(pipe: Connection, seconds: float) -> None:
             return  # the parent is gone
 
 
+def _limit_memory(size: int) -> None:
+    """Have the system refuse more than so many bytes: then a job ends by itself."""
+    with contextlib.suppress(ValueError, OSError):  # this system can't
+        most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (size, most))
+
+
 if __name__ == "__main__":
     # Ctrl-C is the parent's to act on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
+    if memory := int(sys.argv[3]):
+        _limit_memory(memory)
     _serve(Connection(int(sys.argv[1])), float(sys.argv[2]))

@@ -19,7 +19,12 @@ import pytest
 from PIL import ExifTags, Image
 
 from image_search.clip import DualEncoder, Embedding, embed_images, embed_text
-from image_search.embedding import EmbeddedPhoto, Embedder, EmbeddingCache
+from image_search.embedding import (
+    UPLOAD_SECONDS,
+    EmbeddedPhoto,
+    Embedder,
+    EmbeddingCache,
+)
 from image_search.photos import (
     PREPROCESSING,
     THUMBNAIL_SIZE,
@@ -224,9 +229,13 @@ class PoolHere(WorkerPool):
         super().__init__(1, 60)
         self.instead = instead
         self.jobs: list[str] = []
+        self.options: list[dict[str, Any]] = []
 
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def run(
+        self, function: Callable[..., Any], *arguments: Any, **options: Any
+    ) -> Any:
         self.jobs.append(function.__name__)
+        self.options.append(options)
         return self.instead.get(function.__name__, function)(*arguments)
 
 
@@ -449,6 +458,8 @@ def test_a_photo_that_is_sent_is_not_kept(new_embedder: NewEmbedder) -> None:
     content = photo(20)
     assert embedder.embed_upload(content).tolist() == [20, 20, 20, 235, 100]
     assert decode_pool.jobs == ["read_pixels"]
+    # Whoever sends photos that crash a decoder costs us no more than that.
+    assert decode_pool.options == [{"tries": 1, "seconds": UPLOAD_SECONDS}]
     digest = hashlib.sha256(content).digest()
     assert embedder.cache.vector(digest) is None
     assert not embedder.thumbnails.folder.exists()
