@@ -30,17 +30,17 @@ import uvicorn
 from cocoindex.setup import flow_names_with_setup
 from cocoindex.typing import VectorInfo
 from fastapi import Depends, FastAPI, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sse_starlette import EventSourceResponse
 
-from image_search import web
+from image_search import connections, web
 from image_search.access import AccessMiddleware, warn_of_open_door
 from image_search.clip import DualEncoder, Embedding
 from image_search.embedding import BEHAVIOR_VERSION, EmbeddedPhoto, Embedder
 from image_search.flows import flow_def
 from image_search.index import Index
+from image_search.photo_files import PhotoFiles
 from image_search.photos import PhotoError, is_photo, make_thumbnail
 from image_search.search import (
     MAX_QUERY_LENGTH,
@@ -55,6 +55,7 @@ from image_search.sources import PHOTO_PATTERNS, PhotoFolder
 from image_search.state import embedded_stores, redact
 from image_search.status import Equipment, Status, StatusBoard
 from image_search.store import Store, StoreError, open_store
+from image_search.turns import SearchTurns, TooManySearches
 from image_search.workers import PoolUnavailable, WorkerError
 
 # --- The flow -------------------------------------------------------------------------
@@ -241,9 +242,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
     What is pushed on the stack first is closed last.
     """
-    web.allow_many_connections()
     warn_of_open_door(settings.host, settings.password)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(connections.bounded())
         stack.callback(embedded_stores().close)
         embedder = stack.enter_context(contextlib.closing(get_embedder()))
         loading = asyncio.create_task(
@@ -265,7 +266,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         failure = embedder.image_pool.failure
         index = Index(folder, store, update_index, board, settings, failure)
         app.state.status_board = board
-        app.state.searcher = Searcher(embedder, store, board.unfinished)
+        searcher = Searcher(embedder, store, board.unfinished)
+        app.state.searches = SearchTurns(searcher)
         app.state.thumbnails = web.Thumbnails(
             photo_files,
             embedder.thumbnails,
@@ -296,13 +298,16 @@ PHOTO_COUNT = prometheus_client.Gauge(
 
 web.accept_any_path()
 app = FastAPI(title="Image search", redoc_url=None, lifespan=lifespan)
+origins = settings.cors_origins.replace(",", " ").split()
+app.add_middleware(connections.ConnectionMiddleware)
 app.add_middleware(
     AccessMiddleware,
     password=settings.password,
     allowed_hosts=settings.allowed_hosts,
+    cors_origins=origins,
 )
 # Outside of it: a browser asks what it may, before it knows a password.
-if origins := settings.cors_origins.replace(",", " ").split():
+if origins:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=origins,
@@ -310,13 +315,12 @@ if origins := settings.cors_origins.replace(",", " ").split():
         allow_headers=["Authorization"],
     )
 app.add_middleware(web.StartupErrorMiddleware)
-photo_files = web.PhotoFiles(
+photo_files = PhotoFiles(
     settings.image_dir,
     folder.leads_to_photo,
     is_private=bool(settings.password),
 )
 uploads = web.Uploads()
-thumbnail_slots = asyncio.Semaphore(8)  # slow ones leave threads to searches
 
 
 @app.exception_handler(PhotoError)
@@ -324,7 +328,7 @@ thumbnail_slots = asyncio.Semaphore(8)  # slow ones leave threads to searches
 @app.exception_handler(SearchError)
 @app.exception_handler(StoreError)
 @app.exception_handler(WorkerError)
-def explain(request: Request, error: Exception) -> JSONResponse:
+async def explain(request: Request, error: Exception) -> JSONResponse:
     """A search that can't be answered says so, never that there is nothing to find."""
     status, headers, detail = 422, {}, str(error)
     match error:
@@ -332,34 +336,34 @@ def explain(request: Request, error: Exception) -> JSONResponse:
             detail = f"This photo can't be read: {error}."
         case UnknownPhoto():
             status = 404
-        case NotIndexedYet():
+        case NotIndexedYet() | TooManySearches():
             status, headers = 503, {"Retry-After": "2"}
         case StoreError() | PoolUnavailable():
             status, headers = 503, {"Retry-After": "5"}
     return JSONResponse({"detail": detail}, status, headers)
 
 
-def get_searcher(request: Request) -> Searcher:
-    searcher: Searcher = request.app.state.searcher
-    return searcher
+async def get_searches(request: Request) -> SearchTurns:
+    searches: SearchTurns = request.app.state.searches
+    return searches
 
 
-def get_status_board(request: Request) -> StatusBoard:
+async def get_status_board(request: Request) -> StatusBoard:
     board: StatusBoard = request.app.state.status_board
     return board
 
 
-TheSearcher = Annotated[Searcher, Depends(get_searcher)]
+TheSearches = Annotated[SearchTurns, Depends(get_searches)]
 TheStatusBoard = Annotated[StatusBoard, Depends(get_status_board)]
 
 
 @app.get("/search")
-def search(
-    query: Annotated[Search, Query()], searcher: TheSearcher
+async def search(
+    request: Request, query: Annotated[Search, Query()], searches: TheSearches
 ) -> SearchResponse:
     """Find photos by words, by a photo of the folder, or both, best first."""
     with SEARCH_SECONDS.time():
-        return searcher.search(query)
+        return await searches.search(request, query)
 
 
 @app.post(
@@ -368,12 +372,12 @@ def search(
     openapi_extra={"requestBody": web.UPLOAD_BODY},
 )
 async def search_by_photo(
-    request: Request, query: Annotated[Search, Query()], searcher: TheSearcher
+    request: Request, query: Annotated[Search, Query()], searches: TheSearches
 ) -> SearchResponse:
     """Find photos like the one that is sent: as the form field `image`, or the body."""
     async with uploads.receive(request) as photo:
         with SEARCH_SECONDS.time():
-            return await run_in_threadpool(searcher.search, query, photo)
+            return await searches.search(request, query, photo)
 
 
 @app.get("/status")
@@ -387,8 +391,9 @@ async def status_events(board: TheStatusBoard) -> EventSourceResponse:
     """Send /status at once, and again whenever it changes, as server-sent events."""
 
     async def events() -> AsyncIterator[dict[str, str]]:
-        async for status in board.statuses():
-            yield {"data": status.model_dump_json()}
+        with connections.unending_answer():
+            async for status in board.statuses():
+                yield {"data": status.model_dump_json()}
 
     return EventSourceResponse(events())
 
@@ -406,9 +411,9 @@ async def metrics(board: TheStatusBoard) -> Response:
 
 @app.head("/health", include_in_schema=False)  # some monitors ask for no more
 @app.get("/health")
-def health(searcher: TheSearcher) -> dict[str, str]:
+async def health(request: Request, searches: TheSearches) -> dict[str, str]:
     """200 once searches can be answered, by answering one; 503 and why before."""
-    searcher.search(Search(q="photo", limit=1))
+    await searches.search(request, Search(q="photo", limit=1))
     return {"status": "ok"}
 
 
@@ -422,10 +427,7 @@ async def thumbnail(
     """A small JPEG copy of a photo: its longer side has `size` pixels, or fewer."""
     thumbnails: web.Thumbnails = request.app.state.thumbnails
     known = request.headers.get("if-none-match", "")
-    async with thumbnail_slots:
-        return await run_in_threadpool(
-            thumbnails.answer, filename, int(size), v, known
-        )
+    return await thumbnails.respond(filename, int(size), v, known)
 
 
 app.mount("/img", photo_files)

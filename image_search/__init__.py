@@ -2,22 +2,25 @@
 
 Each room imports only from lower floors:
 
-    floor 4   index
-    floor 3   edge_store, server_store
+    floor 5   index, turns
+    floor 4   edge_store, server_store
               search, status
-    floor 2   embedding, store
+    floor 3   embedding, store
               web, download
-    floor 1   clip, state, sources, flows
-              thumbnails, access
-    floor 0   settings, photos
-              workers, hardware
+    floor 2   clip, state, sources, flows
+              photo_files, access
+    floor 1   photos, thumbnails
+              attempts, connections
+    floor 0   settings, workers, hardware
+              files, guests, memory, colour
 
 A photo of the folder:
     sources -> CocoIndex -> embedding
     -> photos (in a worker), clip (in another)
     -> store
 A search:
-    access -> main -> search
+    connections -> access -> main
+    -> turns -> search
     -> embedding (clip) -> store
 
 Apart from all of that, starter/ builds a small
