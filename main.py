@@ -35,18 +35,18 @@ import uvicorn
 from cocoindex.setup import flow_names_with_setup
 from cocoindex.typing import VectorInfo
 from fastapi import Depends, FastAPI, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sse_starlette import EventSourceResponse
 
-from image_search import web
+from image_search import connections, web
 from image_search.access import AccessMiddleware, warn_of_open_door
 from image_search.clip import DualEncoder, Embedding
 from image_search.embedding import BEHAVIOR_VERSION, EmbeddedPhoto, Embedder
 from image_search.flows import flow_def
 from image_search.follow import Follower
 from image_search.index import Index
+from image_search.photo_files import PhotoFiles
 from image_search.photos import PhotoError, is_photo, make_thumbnail
 from image_search.search import (
     MAX_QUERY_LENGTH,
@@ -61,6 +61,7 @@ from image_search.sources import PHOTO_PATTERNS, PhotoFolder
 from image_search.state import check_free_space, embedded_stores, redact
 from image_search.status import Equipment, Status, StatusBoard
 from image_search.store import Store, StoreError, open_store
+from image_search.turns import SearchTurns, TooManySearches
 from image_search.workers import PoolUnavailable, WorkerError
 
 # --- The flow -------------------------------------------------------------------------
@@ -241,7 +242,6 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
     What is pushed on the stack first is closed last.
     """
-    web.allow_many_connections()
     web.end_streams_by_ourselves()
     warn_of_open_door(settings.host, settings.password)
     check_free_space(settings.data_dir)
@@ -249,6 +249,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     stop = Stop(embedder.end_workers, stores.close)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(stop.listening())
+        stack.enter_context(connections.bounded())
         stack.callback(stores.close)
         stack.callback(embedder.close)
         load = asyncio.to_thread(embedder.load_image_tower)
@@ -268,7 +269,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         index = Index(folder, store, update_index, board, settings, embedder)
         app.state.index = index
         app.state.status_board = board
-        app.state.searcher = Searcher(embedder, store, board.unfinished)
+        app.state.searches = SearchTurns(
+            Searcher(embedder, store, board.unfinished)
+        )
         app.state.thumbnails = web.Thumbnails(
             photo_files,
             embedder.thumbnails,
@@ -300,13 +303,16 @@ PHOTO_COUNT = prometheus_client.Gauge(
 
 web.accept_any_path()
 app = FastAPI(title="Image search", redoc_url=None, lifespan=lifespan)
+origins = settings.cors_origins.replace(",", " ").split()
+app.add_middleware(connections.ConnectionMiddleware)
 app.add_middleware(
     AccessMiddleware,
     password=settings.password,
     allowed_hosts=settings.allowed_hosts,
+    cors_origins=origins,
 )
 # Outside of it: a browser asks what it may, before it knows a password.
-if origins := settings.cors_origins.replace(",", " ").split():
+if origins:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=origins,
@@ -314,13 +320,12 @@ if origins := settings.cors_origins.replace(",", " ").split():
         allow_headers=["Authorization"],
     )
 app.add_middleware(web.StartupErrorMiddleware)
-photo_files = web.PhotoFiles(
+photo_files = PhotoFiles(
     settings.image_dir,
     folder.leads_to_photo,
     is_private=bool(settings.password),
 )
 uploads = web.Uploads()
-thumbnail_slots = asyncio.Semaphore(8)  # slow ones leave threads to searches
 
 
 @app.exception_handler(PhotoError)
@@ -328,7 +333,7 @@ thumbnail_slots = asyncio.Semaphore(8)  # slow ones leave threads to searches
 @app.exception_handler(SearchError)
 @app.exception_handler(StoreError)
 @app.exception_handler(WorkerError)
-def explain(request: Request, error: Exception) -> JSONResponse:
+async def explain(request: Request, error: Exception) -> JSONResponse:
     """A search that can't be answered says so, never that there is nothing to find."""
     status, headers, detail = 422, {}, str(error)
     match error:
@@ -336,34 +341,34 @@ def explain(request: Request, error: Exception) -> JSONResponse:
             detail = f"This photo can't be read: {error}."
         case UnknownPhoto():
             status = 404
-        case NotIndexedYet():
+        case NotIndexedYet() | TooManySearches():
             status, headers = 503, {"Retry-After": "2"}
         case StoreError() | PoolUnavailable():
             status, headers = 503, {"Retry-After": "5"}
     return JSONResponse({"detail": detail}, status, headers)
 
 
-def get_searcher(request: Request) -> Searcher:
-    searcher: Searcher = request.app.state.searcher
-    return searcher
+async def get_searches(request: Request) -> SearchTurns:
+    searches: SearchTurns = request.app.state.searches
+    return searches
 
 
-def get_status_board(request: Request) -> StatusBoard:
+async def get_status_board(request: Request) -> StatusBoard:
     board: StatusBoard = request.app.state.status_board
     return board
 
 
-TheSearcher = Annotated[Searcher, Depends(get_searcher)]
+TheSearches = Annotated[SearchTurns, Depends(get_searches)]
 TheStatusBoard = Annotated[StatusBoard, Depends(get_status_board)]
 
 
 @app.get("/search")
-def search(
-    query: Annotated[Search, Query()], searcher: TheSearcher
+async def search(
+    request: Request, query: Annotated[Search, Query()], searches: TheSearches
 ) -> SearchResponse:
     """Find photos by words, by a photo of the folder, or both, best first."""
     with SEARCH_SECONDS.time():
-        return searcher.search(query)
+        return await searches.search(request, query)
 
 
 @app.post(
@@ -372,12 +377,12 @@ def search(
     openapi_extra={"requestBody": web.UPLOAD_BODY},
 )
 async def search_by_photo(
-    request: Request, query: Annotated[Search, Query()], searcher: TheSearcher
+    request: Request, query: Annotated[Search, Query()], searches: TheSearches
 ) -> SearchResponse:
     """Find photos like the one that is sent: as the form field `image`, or the body."""
     async with uploads.receive(request) as photo:
         with SEARCH_SECONDS.time():
-            return await run_in_threadpool(searcher.search, query, photo)
+            return await searches.search(request, query, photo)
 
 
 @app.get("/status")
@@ -387,10 +392,9 @@ async def status(board: TheStatusBoard) -> Status:
 
 
 @app.post("/status/retry", status_code=202)
-async def retry_skipped(request: Request, board: TheStatusBoard) -> Status:
+async def retry_skipped(request: Request) -> None:
     """Have every photo that was skipped looked at again, within seconds."""
     request.app.state.index.retries_skipped = True
-    return await board.refresh()
 
 
 @app.get("/status/events", response_class=EventSourceResponse)
@@ -398,8 +402,9 @@ async def status_events(board: TheStatusBoard) -> EventSourceResponse:
     """Send /status at once, and again whenever it changes, as server-sent events."""
 
     async def events() -> AsyncIterator[dict[str, str]]:
-        async for status in board.statuses():
-            yield {"data": status.model_dump_json()}
+        with connections.unending_answer():
+            async for status in board.statuses():
+                yield {"data": status.model_dump_json()}
 
     return EventSourceResponse(events())
 
@@ -408,18 +413,17 @@ async def status_events(board: TheStatusBoard) -> EventSourceResponse:
 async def metrics(board: TheStatusBoard) -> Response:
     """For Prometheus: searches, how long they took, and how many photos there are."""
     now = await board.refresh()
-    PHOTO_COUNT.labels("indexed").set(now.indexed)
-    PHOTO_COUNT.labels("waiting").set(now.waiting)
-    PHOTO_COUNT.labels("skipped").set(now.skipped)
+    for state in ("indexed", "waiting", "skipped"):
+        PHOTO_COUNT.labels(state).set(getattr(now, state))
     latest = prometheus_client.generate_latest()
     return Response(latest, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
 
 @app.head("/health", include_in_schema=False)  # some monitors ask for no more
 @app.get("/health")
-def health(searcher: TheSearcher) -> dict[str, str]:
+async def health(request: Request, searches: TheSearches) -> dict[str, str]:
     """200 once searches can be answered, by answering one; 503 and why before."""
-    searcher.search(Search(q="photo", limit=1))
+    await searches.search(request, Search(q="photo", limit=1))
     return {"status": "ok"}
 
 
@@ -433,10 +437,7 @@ async def thumbnail(
     """A small JPEG copy of a photo: its longer side has `size` pixels, or fewer."""
     thumbnails: web.Thumbnails = request.app.state.thumbnails
     known = request.headers.get("if-none-match", "")
-    async with thumbnail_slots:
-        return await run_in_threadpool(
-            thumbnails.answer, filename, int(size), v, known
-        )
+    return await thumbnails.respond(filename, int(size), v, known)
 
 
 app.mount("/img", photo_files)

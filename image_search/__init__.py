@@ -3,24 +3,26 @@
 Each room imports only from lower floors:
 
     floor 6   follow
-    floor 5   index
+    floor 5   index, turns
     floor 4   edge_store, server_store
               search, status, absence
-    floor 3   store
-    floor 2   embedding, state
-              web, download, record
-    floor 1   clip, postgres, sources, flows
-              thumbnails, access, cache
-    floor 0   settings, photos
-              workers, hardware
-              postgres_programs, stopping
+    floor 3   embedding, store, record
+              web, download
+    floor 2   clip, cache, state, sources
+              flows, photo_files, access
+    floor 1   photos, thumbnails, workers
+              postgres, attempts, connections
+    floor 0   settings, hardware, stopping
+              files, guests, memory, colour
+              worker_process, postgres_programs
 
 A photo of the folder:
     sources -> CocoIndex -> embedding
     -> photos (in a worker), clip (in another)
     -> store
 A search:
-    access -> main -> search
+    connections -> access -> main
+    -> turns -> search
     -> embedding (clip) -> store
 
 Apart from all of that, starter/ builds a small

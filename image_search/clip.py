@@ -7,6 +7,8 @@ https://arxiv.org/abs/2103.00020
 import contextlib
 import functools
 import hashlib
+import threading
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,10 +193,37 @@ class TextEncoder:
     def __init__(self, encoder: DualEncoder) -> None:
         self.encoder = encoder
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="text-encoder")
-        self.embed = functools.lru_cache(QUERIES_KEPT)(self._embed)
+        # By text; the one that was asked for last comes last.
+        self._known: OrderedDict[str, Embedding] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def embed(self, text: str) -> Embedding:
+        """A vector of shape (d,); waits for the model if the text is a new one."""
+        vector = self._recall(text)
+        if vector is not None:
+            return vector
+        return self._thread.submit(self._embed, text).result()
+
+    def knows(self, text: str) -> bool:
+        """Whether a text costs no model."""
+        return text in self._known
 
     def _embed(self, text: str) -> Embedding:
-        return self._thread.submit(embed_text, self.encoder, text).result()
+        vector = self._recall(text)  # somebody else may have asked meanwhile
+        if vector is None:
+            vector = embed_text(self.encoder, text)
+            with self._lock:
+                self._known[text] = vector
+                if len(self._known) > QUERIES_KEPT:
+                    self._known.popitem(last=False)
+        return vector
+
+    def _recall(self, text: str) -> Embedding | None:
+        with self._lock:
+            vector = self._known.get(text)
+            if vector is not None:
+                self._known.move_to_end(text)
+            return vector
 
     def tower(self) -> Tower:
         """The text tower, loaded if need be; raises StartupError."""

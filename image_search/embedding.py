@@ -33,6 +33,9 @@ from image_search.workers import TRIES, PoolUnavailable, WorkerError, WorkerPool
 # When it changes, CocoIndex looks at every photo again.
 BEHAVIOR_VERSION = 10 * PREPROCESSING + FACTS_VERSION
 DECODE_SECONDS = 60  # the most that a photo may take
+UPLOAD_SECONDS = 10  # the most that one that is sent may take
+# More than any photo takes that is not refused: the system ends who wants more.
+DECODER_BYTES = 3 * 2**30
 EMBED_SECONDS = 600
 CORES = os.cpu_count() or 1
 # The threads that numpy's BLAS starts, which no decoder needs, spin for a while.
@@ -91,7 +94,9 @@ class Embedder:
             EmbeddingCache(settings.data_dir / "vectors.sqlite", encoder.key),
             ThumbnailCache(settings.thumbnail_folder),
             # Indexing takes all but one, so that requests need not wait.
-            WorkerPool(CORES + 1, DECODE_SECONDS, DECODER_ENVIRONMENT),
+            WorkerPool(
+                CORES + 1, DECODE_SECONDS, DECODER_ENVIRONMENT, DECODER_BYTES
+            ),
             WorkerPool(1, EMBED_SECONDS),
         )
 
@@ -136,7 +141,9 @@ class Embedder:
         """Embed a photo that was sent; raises PhotoError."""
         try:
             side = self.encoder.image_size
-            pixels = self.decode_pool.run(read_pixels, content, side)
+            pixels = self.decode_pool.run(
+                read_pixels, content, side, tries=1, seconds=UPLOAD_SECONDS
+            )
             vectors = self.image_pool.run(embed_images, self.encoder, [pixels])
         except WorkerError as error:
             raise PhotoError(str(error)) from None
@@ -146,6 +153,10 @@ class Embedder:
     def embed_query(self, text: str) -> Embedding:
         """Embed a description, in the photos' space; one asked again costs no model."""
         return self.text.embed(text)
+
+    def knows_query(self, text: str) -> bool:
+        """Whether a description costs no model: it was asked for before."""
+        return self.text.knows(text)
 
     def load_image_tower(self) -> None:
         """Have the worker load it; should it fail, the first photo's error says why."""

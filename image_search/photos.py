@@ -16,7 +16,11 @@ from typing import Any
 import numpy as np
 import PIL
 import pillow_heif
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from image_search.colour import in_colour, shrink_in_bands, white_of
+from image_search.files import open_regular_file
+from image_search.memory import bytes_to_decode
 
 PHOTO_FORMATS = {
     ".jpg": "JPEG",
@@ -36,13 +40,17 @@ PHOTO_FORMATS = {
 READERS = f"Pillow {PIL.__version__}, pillow-heif {pillow_heif.__version__}"
 PREPROCESSING = 3  # count up when the model is to see photos in another way
 THUMBNAIL_SIZE = 512  # pixels on the longer side; made when a photo is read
-SRGB = ImageCms.createProfile("sRGB")
-TURNED_BY_A_QUARTER = {
-    5,
-    6,
-    7,
-    8,
-}  # EXIF orientations that swap width and height
+# EXIF orientations that swap width and height
+TURNED_BY_A_QUARTER = range(5, 9)
+# What a photo may take to be decoded. 16 bits of 100 megapixels take 1.0 GB.
+MOST_BYTES = 1_500_000_000
+# And one that is sent: several may come at a time.
+MOST_UPLOAD_BYTES = 800_000_000
+# Photos of more pixels are handled in bands, lest each step takes a copy of the whole.
+LARGE = 2**24
+# Of a whole photo: itself, turned, converted, white, and on white.
+COPIES = 5
+COPIES_IN_BANDS = 3  # itself, converted, turned; where it can't be made smaller
 
 # An image as an array of shape (height, width, 3), RGB, 8 bits.
 Pixels = np.ndarray[tuple[Any, ...], np.dtype[np.uint8]]
@@ -92,19 +100,24 @@ def is_photo(filename: str) -> bool:
 
 def read_photo(content: bytes, side: int) -> Reading:
     """Read all of a photo for a model of `side` pixels; raises PhotoError."""
+    at_least = max(2 * side, THUMBNAIL_SIZE)
     with _decoder_errors():
         image = _open(content)
         size = image.size  # the draft makes it smaller
-        _decode(image, at_least=max(2 * side, THUMBNAIL_SIZE))
+        _decode(image, at_least)
         facts = _facts(image, size)
-        image = _as_seen(image)
+        image = _as_seen(image, at_least)
         pixels = _model_input(image, side)
         return Reading(facts, pixels, _thumbnail(image, THUMBNAIL_SIZE))
 
 
 def read_pixels(content: bytes, side: int) -> Pixels:
-    """Decode a photo for a model that looks at `side` pixels; raises PhotoError."""
-    return _model_input(load_image(content, at_least=2 * side), side)
+    """Decode a photo that was sent, for a model that looks at `side` pixels.
+
+    Raises PhotoError.
+    """
+    image = load_image(content, 2 * side, MOST_UPLOAD_BYTES)
+    return _model_input(image, side)
 
 
 def read_facts(content: bytes) -> Facts:
@@ -114,16 +127,18 @@ def read_facts(content: bytes) -> Facts:
         return _facts(image, image.size)
 
 
-def load_image(content: bytes, at_least: int | None = None) -> Image.Image:
+def load_image(
+    content: bytes, at_least: int | None = None, most_bytes: int = MOST_BYTES
+) -> Image.Image:
     """Decode a photo (or its first frame): upright, RGB, on white, in sRGB.
 
     With `at_least` it may come out smaller, which is quicker, but with no side under
-    so many pixels. Raises PhotoError.
+    so many pixels. Raises PhotoError, also for one that would take too much memory.
     """
     with _decoder_errors():
         image = _open(content)
-        _decode(image, at_least)
-        return _as_seen(image)
+        _decode(image, at_least, most_bytes)
+        return _as_seen(image, at_least)
 
 
 def make_thumbnail(photo: Path, size: int) -> tuple[str, bytes]:
@@ -134,7 +149,8 @@ def make_thumbnail(photo: Path, size: int) -> tuple[str, bytes]:
     import hashlib  # 3 MiB, which no other job of a worker needs
 
     try:
-        content = photo.read_bytes()
+        with open_regular_file(photo) as file:
+            content = file.read()
     except OSError as error:
         raise PhotoError(f"it can't be read: {error.strerror}") from None
     with _decoder_errors():
@@ -163,11 +179,33 @@ def _open(content: bytes) -> Image.Image:
     return Image.open(io.BytesIO(content), formats=formats)
 
 
-def _decode(image: Image.Image, at_least: int | None) -> None:
+def _decode(
+    image: Image.Image, at_least: int | None, most_bytes: int = MOST_BYTES
+) -> None:
     """Decode the pixels; of a JPEG only a fraction of them where that is enough."""
+    size = image.size
     if at_least:
         image.draft(None, (at_least, at_least))
+    needed = bytes_to_decode(image, size)
+    whole = 4 * image.width * image.height
+    match _factor_in_bands(image, at_least):
+        case None:
+            needed = max(needed, COPIES * whole)
+        case 1:
+            needed = max(needed, COPIES_IN_BANDS * whole)
+    if needed > most_bytes:
+        raise PhotoError(
+            f"it would take {needed / 1e9:.1f} GB of memory to decode:"
+            f" at most {most_bytes / 1e9:g} GB"
+        )
     image.load()
+
+
+def _factor_in_bands(image: Image.Image, at_least: int | None) -> int | None:
+    """By what a large image is shrunk band by band; None for others."""
+    if not at_least or image.width * image.height <= LARGE:
+        return None
+    return max(1, min(image.size) // at_least)
 
 
 def _facts(image: Image.Image, size: tuple[int, int]) -> Facts:
@@ -196,40 +234,18 @@ def _taken(exif: Image.Exif) -> str | None:
     return None
 
 
-def _as_seen(image: Image.Image) -> Image.Image:
-    """Turn a decoded image upright, and bring it to RGB on white in sRGB."""
+def _as_seen(image: Image.Image, at_least: int | None) -> Image.Image:
+    """Turn a decoded image upright, and bring it to RGB on white in sRGB.
+
+    A large one is shrunk as well, to no side under `at_least` pixels.
+    """
+    factor = _factor_in_bands(image, at_least)
+    if factor is not None:
+        image = shrink_in_bands(image, factor)
     # CLIP learnt from upright photos. Broken EXIF leaves the image as it is.
     with contextlib.suppress(Exception):
         ImageOps.exif_transpose(image, in_place=True)
-    image = _to_srgb(_to_eight_bits(image))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Bring samples of 16 or 32 bits to 8, which Pillow would clip."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in "IF":  # of 32 bits: the brightest is white
-        white: Any = image.getextrema()[1] or 1
-        return image.point(lambda value: value * (255 / white))
-    return image
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """Apply the colour profile, if there is one that fits the image."""
-    profile = image.info.get("icc_profile")
-    if not profile:
-        return image
-    with contextlib.suppress(ImageCms.PyCMSError, OSError):  # broken, or unfit
-        converted = ImageCms.profileToProfile(
-            image, io.BytesIO(profile), SRGB, outputMode="RGB"
-        )
-        return converted or image
-    return image
+    return in_colour(image, white_of(image))
 
 
 def _model_input(image: Image.Image, side: int) -> Pixels:

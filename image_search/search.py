@@ -124,7 +124,10 @@ class Searcher:
 
         Raises SearchError, StoreError and PhotoError.
         """
-        vector = self.query_vector(query, photo)
+        return self.find(query, self.query_vector(query, photo))
+
+    def find(self, query: Search, vector: Embedding | None) -> SearchResponse:
+        """Answer a search whose vector is known; raises SearchError, StoreError."""
         by_time = query.sort == "newest" and vector is not None
         depth = CANDIDATES if by_time else query.offset + query.limit + 1
         points = self.store.search(vector, depth, _conditions(query, vector))
@@ -146,7 +149,6 @@ class Searcher:
             results=page, more=total > query.offset + len(page)
         )
 
-    @MODEL_SECONDS.time()
     def query_vector(
         self, query: Search, photo: bytes | None = None
     ) -> Embedding | None:

@@ -1,23 +1,20 @@
-"""What comes and goes over HTTP: photos that are sent, photo files, thumbnails."""
+"""What comes and goes over HTTP: photos that are sent, and thumbnails."""
 
 import asyncio
 import contextlib
-import mimetypes
-import os
-import resource
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import HTTPException, Request
 from sse_starlette.sse import AppStatus
 from starlette.convertors import PathConvertor, register_url_convertor
-from starlette.datastructures import QueryParams, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from image_search.photos import PHOTO_FORMATS, is_photo
+from image_search.photo_files import PhotoFiles
 from image_search.settings import StartupError
 from image_search.thumbnails import ThumbnailCache, version_of
 
@@ -36,8 +33,7 @@ UPLOAD_BODY = {  # for the OpenAPI document
     }
 }
 LAST_SLOT_SECONDS = 5
-YEAR = 365 * 24 * 3600  # seconds
-CONNECTIONS = 10_000  # each is a file to the system
+THUMBNAIL_THREADS = 8
 
 
 class AnyPath(PathConvertor):
@@ -158,65 +154,6 @@ async def _photo_in(request: Request) -> bytes:
         return await image.read()
 
 
-class PhotoFiles(StaticFiles):
-    """The photos of a folder, and nothing else that may lie there, such as HTML."""
-
-    def __init__(
-        self,
-        directory: Path,
-        leads_to_photo: Callable[[str], bool],
-        *,
-        is_private: bool,
-    ) -> None:
-        """`leads_to_photo`: whether a path, links followed, is a photo of the folder.
-
-        `is_private`: only the browser may keep what it got, no proxy on the way.
-        """
-        super().__init__(directory=directory, check_dir=False)
-        for (
-            suffix,
-            name,
-        ) in PHOTO_FORMATS.items():  # not every Python knows them
-            mimetypes.add_type(f"image/{name.lower()}", suffix)
-        self.leads_to_photo = leads_to_photo
-        self.is_private = is_private
-
-    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        # No file can have a name so long, or NUL in it.
-        with contextlib.suppress(OSError, ValueError):
-            found, status = super().lookup_path(path)
-            if is_photo(path) and self.leads_to_photo(found):
-                Path(found).open("rb").close()  # or it may not be read
-                return found, status
-        return "", None
-
-    def find(self, filename: str) -> Path:
-        """The file of a photo, or a 404."""
-        path, status = self.lookup_path(filename)
-        if status is None:
-            raise HTTPException(404, f"There is no photo {filename}.")
-        return Path(path)
-
-    def file_response(
-        self,
-        full_path: str | os.PathLike[str],
-        stat_result: os.stat_result,
-        scope: Scope,
-        status_code: int = 200,
-    ) -> Response:
-        response = super().file_response(
-            full_path, stat_result, scope, status_code
-        )
-        has_version = "v" in QueryParams(scope["query_string"])
-        response.headers["Cache-Control"] = self.cache_control(has_version)
-        return response
-
-    def cache_control(self, has_version: bool) -> str:  # noqa: FBT001
-        """With its version in its address a photo never changes; else ask each time."""
-        how_long = f"max-age={YEAR}, immutable" if has_version else "no-cache"
-        return f"private, {how_long}" if self.is_private else how_long
-
-
 class Thumbnails:
     """Answers with small copies of photos, made if need be."""
 
@@ -236,6 +173,16 @@ class Thumbnails:
         self.cache = cache
         self.make = make
         self.digest_of = digest_of
+        # Slow ones leave the threads of others alone.
+        self._slots = CapacityLimiter(THUMBNAIL_THREADS)
+
+    async def respond(
+        self, filename: str, size: int, version: str, known: str
+    ) -> Response:
+        """What `answer` does, in a few threads of its own."""
+        return await to_thread.run_sync(
+            self.answer, filename, size, version, known, limiter=self._slots
+        )
 
     def answer(
         self, filename: str, size: int, version: str, known: str
@@ -285,12 +232,3 @@ def end_streams_by_ourselves() -> None:
     uvicorn would complain of each, as of an answer that is not complete.
     """
     AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
-
-
-def allow_many_connections() -> None:
-    """Raise the number of files that this process may have open."""
-    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError):  # the system gives fewer
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (max(now, CONNECTIONS), most)
-        )

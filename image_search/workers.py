@@ -11,33 +11,20 @@ import importlib
 import os
 import pickle
 import queue
+import resource
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from image_search.worker_process import READY, WorkerProcess
+
 TRIES = 3  # that a job has, if its workers die of it
 KILLS = 10  # that a job bears with, if its workers are killed by others
-START_SECONDS = 60  # that a worker may take until it is ready
-READY = "ready"
-# The signals by which a process ends that did something wrong itself.
-CRASHES = {
-    -signal.SIGABRT,
-    -signal.SIGALRM,
-    -signal.SIGBUS,
-    -signal.SIGFPE,
-    -signal.SIGILL,
-    -signal.SIGSEGV,
-    -signal.SIGSYS,
-    -signal.SIGTRAP,
-}
-KILL_SECONDS = 1  # that a killed process is waited for
+KILL_SECONDS = 1  # that killed processes are waited for
 NICENESS = 15  # the server, which answers searches, goes first
 
 
@@ -53,72 +40,6 @@ class PoolClosed(PoolUnavailable):
     """The pool was closed: the app is being stopped."""
 
 
-class Worker(NamedTuple):
-    """One process, and our end of the pipe to it."""
-
-    process: subprocess.Popen[bytes]
-    pipe: Connection
-    # How often the system had run out of memory before.
-    memory_shortages: int | None
-
-    @classmethod
-    def start(cls, seconds: float, environment: Mapping[str, str]) -> "Worker":
-        """Start one whose jobs may take `seconds`, with some more variables."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            arguments = str(theirs.fileno()), str(seconds)
-            process = subprocess.Popen(
-                [sys.executable, "-m", __name__, *arguments],
-                cwd=ROOT,  # where `-m` finds this package
-                env=os.environ | environment,
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                # Ctrl-C in a terminal, which goes to a whole session, is ours.
-                start_new_session=True,
-            )
-        shortages = _memory_shortages()
-        return cls(process, Connection(ours.detach()), shortages)
-
-    def is_ready(self) -> bool:
-        """Wait until it takes jobs; False if it died on the way, or is too slow."""
-        with contextlib.suppress(OSError, EOFError):
-            return bool(
-                self.pipe.poll(START_SECONDS) and self.pipe.recv() == READY
-            )
-        return False
-
-    def run(self, job: Any, seconds: float) -> Any:
-        """Send a job, and wait for what came of it; raises OSError or EOFError."""
-        self.pipe.send(job)
-        if not self.pipe.poll(seconds):
-            raise TimeoutError
-        return self.pipe.recv()
-
-    def was_killed(self) -> bool:
-        """Whether one that has gone was ended by somebody else, not by its job.
-
-        A system that runs out of memory kills like anybody else does: where it
-        counts how often it did (on Linux), the count tells.
-        """
-        try:
-            code = self.process.wait(KILL_SECONDS)
-        except subprocess.TimeoutExpired:
-            return False
-        if code >= 0 or code in CRASHES:
-            return False
-        shortages = _memory_shortages()
-        return code != -signal.SIGKILL or (
-            shortages is not None and shortages == self.memory_shortages
-        )
-
-    def kill(self) -> None:
-        self.process.kill()
-        # One that waits for a disk dies once the disk answers.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(KILL_SECONDS)
-        self.pipe.close()
-
-
 class WorkerPool:
     """Up to `size` workers with one job each at a time, started when there is work."""
 
@@ -127,12 +48,15 @@ class WorkerPool:
         size: int,
         seconds: float,
         environment: Mapping[str, str] | None = None,
+        memory: int | None = None,
     ) -> None:
         """`seconds`: how long a job may take before its worker is killed.
 
         `environment`: variables that the workers have besides those of this process.
+        `memory`: bytes that each may hold, where the system can see to that.
         """
         self.seconds = seconds
+        self.memory = memory
         self.environment = environment or {}
         self.failure = (
             f"it crashed the decoder, or took {seconds:g} s, three times"
@@ -140,9 +64,9 @@ class WorkerPool:
         self.trouble = ""  # why no worker can be had, since one could
         self._closed = False
         self._lock = threading.Lock()
-        self._running: set[Worker] = set()
+        self._running: set[WorkerProcess] = set()
         # The one that worked last comes first: its caches are warm.
-        self._slots: queue.LifoQueue[Worker | None] = queue.LifoQueue()
+        self._slots: queue.LifoQueue[WorkerProcess | None] = queue.LifoQueue()
         for _ in range(size):
             self._slots.put(None)
 
@@ -151,21 +75,27 @@ class WorkerPool:
         function: Callable[..., Any],
         *arguments: Any,
         tries: int = TRIES,
+        seconds: float | None = None,
     ) -> Any:
         """Call a module's function in a worker, and return or raise what it does.
 
-        Raises WorkerError if so many workers died of it or took too long, and
-        PoolUnavailable if there is no worker to be had, whatever the job is: none
-        starts, they are killed by others, or the pool was closed.
+        `seconds`: what a try may take, if less than others may; also what it waits
+        for a worker. Raises WorkerError if so many workers died of it or took too
+        long, and PoolUnavailable if there is no worker to be had, whatever the job
+        is: all are busy, none starts, they are killed by others, or the pool was
+        closed.
         """
         job = function.__module__, function.__qualname__, arguments
         kills = 0
-        worker = self._slots.get()
+        try:
+            worker = self._slots.get(timeout=seconds)
+        except queue.Empty:
+            raise PoolUnavailable("Too much is being done just now.") from None
         try:
             while True:
                 worker = worker or self._start()
                 try:
-                    succeeded, answer = worker.run(job, self.seconds)
+                    succeeded, answer = worker.run(job, seconds or self.seconds)
                     break
                 except TimeoutError:
                     tries -= 1
@@ -177,7 +107,7 @@ class WorkerPool:
                 self._end(worker)
                 worker = None
                 if tries == 0:
-                    raise WorkerError(self.failure)
+                    raise WorkerError(self._failure(seconds))
                 if kills == KILLS:
                     raise self._unavailable(
                         "Workers are killed again and again"
@@ -187,6 +117,11 @@ class WorkerPool:
         if not succeeded:
             raise answer
         return answer
+
+    def _failure(self, seconds: float | None) -> str:
+        if seconds is None:
+            return self.failure
+        return f"it crashed the decoder, or took {seconds:g} s"
 
     def workers(self) -> list[int]:
         """The process ids of those that run."""
@@ -204,12 +139,14 @@ class WorkerPool:
                     worker.process.wait(KILL_SECONDS)
             self._running.clear()
 
-    def _start(self) -> Worker:
+    def _start(self) -> WorkerProcess:
         with self._lock:  # so that `close` misses none
             if self._closed:
                 raise PoolClosed("The app is being stopped.")
             try:
-                worker = Worker.start(self.seconds, self.environment)
+                worker = WorkerProcess.start(
+                    self.seconds, self.environment, self.memory
+                )
             except OSError as error:
                 raise self._unavailable(
                     f"The system starts no more processes: {error.strerror}"
@@ -227,20 +164,10 @@ class WorkerPool:
         self.trouble = f"{trouble}."
         return PoolUnavailable(self.trouble)
 
-    def _end(self, worker: Worker) -> None:
+    def _end(self, worker: WorkerProcess) -> None:
         with self._lock:
             self._running.discard(worker)
         worker.kill()
-
-
-def _memory_shortages() -> int | None:
-    """How many processes Linux has killed for want of memory; None elsewhere."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/vmstat").read_text().splitlines():
-            name, _, number = line.partition(" ")
-            if name == "oom_kill":
-                return int(number)
-    return None
 
 
 def _run_job(job: Any) -> tuple[bool, Any]:
@@ -285,8 +212,17 @@ def _serve(pipe: Connection, seconds: float) -> None:
             return  # the parent is gone
 
 
+def _limit_memory(size: int) -> None:
+    """Have the system refuse more than so many bytes: then a job ends by itself."""
+    with contextlib.suppress(ValueError, OSError):  # this system can't
+        most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (size, most))
+
+
 if __name__ == "__main__":
     # Whoever sends it: Ctrl-C is the parent's to act on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
+    if memory := int(sys.argv[3]):
+        _limit_memory(memory)
     _serve(Connection(int(sys.argv[1])), float(sys.argv[2]))

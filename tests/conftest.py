@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     The longest test of all comes first.
     """
-    shared = {"app", "live", "locked", "served", "stopped"}
+    shared = {"app", "live", "locked", "served", "small", "stopped"}
     for item in items:
         if shared & {*getattr(item, "fixturenames", ())}:
             item.add_marker(pytest.mark.xdist_group(item.path.name))

@@ -1,5 +1,6 @@
 """What the tests stand on: the app as a real process, real stores, real photos, a real browser."""
 
+import io
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 import psutil
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = ROOT / "img"
@@ -80,6 +82,18 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def webp_of_many_pixels(width: int, height: int) -> bytes:
+    """A WebP of a few hundred bytes: of a large canvas, with a small picture on it."""
+    first, second = [Image.new("RGB", (4, 4), one) for one in ("teal", "red")]
+    buffer = io.BytesIO()
+    first.save(buffer, "WEBP", save_all=True, append_images=[second])
+    content = bytearray(buffer.getvalue())
+    assert content[12:16] == b"VP8X"
+    content[24:27] = (width - 1).to_bytes(3, "little")
+    content[27:30] = (height - 1).to_bytes(3, "little")
+    return bytes(content)
 
 
 def copy_code(folder: Path) -> None:

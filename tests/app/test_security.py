@@ -3,10 +3,17 @@
 import base64
 import concurrent.futures
 import contextlib
+import io
+import os
 import resource
 import select
 import socket
+import sys
+import threading
+import time
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,8 +21,9 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
+from PIL import Image
 
-from tests.harness import PHOTOS, App, NewApp, eventually
+from tests.harness import PHOTOS, App, NewApp, eventually, webp_of_many_pixels
 
 SECRET = "open: sesame ☂"
 
@@ -66,7 +74,12 @@ def test_the_password_is_asked_for_everywhere(locked: App, path: str) -> None:
     ]
     for authorization in wrong:
         response = locked.http.get(
-            path, headers={"Authorization": authorization}
+            path,
+            # By a proxy on this machine, for somebody who has not tried before.
+            headers={
+                "Authorization": authorization,
+                "X-Forwarded-For": f"10.1.0.{PATHS.index(path)}",
+            },
         )
         assert response.status_code == 401
         assert response.headers["www-authenticate"].startswith("Basic ")
@@ -85,6 +98,65 @@ def test_the_password_opens(locked: App) -> None:
     assert found[0]["filename"] == "cat.png"
     assert SECRET not in locked.log.read_text()
     assert SECRET not in locked.http.get("/status", auth=right).text
+
+
+def test_wrong_passwords_cost_time(locked: App) -> None:
+    """To guess is slow, whoever else knows the password is not, and the log stays short."""
+    before = len(locked.log.read_text())
+    guesses: list[int] = []
+    end = time.monotonic() + 4
+
+    def guess(number: int) -> None:
+        while time.monotonic() < end:
+            answer = locked.http.get(
+                "/status",
+                auth=httpx.BasicAuth("anyone", f"guess {number}"),
+                headers={"X-Forwarded-For": "10.2.0.1"},
+            )
+            guesses.append(answer.status_code)
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        guessing = [pool.submit(guess, number) for number in range(4)]
+        began = time.monotonic()
+        for client in ("10.2.0.2", "2001:db8::1"):
+            right = locked.http.get(
+                "/status",
+                auth=httpx.BasicAuth("anyone", SECRET),
+                headers={"X-Forwarded-For": client},
+            )
+            assert right.status_code == 200
+        assert time.monotonic() - began < 2
+        for one in guessing:
+            one.result()
+    assert set(guesses) <= {401, 429}
+    assert guesses.count(401) < 15
+    said = locked.log.read_text()[before:]
+    assert said.count("10.2.0.1") == 1
+    assert "guess" not in said
+
+
+def test_answers_stay_with_who_asked(locked: App, app: App) -> None:
+    """With a password nothing that tells of photos is for a proxy, or another site, to keep."""
+    right = httpx.BasicAuth("anyone", SECRET)
+    eventually(
+        lambda: locked.http.get("/health", auth=right).status_code == 200
+    )
+    version = locked.http.get("/search", auth=right).json()["results"][0][
+        "version"
+    ]
+    for path in ("/", "/search?q=cat", "/img/cat.png", f"/img/cat.png?v={version}",
+                 "/thumb/cat.png", f"/thumb/cat.png?v={version}", "/status", "/metrics",
+                 "/health", "/openapi.json", "/img/no.jpg"):  # fmt: skip
+        told = locked.http.get(path, auth=right).headers
+        assert "private" in told["cache-control"], path
+        assert "public" not in told["cache-control"]
+        assert told["cross-origin-resource-policy"] == "same-origin"
+        assert ("immutable" in told["cache-control"]) == ("v=" in path)
+        friend = {"Referer": "https://friend.example/page"}
+        told = locked.http.get(path, auth=right, headers=friend).headers
+        assert told["cross-origin-resource-policy"] == "cross-origin"
+        told = app.http.get(path, headers=friend).headers
+        assert told["cross-origin-resource-policy"] == "same-origin"
 
 
 def test_only_known_hosts_are_answered(locked: App) -> None:
@@ -239,6 +311,85 @@ def test_a_link_shows_nothing_hidden(app: App) -> None:
     (app.img / "blob").unlink()
 
 
+def test_a_fifo_holds_nobody_up(app: App) -> None:
+    """What is no file, but goes by a photo's name, is a 404 at once, however often asked for."""
+    os.mkfifo(app.img / "fifo.jpg")
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        asked = [
+            pool.submit(app.http.get, f"/{place}/fifo.jpg", timeout=10)
+            for place in 45 * ["img"] + 5 * ["thumb"]
+        ]
+        codes = {response.result().status_code for response in asked}
+    assert codes == {404}
+    (app.img / "fifo.jpg").unlink()
+
+
+def test_new_words_hold_nobody_else_up(app: App) -> None:
+    """Under any load of searches for new words everything else answers as it did.
+
+    Of those that ask too much some are put off; none waits for minutes.
+    """
+    assert app.get("/search", q="known words").status_code == 200
+    is_over = threading.Event()
+    codes: list[int] = []
+
+    def search_on_and_on() -> None:
+        while not is_over.is_set():
+            words = [uuid.uuid4().hex for _ in range(11)]
+            query = {"q": words[0], "minus": words[1:]}
+            answer = app.http.get("/search", params=query, timeout=60)
+            codes.append(answer.status_code)
+            if answer.status_code == 503:
+                assert int(answer.headers["retry-after"]) > 0
+                is_over.wait(0.2)
+
+    with concurrent.futures.ThreadPoolExecutor(48) as pool:
+        load = [pool.submit(search_on_and_on) for _ in range(48)]
+        try:
+            eventually(lambda: codes)
+            for _ in range(3):
+                for path in ("/img/cat.png", "/thumb/cat.png", "/status", "/metrics",
+                             "/search?q=known words", "/search?like=cat.png", "/search",
+                             "/health", "/docs"):  # fmt: skip
+                    began = time.monotonic()
+                    assert app.get(path).status_code == 200, path
+                    assert time.monotonic() - began < 3, path
+        finally:
+            is_over.set()
+        for one in load:
+            one.result()
+    assert set(codes) == {200, 503}
+
+
+def bombs() -> Iterator[bytes]:
+    """Four small photos that would take gigabytes to decode."""
+    yield from 2 * [webp_of_many_pixels(16_383, 12_200)]
+    strip = io.BytesIO()
+    Image.new("L", (150_000, 1000), 9).save(strip, "PNG", compress_level=1)
+    yield from 2 * [strip.getvalue()]
+
+
+def test_bombs_leave_room_for_a_photo(app: App) -> None:
+    """Photos that would fill the memory are refused with the reason, and hold up no other."""
+    sent = [*bombs()]
+    assert all(len(bomb) < 2**20 for bomb in sent)
+    photo = (PHOTOS / "cat.png").read_bytes()
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        answers = [
+            pool.submit(app.http.post, "/search", content=bomb) for bomb in sent
+        ]
+        fifth = eventually(
+            lambda: app.http.post("/search", content=photo).status_code == 200,
+            within=10,
+        )
+        assert fifth
+        for answer in answers:
+            assert answer.result().status_code == 422
+            assert "of memory to decode" in answer.result().json()["detail"]
+    assert time.monotonic() - began < 15
+
+
 def test_many_uploads_at_once_are_put_off(app: App) -> None:
     """More photos at once than are worked on get 429 and Retry-After; a search is not held up."""
     photo = (PHOTOS / "motorcycle.jpg").read_bytes()
@@ -296,6 +447,58 @@ def test_slow_and_idle_strangers_do_not_stop_a_search(app: App) -> None:
     assert app.get("/search", q="cat").status_code == 200
     for connection in idle:
         connection.close()
+
+
+@pytest.fixture(scope="module")
+def small(new_app: NewApp) -> Iterator[App]:
+    """An app with a password and few files to open, as `uvicorn main:app` starts it."""
+    app = new_app("cat.png", PASSWORD=SECRET)
+    uvicorn = Path(sys.executable).with_name("uvicorn")
+    app.start(
+        "prlimit",
+        "--nofile=2000",
+        str(uvicorn),
+        "main:app",
+        f"--port={app.port}",
+    )
+    yield app
+    app.stop()
+
+
+def test_who_holds_all_connections_locks_nobody_out(small: App) -> None:
+    """With more idle sockets than the app has files the owner gets in, and the log is short."""
+    before = len(small.log.read_text())
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    idle = []
+    for number in range(2300):
+        connection = socket.create_connection(("127.0.0.1", small.port))
+        if number % 2:
+            with contextlib.suppress(OSError):
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        idle.append(connection)
+    right = httpx.BasicAuth("anyone", SECRET)
+    for path in ("/status", "/img/cat.png", "/search?q=cat"):
+        began = time.monotonic()
+        assert small.http.get(path, auth=right).status_code == 200
+        assert time.monotonic() - began < 5
+
+    def all_ended() -> bool:
+        """Whether the server has hung up on each of them."""
+        for connection in idle:
+            connection.settimeout(0)
+            with contextlib.suppress(ConnectionResetError):
+                try:
+                    if connection.recv(9):
+                        return False
+                except BlockingIOError:
+                    return False
+        return True
+
+    eventually(all_ended, within=60)
+    for connection in idle:
+        connection.close()
+    assert len(small.log.read_text()) - before < 2000
 
 
 def test_metrics(app: App) -> None:

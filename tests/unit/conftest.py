@@ -1,4 +1,4 @@
-"""The fixtures of the rooms that follow a folder."""
+"""Fixtures that several rooms' tests share."""
 
 from pathlib import Path
 
@@ -8,6 +8,13 @@ from image_search.settings import Settings
 from image_search.sources import PhotoFolder
 from tests.unit.folder_world import FakeCocoIndex, World
 from tests.unit.memory_store import MemoryStore
+from tests.unit.photo_folder import make_folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with photos and other things, beside what is none of its business."""
+    return make_folder(tmp_path)
 
 
 @pytest.fixture

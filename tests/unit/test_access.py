@@ -5,6 +5,7 @@ import base64
 from typing import Any, NamedTuple
 
 import pytest
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from image_search.access import (
@@ -12,6 +13,8 @@ from image_search.access import (
     AccessMiddleware,
     warn_of_open_door,
 )
+from image_search.attempts import FIRST_DELAY, FREE_ATTEMPTS
+from tests.unit.virtual_time import VirtualLoop
 
 SECRET = "open: sesame ☂"
 STRANGER = "192.168.1.7"
@@ -39,9 +42,28 @@ def ask(
     *,
     path: str = "/",
     client: str | None = "127.0.0.1",
+    **more: str,
 ) -> Answer:
     """Send a request straight to the middleware."""
-    headers = []
+    return asyncio.run(
+        ask_within(
+            middleware, host, authorization, path=path, client=client, **more
+        )
+    )
+
+
+async def ask_within(
+    middleware: AccessMiddleware,
+    host: str | None = "localhost",
+    authorization: str | None = None,
+    *,
+    path: str = "/",
+    client: str | None = "127.0.0.1",
+    **more: str,
+) -> Answer:
+    headers = [
+        (name.encode(), value.encode("latin-1")) for name, value in more.items()
+    ]
     if host is not None:
         headers.append((b"host", host.encode("latin-1")))
     if authorization is not None:
@@ -61,7 +83,7 @@ def ask(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(middleware(scope, receive, send))
+    await middleware(scope, receive, send)
     start, *bodies = sent
     told = {name.decode(): value.decode() for name, value in start["headers"]}
     body = b"".join(message["body"] for message in bodies)
@@ -188,6 +210,72 @@ def test_nothing_else_opens(
     assert SECRET.encode() not in answer.body
 
 
+def test_wrong_passwords_are_slow(
+    locked: AccessMiddleware, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are answered ever later, and told in one line, without what was tried."""
+
+    async def seconds_of(client: str, password: str) -> float:
+        began = asyncio.get_running_loop().time()
+        await asyncio.to_thread(
+            ask, locked, "localhost", basic("user", password), client=client
+        )
+        return asyncio.get_running_loop().time() - began
+
+    for _ in range(FREE_ATTEMPTS + 1):
+        assert (
+            ask(
+                locked, authorization=basic("user", "a slip"), client=STRANGER
+            ).status
+            == 401
+        )
+    slow = asyncio.run(seconds_of(STRANGER, "a slip"))
+    assert slow > FIRST_DELAY
+    assert asyncio.run(seconds_of("192.168.1.8", SECRET)) < slow
+    [line] = caplog.messages
+    assert STRANGER in line
+    assert "slip" not in line
+
+
+def test_many_at_once_are_not_looked_at(locked: AccessMiddleware) -> None:
+    """Of very many at the same time most get 429, and when to come again."""
+
+    async def ask_often() -> list[Answer]:
+        asked = (
+            ask_within(locked, authorization=basic("user", f"wrong {number}"))
+            for number in range(60)
+        )
+        return list(await asyncio.gather(*asked))
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        answers = runner.run(ask_often())
+    refused = [answer for answer in answers if answer.status == 429]
+    assert len(refused) > 30
+    assert {answer.status for answer in answers} == {401, 429}
+    for answer in refused:
+        assert int(answer.headers["retry-after"]) > 0
+        assert b"wait" in answer.body
+
+
+def test_to_ask_without_a_password_is_no_attempt(
+    locked: AccessMiddleware, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A browser asks so at first: it is told to ask for one, at once and in silence."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+
+        async def ask_often() -> float:
+            for authorization in (None, "", "Basic", "Basic "):
+                for _ in range(50):
+                    answer = await ask_within(
+                        locked, authorization=authorization
+                    )
+                    assert answer.status == 401
+            return asyncio.get_running_loop().time()
+
+        assert runner.run(ask_often()) == 0
+    assert caplog.messages == []
+
+
 def test_the_host_is_asked_first(locked: AccessMiddleware) -> None:
     """A foreign page is not even asked for the password."""
     assert ask(locked, "evil.example", basic("user", SECRET)).status == 400
@@ -203,6 +291,61 @@ def test_browsers_are_told_to_be_strict(
     assert ask(opened).headers["content-type"] == "text/plain"
     assert "default-src 'self'" in SECURITY_HEADERS["Content-Security-Policy"]
     assert SECURITY_HEADERS["X-Content-Type-Options"] == "nosniff"
+
+
+FRIEND = "https://friend.example"
+
+
+@pytest.mark.parametrize(
+    ("more", "embedders"),
+    [
+        ({}, "same-origin"),
+        ({"referer": "http://localhost/?q=cat"}, "same-origin"),
+        ({"referer": "https://evil.example/"}, "same-origin"),
+        ({"referer": FRIEND + ".evil.example/"}, "same-origin"),
+        ({"referer": f"https://evil.example/{FRIEND}/"}, "same-origin"),
+        ({"referer": "nonsense"}, "same-origin"),
+        ({"referer": FRIEND + "/a/page?x"}, "cross-origin"),
+        ({"referer": FRIEND}, "cross-origin"),
+        ({"origin": FRIEND}, "cross-origin"),
+    ],
+)
+def test_only_allowed_sites_embed_photos(
+    more: dict[str, str], embedders: str
+) -> None:
+    """An image is shown on our own pages, and on those of sites in CORS_ORIGINS."""
+    middleware = AccessMiddleware(app, None, "", [FRIEND])
+    answer = ask(middleware, **more)
+    assert answer.headers["cross-origin-resource-policy"] == embedders
+    other = ask(AccessMiddleware(app, None, ""), **more)
+    assert other.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("given", "control"),
+    [
+        ({}, "private, no-store"),
+        ({"etag": '"x"'}, "private, no-cache"),
+        ({"cache-control": "max-age=9"}, "private, max-age=9"),
+        ({"cache-control": "private, max-age=9"}, "private, max-age=9"),
+        ({"cache-control": "no-store"}, "no-store"),
+    ],
+)
+def test_with_a_password_nobody_else_keeps_answers(
+    given: dict[str, str], control: str
+) -> None:
+    """No proxy may keep what was told to one who knows it; without one it is left alone."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response("x", headers=given)(scope, receive, send)
+
+    knowing = {"authorization": basic("user", SECRET)}
+    locked = ask(AccessMiddleware(answer, SECRET, ""), **knowing)
+    assert locked.headers["cache-control"] == control
+    opened = ask(AccessMiddleware(answer, None, ""))
+    assert opened.headers.get("cache-control") == given.get("cache-control")
+    refused = ask(AccessMiddleware(answer, SECRET, ""))
+    assert refused.headers["cache-control"] == "private, no-store"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import io
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from image_search.photos import (
     read_photo,
     read_pixels,
 )
-from tests.harness import PHOTOS
+from tests.harness import PHOTOS, webp_of_many_pixels
 
 SIDE = 32  # of a model
 SRGB_PROFILE = ImageCms.ImageCmsProfile(
@@ -426,11 +427,13 @@ def test_what_is_no_photo_says_so(content: bytes) -> None:
 
 
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
-    """A thumbnail of what has gone, or is a folder, is refused with the reason."""
+    """A thumbnail of what has gone, or is no file, is refused with the reason."""
     with pytest.raises(PhotoError, match="can't be read: No such file"):
         make_thumbnail(tmp_path / "gone.jpg", 64)
-    with pytest.raises(PhotoError, match="can't be read: Is a directory"):
-        make_thumbnail(tmp_path, 64)
+    os.mkfifo(tmp_path / "fifo.jpg")
+    for path in (tmp_path, tmp_path / "fifo.jpg"):
+        with pytest.raises(PhotoError, match="it is not a regular file"):
+            make_thumbnail(path, 64)
 
 
 def test_a_decompression_bomb_is_refused() -> None:
@@ -439,6 +442,39 @@ def test_a_decompression_bomb_is_refused() -> None:
     assert len(bomb) < 100_000
     with pytest.raises(PhotoError, match="decompression bomb"):
         read_photo(bomb, SIDE)
+
+
+def test_what_would_fill_the_memory_is_refused() -> None:
+    """A photo that would take gigabytes to decode is refused, and says how many."""
+    content = webp_of_many_pixels(16_383, 6_100)
+    for read in (read_photo, read_pixels):
+        with pytest.raises(
+            PhotoError,
+            match=r"would take [\d.]+ GB of memory to decode: at most",
+        ):
+            read(content, SIDE)
+
+
+def test_a_large_strip_is_read() -> None:
+    """What is too narrow to be made smaller is read none the less."""
+    strip = Image.new("RGB", (40_000, 500), "blue")
+    seen = read_photo(encode(strip, compress_level=1), SIDE)
+    assert (seen.pixels == (0, 0, 255)).all()
+    assert Image.open(io.BytesIO(seen.thumbnail)).size == (512, 6)
+
+
+def test_a_large_photo_is_seen_as_a_small_one() -> None:
+    """One that is handled in bands comes out as it does when handled as a whole."""
+    large = picture("coffee.png", 4500, 4000)
+    for kind in ("PNG", "TIFF"):
+        content = turned_photo(6, large, kind)
+        seen = read_photo(content, SIDE)
+        assert (seen.facts.width, seen.facts.height) == (4500, 4000)
+        # First by 7, then by 8, for a model that looks at 32 pixels.
+        pixels_seen = Image.fromarray(seen.pixels)
+        assert difference(pixels_seen, large.reduce(7 * 8)) < 1
+        thumbnail = Image.open(io.BytesIO(seen.thumbnail))
+        assert thumbnail.size == (512, 455)
 
 
 SEEDS = [

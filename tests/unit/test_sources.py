@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from image_search.photo_files import PhotoFiles
 from image_search.photos import PHOTO_FORMATS
 from image_search.sources import MAX_FILE_BYTES, PHOTO_PATTERNS, PhotoFolder
-from image_search.web import PhotoFiles
 from tests.harness import ORDINARY, PHOTOS, eventually
 
 ROCKET = PHOTOS / "rocket.jpg"

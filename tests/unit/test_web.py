@@ -3,13 +3,10 @@
 import asyncio
 import contextlib
 import hashlib
-import resource
-import selectors
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
@@ -17,17 +14,20 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from starlette.types import ASGIApp, Message
 
 from image_search import web
-from image_search.photos import PHOTO_FORMATS, PhotoError
+from image_search.photos import PhotoError
 from image_search.settings import StartupError
-from image_search.sources import PhotoFolder
 from image_search.thumbnails import ThumbnailCache, version_of
 from image_search.workers import WorkerError
 from tests.harness import PHOTOS
-
-CAT = PHOTOS / "cat.png"
-IMMUTABLE = "max-age=31536000, immutable"
-NO_CACHE = "no-cache"
-
+from tests.unit.photo_folder import (
+    CAT,
+    IMMUTABLE,
+    NO_CACHE,
+    NO_PHOTOS,
+    photo_files,
+    shown,
+)
+from tests.unit.virtual_time import VirtualLoop
 
 # --- A start that fails -------------------------------------------------------------
 
@@ -96,29 +96,6 @@ def test_a_start_that_goes_well_is_told() -> None:
 
 
 # --- Photos that are sent -----------------------------------------------------------
-
-
-class VirtualSelector(selectors.SelectSelector):
-    """Waits no time at all, but tells how long it would have waited."""
-
-    waited = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        events = super().select(0)
-        if not events and timeout:
-            self.waited += timeout
-        return events
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop on which a minute takes no time, where nobody else is waited for."""
-
-    def __init__(self) -> None:
-        self._waiting = VirtualSelector()
-        super().__init__(self._waiting)
-
-    def time(self) -> float:
-        return self._waiting.waited
 
 
 Scenario = Callable[[httpx.AsyncClient], Awaitable[None]]
@@ -368,165 +345,6 @@ def test_a_sender_that_hangs_up_is_no_failure() -> None:
     assert "did not arrive" in refused.value.detail
 
 
-# --- Photo files --------------------------------------------------------------------
-
-ODD_NAMES = [
-    "a#b&c?d%20e.jpg",
-    'it\'s "quoted".png',
-    "new\nline.jpg",
-    "emoji \U0001f431.webp",
-    "back\\slash.jpg",
-    "-rf.jpg",
-    "deep/down/a.JPG",
-]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with photos and other things, beside what is none of its business."""
-    folder = tmp_path / "img"
-    (folder / ".thumbs").mkdir(parents=True)
-    for name in (
-        "cat.png",
-        ".hidden.jpg",
-        ".thumbs/a.jpg",
-        "blob",
-        "../secret.jpg",
-    ):
-        shutil.copy(CAT, folder / name)
-    (folder / "page.html").write_text("<script>alert(1)</script>")
-    (folder / "script.jpg").write_text("<script>alert(1)</script>")
-    (folder / "folder.jpg").mkdir()
-    links = {
-        "link.jpg": "cat.png",
-        "hidden.jpg": ".hidden.jpg",
-        "blob.jpg": "blob",
-        "page.png": "page.html",
-        "secret.jpg": "../secret.jpg",
-        "no photo.txt": "cat.png",
-        ".cat.png": "cat.png",
-    }
-    for name, target in links.items():
-        (folder / name).symlink_to(target)
-    return folder
-
-
-def photo_files(folder: Path, *, is_private: bool = False) -> web.PhotoFiles:
-    leads_to_photo = PhotoFolder(folder).leads_to_photo
-    return web.PhotoFiles(folder, leads_to_photo, is_private=is_private)
-
-
-def get(files: web.PhotoFiles, path: str, **headers: str) -> httpx.Response:
-    """The answer of an app that serves these files under /img."""
-    web.accept_any_path()
-    app = FastAPI()
-    app.mount("/img", files)
-
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://localhost"
-        ) as client:
-            return await client.get(f"/img/{path}", headers=headers)
-
-    return asyncio.run(ask())
-
-
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_any_name_is_a_name(folder: Path, name: str) -> None:
-    """A photo of any name is served as what it is."""
-    (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(CAT, folder / name)
-    answer = get(photo_files(folder), quote(name))
-    assert answer.status_code == 200
-    assert answer.content == CAT.read_bytes()
-    assert photo_files(folder).find(name) == folder / name
-
-
-@pytest.mark.parametrize("suffix", PHOTO_FORMATS)
-def test_a_photo_is_sent_as_one(folder: Path, suffix: str) -> None:
-    """Its type is that of its name, so that no browser runs HTML by a photo's name."""
-    shutil.copy(folder / "script.jpg", folder / f"a{suffix}")
-    kind = get(photo_files(folder), f"a{suffix}").headers["content-type"]
-    assert kind.startswith("image/")
-
-
-def shown(name: str) -> str:
-    """A name as the list of tests has it."""
-    return ascii(name)[:40]
-
-
-NO_PHOTOS = [
-    "no.jpg",
-    "",
-    "page.html",
-    "page.png",
-    "blob",
-    "blob.jpg",
-    "folder.jpg",
-    ".hidden.jpg",
-    "hidden.jpg",
-    ".thumbs/a.jpg",
-    "secret.jpg",
-    "no photo.txt",
-    ".cat.png",
-    "../secret.jpg",
-    "deep/../../secret.jpg",
-    "/etc/passwd",
-    "cat.png/x.jpg",
-    "a\0.jpg",
-    300 * "a" + ".jpg",
-    2500 * "a/" + "x.jpg",
-    "\udcff.jpg",
-]
-
-
-@pytest.mark.parametrize("name", NO_PHOTOS, ids=shown)
-def test_nothing_else_is_served(folder: Path, name: str) -> None:
-    """What is no photo, is hidden, lies elsewhere or can't even be is a 404, and not found."""
-    files = photo_files(folder)
-    with pytest.raises(HTTPException) as refused:
-        files.find(name)
-    assert refused.value.status_code == 404
-    assert files.lookup_path(name) == ("", None)
-    path = quote(name.encode(errors="surrogateescape"), safe="")
-    assert get(files, path).status_code == 404
-
-
-def test_a_link_within_the_folder_is_served(folder: Path) -> None:
-    """A link to a photo of the folder is a photo."""
-    assert get(photo_files(folder), "link.jpg").content == CAT.read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("is_private", "caches"), [(True, "private, "), (False, "")]
-)
-def test_photos_say_how_long_they_keep(
-    folder: Path, caches: str, *, is_private: bool
-) -> None:
-    """With a version in its address a photo is kept for good, else asked for each time."""
-    files = photo_files(folder, is_private=is_private)
-    with_version = get(files, "cat.png?v=0123456789abcdef")
-    without = get(files, "cat.png")
-    assert with_version.headers["cache-control"] == (
-        f"{caches}max-age=31536000, immutable"
-    )
-    assert without.headers["cache-control"] == f"{caches}no-cache"
-
-
-def test_a_photo_that_is_known_is_not_sent_again(folder: Path) -> None:
-    """A browser that has a photo is told so, until the file changes."""
-    files = photo_files(folder)
-    etag = get(files, "cat.png").headers["etag"]
-    known = get(files, "cat.png", **{"If-None-Match": etag})
-    assert (known.status_code, known.content) == (304, b"")
-    assert known.headers["cache-control"] == NO_CACHE
-    shutil.copy(PHOTOS / "rocket.jpg", folder / "cat.png")
-    changed = get(files, "cat.png", **{"If-None-Match": etag})
-    assert changed.status_code == 200
-    assert changed.headers["etag"] != etag
-
-
 # --- Thumbnails ---------------------------------------------------------------------
 
 
@@ -699,25 +517,3 @@ def test_a_photo_without_a_thumbnail_says_why(
     with pytest.raises(type(failure), match=str(failure)):
         world.get()
     assert not list(world.cache.folder.rglob("*.jpg"))
-
-
-# --- Many connections ---------------------------------------------------------------
-
-
-@pytest.fixture
-def file_limit() -> Iterator[tuple[int, int]]:
-    """The numbers of files that this process may have open, now and at most."""
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    yield limits
-    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-
-
-def test_many_may_connect(file_limit: tuple[int, int]) -> None:
-    """The number of open files is raised as far as it goes, and never lowered."""
-    most = file_limit[1]
-    for now in (256, min(20_000, most)):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (now, most))
-        web.allow_many_connections()
-        raised, still = resource.getrlimit(resource.RLIMIT_NOFILE)
-        assert still == most
-        assert raised == max(now, min(10_000, most))

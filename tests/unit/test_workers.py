@@ -48,9 +48,12 @@ def new_pool() -> Iterator[NewPool]:
     pools = []
 
     def make(
-        size: int = 1, seconds: float = 60, **variables: str
+        size: int = 1,
+        seconds: float = 60,
+        memory: int | None = None,
+        **variables: str,
     ) -> WorkerPool:
-        pools.append(WorkerPool(size, seconds, variables))
+        pools.append(WorkerPool(size, seconds, variables, memory))
         return pools[-1]
 
     yield make
@@ -119,6 +122,44 @@ def test_a_worker_that_does_not_answer_is_replaced(
         pool.run(exec, job)
     assert pool.run(abs, -1) == 1
     assert len(pool.workers()) == 1
+
+
+@pytest.mark.parametrize("job", [DIE, HANG], ids=["dies", "hangs"])
+def test_a_job_may_have_one_try(
+    job: str, new_pool: NewPool, tmp_path: Path
+) -> None:
+    """A job that may fail at once is given up after one try, and no more than its time."""
+    pool = new_pool()
+    tries = tmp_path / "tries"
+    note = f"open({str(tries)!r}, 'a').write('x');"
+    with pytest.raises(WorkerError) as given_up:
+        pool.run(exec, note + job, tries=1, seconds=5)
+    assert str(given_up.value) == "it crashed the decoder, or took 5 s"
+    assert tries.read_text() == "x"
+    assert pool.run(abs, -1, tries=1, seconds=60) == 1
+
+
+def test_a_job_waits_no_longer_than_it_may_take(new_pool: NewPool) -> None:
+    """Where all workers are busy, a job that may take seconds waits seconds for one."""
+    pool = new_pool()
+    with ThreadPoolExecutor(1) as callers:
+        busy = callers.submit(pool.run, exec, HANG)
+        eventually(pool.workers)
+        with pytest.raises(PoolUnavailable, match="just now"):
+            pool.run(abs, -1, tries=1, seconds=0.2)
+        pool.close()
+        with pytest.raises((WorkerError, PoolUnavailable)):
+            busy.result()
+
+
+def test_a_worker_has_no_more_memory_than_it_may(new_pool: NewPool) -> None:
+    """A job that wants more fails by itself, and its worker does the next one."""
+    pool = new_pool(memory=500 * 2**20)
+    assert pool.run(eval, "len(bytes(200 * 2**20))") == 200 * 2**20
+    [pid] = pool.workers()
+    with pytest.raises(MemoryError):
+        pool.run(eval, "len(bytes(600 * 2**20))")
+    assert pool.run(os.getpid) == pid
 
 
 def test_a_worker_that_was_killed_is_replaced(new_pool: NewPool) -> None:

@@ -1,0 +1,153 @@
+"""The photos of a folder over HTTP, and nothing else that may lie there."""
+
+import contextlib
+import errno
+import functools
+import hashlib
+import mimetypes
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import HTTPException
+from fastapi.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from image_search.files import Identity, identity_of, open_regular_file
+from image_search.photos import PHOTO_FORMATS, is_photo
+from image_search.thumbnails import version_of
+
+YEAR = 365 * 24 * 3600  # seconds
+HASHING_THREADS = 4
+VERSIONS_KEPT = 10_000  # of files whose content is known
+
+
+class PhotoResponse(FileResponse):
+    """A photo's file.
+
+    It is opened once, and sent from there: something else may go by its name
+    meanwhile, even what one would have to wait for.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        status_code: int = 200,
+    ) -> None:
+        super().__init__(path, status_code, stat_result=stat_result)
+        self.identity = identity_of(stat_result)
+
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        try:
+            file = await run_in_threadpool(open_regular_file, self.path)
+        except OSError:
+            raise HTTPException(404, "This photo has just gone.") from None
+        with file:
+            self._describe(os.fstat(file.fileno()))
+            self.path = f"/dev/fd/{file.fileno()}"
+            await super().__call__(scope, receive, send)
+
+    def _describe(self, status: os.stat_result) -> None:
+        """Tell of the file that is sent, should it be another one by now."""
+        if identity_of(status) == self.identity:
+            return
+        for name in ("content-length", "last-modified", "etag"):
+            del self.headers[name]
+        self.stat_result = status
+        self.set_stat_headers(status)
+        self.headers["Cache-Control"] = "no-cache"
+
+
+class PhotoFiles(StaticFiles):
+    """The photos of a folder, and nothing else that may lie there, such as HTML."""
+
+    def __init__(
+        self,
+        directory: Path,
+        leads_to_photo: Callable[[str], bool],
+        *,
+        is_private: bool,
+    ) -> None:
+        """`leads_to_photo`: whether a path, links followed, is a photo of the folder.
+
+        `is_private`: only the browser may keep what it got, no proxy on the way.
+        """
+        super().__init__(directory=directory, check_dir=False)
+        for (
+            suffix,
+            name,
+        ) in PHOTO_FORMATS.items():  # not every Python knows them
+            mimetypes.add_type(f"image/{name.lower()}", suffix)
+        self.leads_to_photo = leads_to_photo
+        self.is_private = is_private
+        self._version = functools.lru_cache(VERSIONS_KEPT)(_version_in)
+        # To read large ones leaves the threads of others alone.
+        self._hashing = CapacityLimiter(HASHING_THREADS)
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        # No file can have a name so long, or NUL in it.
+        with contextlib.suppress(OSError, ValueError):
+            found, _ = super().lookup_path(path)
+            if is_photo(path) and self.leads_to_photo(found):
+                with open_regular_file(found) as file:  # or it may not be read
+                    return found, os.fstat(file.fileno())
+        return "", None
+
+    def find(self, filename: str) -> Path:
+        """The file of a photo, or a 404."""
+        path, status = self.lookup_path(filename)
+        if status is None:
+            raise HTTPException(404, f"There is no photo {filename}.")
+        return Path(path)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        version = QueryParams(scope["query_string"]).get("v", "")
+        if version and isinstance(response, PhotoResponse):
+            is_current = await to_thread.run_sync(
+                self._holds, response, version, limiter=self._hashing
+            )
+            response.headers["Cache-Control"] = self.cache_control(is_current)
+        return response
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        response = PhotoResponse(full_path, stat_result, status_code)
+        current = self.cache_control(has_version=False)
+        response.headers["Cache-Control"] = current
+        if self.is_not_modified(response.headers, Headers(scope=scope)):
+            return NotModifiedResponse(response.headers)
+        return response
+
+    def _holds(self, photo: PhotoResponse, version: str) -> bool:
+        """Whether the file that is to be sent is of this version."""
+        with contextlib.suppress(OSError):
+            path = str(photo.path)
+            return self._version(path, photo.identity) == version
+        return False
+
+    def cache_control(self, has_version: bool) -> str:  # noqa: FBT001
+        """With its version in its address a photo never changes; else ask each time."""
+        how_long = f"max-age={YEAR}, immutable" if has_version else "no-cache"
+        return f"private, {how_long}" if self.is_private else how_long
+
+
+def _version_in(path: str, identity: Identity) -> str:
+    """The version of what is in a file; raises OSError if it is another by now."""
+    with open_regular_file(path) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if identity_of(os.fstat(file.fileno())) != identity:
+            raise OSError(errno.ESTALE, "it has changed")
+    return version_of(digest)

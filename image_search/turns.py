@@ -1,0 +1,132 @@
+"""Searches take turns, and while they wait they hold no thread.
+
+The threads that answer requests are shared by all of them. What a search waits for
+most is the model's text half, which embeds one text at a time.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+
+import anyio
+from anyio import to_thread
+from starlette.requests import Request
+
+from image_search.guests import network_of
+from image_search.search import (
+    MODEL_SECONDS,
+    Search,
+    Searcher,
+    SearchError,
+    SearchResponse,
+)
+
+STORE_THREADS = 8
+# Searches that may ask the store or wait for it; each takes it some milliseconds.
+MOST_SEARCHES = 512
+# New texts that may wait for the model, which takes some 20 to 100 ms for each.
+MOST_TEXTS = 128
+
+
+class TooManySearches(SearchError):
+    """One more would have to wait for too long."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many searches are waiting: try again soon.")
+
+
+class SearcherGone(SearchError):
+    """Who asked has hung up, and will never see the answer."""
+
+
+class Places:
+    """So many in all, and half as many for one network."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._taken: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def take(self, network: str, number: int = 1) -> Iterator[None]:
+        """Hold some places; raises TooManySearches if there are not as many."""
+        its_own = self._taken[network] + number
+        if its_own > self.most // 2 or self._taken.total() + number > self.most:
+            raise TooManySearches
+        self._taken[network] += number
+        try:
+            yield
+        finally:
+            self._taken[network] -= number
+            if not self._taken[network]:
+                del self._taken[network]
+
+
+class SearchTurns:
+    """Has each search wait for its turn: first for the model, then for the store.
+
+    A search whose words are known does not wait for the model. One with many new
+    words gets a turn for each, so that others need not wait for all of them.
+    """
+
+    def __init__(self, searcher: Searcher) -> None:
+        self.searcher = searcher
+        self._model_turn = anyio.CapacityLimiter(1)
+        self._store_turn = anyio.CapacityLimiter(STORE_THREADS)
+        self._texts = Places(MOST_TEXTS)
+        self._searches = Places(MOST_SEARCHES)
+
+    async def search(
+        self, request: Request, query: Search, photo: bytes | None = None
+    ) -> SearchResponse:
+        """Answer a search; raises what a Searcher does, and TooManySearches.
+
+        Whoever hangs up leaves the queue: then it raises SearcherGone.
+        """
+        client = request.client.host if request.client else ""
+        network = network_of(client)
+        # Photos that are sent are few at a time, and wait for other things.
+        turn = self._store_turn if photo is None else None
+        async with _until_hung_up(request):
+            with self._searches.take(network):
+                with MODEL_SECONDS.time():
+                    await self._embed_new_texts(query, network)
+                    vector = await to_thread.run_sync(
+                        self.searcher.query_vector, query, photo, limiter=turn
+                    )
+                return await to_thread.run_sync(
+                    self.searcher.find, query, vector, limiter=self._store_turn
+                )
+        raise SearcherGone
+
+    async def _embed_new_texts(self, query: Search, network: str) -> None:
+        """Have the model embed what it has not embedded yet, one by one."""
+        embedder = self.searcher.embedder
+        texts = {*query.minus, query.q or ""} - {""}
+        new = [text for text in texts if not embedder.knows_query(text)]
+        if not new:
+            return
+        with self._texts.take(network, len(new)):
+            for text in new:
+                await to_thread.run_sync(
+                    embedder.embed_query, text, limiter=self._model_turn
+                )
+
+
+@contextlib.asynccontextmanager
+async def _until_hung_up(request: Request) -> AsyncIterator[None]:
+    """Cancel what is done in here once the client has gone."""
+    with anyio.CancelScope() as scope:
+        listening = asyncio.create_task(_cancel_when_hung_up(request, scope))
+        try:
+            yield
+        finally:
+            listening.cancel()
+
+
+async def _cancel_when_hung_up(
+    request: Request, scope: anyio.CancelScope
+) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
