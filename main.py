@@ -42,6 +42,7 @@ from image_search.embedding import BEHAVIOR_VERSION, EmbeddedPhoto, Embedder
 from image_search.flows import flow_def
 from image_search.index import Index
 from image_search.photos import PhotoError, is_photo, make_thumbnail
+from image_search.points import point_id, sort_key
 from image_search.search import (
     MAX_QUERY_LENGTH,
     NotIndexedYet,
@@ -105,12 +106,12 @@ class EmbedImageExecutor:
 class Described:
     """What a photo's name and place tell."""
 
-    # By the name, so that a photo which changes is never there twice.
     id: uuid.UUID
     # ISO 8601, local time; by EXIF, else when the file was last written.
     taken: str
     # Every folder above it, the innermost first.
     folders: list[str]
+    sort_key: int
 
 
 @cocoindex.op.function()
@@ -124,7 +125,8 @@ def describe_photo(
         written = (settings.image_dir / filename).stat().st_mtime
         taken = datetime.fromtimestamp(written).isoformat(timespec="seconds")
     folders = [str(parent) for parent in Path(filename).parents[:-1]]
-    return Described(uuid.uuid5(uuid.NAMESPACE_URL, filename), taken, folders)
+    key = sort_key(taken, filename)
+    return Described(point_id(filename), taken, folders, key)
 
 
 @flow_def(name="ImageSearch")
@@ -169,6 +171,7 @@ def image_search_flow(
             height=embedded["height"],
             taken=described["taken"],
             folders=described["folders"],
+            sort_key=described["sort_key"],
             sha256=embedded["sha256"],
         )
     store = get_store()

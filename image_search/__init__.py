@@ -6,10 +6,10 @@ Each room imports only from lower floors:
     floor 3   edge_store, server_store
               search, status
     floor 2   embedding, store
-              web, download
+              web, download, adoption
     floor 1   clip, state, sources, flows
-              thumbnails, access
-    floor 0   settings, photos
+              thumbnails, access, qdrant_errors
+    floor 0   settings, photos, points, filters
               workers, hardware
 
 A photo of the folder:

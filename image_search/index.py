@@ -10,17 +10,16 @@ from typing import Annotated, Protocol
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from image_search.filters import UNREADABLE, Condition, Filter
 from image_search.settings import Settings, logger
 from image_search.sources import Files, PhotoFolder, Snapshot
 from image_search.state import check_free_space, redact
 from image_search.status import StatusBoard
 from image_search.store import (
-    UNREADABLE,
     CollectionMissing,
-    Condition,
-    Filter,
     Store,
     StoreError,
+    StoreRefuses,
 )
 
 # Photos that a lack of memory, say, kept out of the index before this start.
@@ -159,6 +158,9 @@ class Index:
         if await self._has_all(snapshot):
             return
         await self._pass(excluded, reexport=True)
+        if await self._has_all(snapshot):
+            return
+        await asyncio.to_thread(self.store.find_out, len(snapshot.photos))
         if not await self._has_all(snapshot):
             found = await asyncio.to_thread(self.store.count)
             raise StoreError(
@@ -206,11 +208,10 @@ class Index:
         """How many photos the store holds; if some are missing, see to it."""
         try:
             points = self.store.count()
-        except CollectionMissing:
+        except (CollectionMissing, StoreRefuses):
             self.store.check()
             return self.store.count()
-        lost_points = points < self.progress.points
-        if lost_points or self.store.has_foreign_points(points):
+        if points < self.progress.points:
             self.store.check()
         return points
 
