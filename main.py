@@ -23,10 +23,8 @@ import contextlib
 import dataclasses
 import functools
 import sqlite3
-import uuid
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import cocoindex
@@ -48,6 +46,7 @@ from image_search.follow import Follower
 from image_search.index import Index
 from image_search.photo_files import PhotoFiles
 from image_search.photos import PhotoError, is_photo, make_thumbnail
+from image_search.points import Described
 from image_search.search import (
     MAX_QUERY_LENGTH,
     NotIndexedYet,
@@ -108,18 +107,6 @@ class EmbedImageExecutor:
         return await get_embedder().embed_photo(content)
 
 
-@dataclasses.dataclass
-class Described:
-    """What a photo's name and place tell."""
-
-    # By the name, so that a photo which changes is never there twice.
-    id: uuid.UUID
-    # ISO 8601, local time; by EXIF, else when the file was last written.
-    taken: str
-    # Every folder above it, the innermost first.
-    folders: list[str]
-
-
 @cocoindex.op.function()
 def describe_photo(
     filename: str, taken: str | None, error: str | None
@@ -130,8 +117,7 @@ def describe_photo(
     if taken is None:
         written = (settings.image_dir / filename).stat().st_mtime
         taken = datetime.fromtimestamp(written).isoformat(timespec="seconds")
-    folders = [str(parent) for parent in Path(filename).parents[:-1]]
-    return Described(uuid.uuid5(uuid.NAMESPACE_URL, filename), taken, folders)
+    return Described.by(filename, taken)
 
 
 @flow_def(name="ImageSearch")
@@ -176,6 +162,7 @@ def image_search_flow(
             height=embedded["height"],
             taken=described["taken"],
             folders=described["folders"],
+            sort_key=described["sort_key"],
             sha256=embedded["sha256"],
         )
     store = get_store()

@@ -7,12 +7,14 @@ Each room imports only from lower floors:
     floor 4   edge_store, server_store
               search, status, absence
     floor 3   embedding, store, record
-              web, download
+              web, download, adoption
     floor 2   clip, cache, state, sources
               flows, photo_files, access
     floor 1   photos, thumbnails, workers
               postgres, attempts, connections
+              qdrant_errors
     floor 0   settings, hardware, stopping
+              points, filters
               files, guests, memory, colour
               worker_process, postgres_programs
 

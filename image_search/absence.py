@@ -15,10 +15,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from image_search.filters import EVERYTHING, Condition, Filter
 from image_search.photos import is_photo
 from image_search.record import Record
 from image_search.sources import STAND_IN, Files, PhotoFolder, Snapshot
-from image_search.store import EVERYTHING, Condition, Filter, Store
+from image_search.store import Store
 
 UNKNOWN = [0.0, 0.0]  # for a photo that the record does not know
 NOT_THERE = "is not there"

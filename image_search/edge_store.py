@@ -14,17 +14,16 @@ import qdrant_edge as edge
 from cocoindex.op import TargetStateCompatibility
 
 from image_search.clip import Embedding
+from image_search.filters import EVERYTHING, Filter, in_terms_of
+from image_search.points import PAYLOAD_INDEXES
 from image_search.settings import StartupError, logger
 from image_search.state import EmbeddedStores, check_free_space
 from image_search.store import (
-    EVERYTHING,
-    PAYLOAD_INDEXES,
     VECTOR_NAME,
-    Filter,
     Point,
+    Query,
     Store,
     StoreUnavailable,
-    in_terms_of,
 )
 
 # A search compares two bits of each number, and scores so many candidates by a byte of
@@ -81,22 +80,24 @@ class EdgeStore(Store):
         limit: int,
         where: Filter = EVERYTHING,
         *,
-        with_vectors: bool = False,
+        offset: int = 0,
+        like: str | None = None,
     ) -> list[Point]:
         """As in Store.
 
         Beyond QUANTIZED_LIMIT results the search is exact, and what the quantized one
         found stays in front, so that pages join up.
         """
-        near = limit if vector is None else min(limit, QUANTIZED_LIMIT - 1)
-        points = super().search(vector, near, where, with_vectors=with_vectors)
-        if near < limit and len(points) == near:
+        if vector is None and like is None:
+            return super().search(None, limit, where, offset=offset)
+        depth = offset + limit
+        near = min(depth, QUANTIZED_LIMIT - 1)
+        points = super().search(vector, near, where, like=like)
+        if near < depth and len(points) == near:
             known = {point.id for point in points}
-            every = super().search(
-                vector, limit, where, with_vectors=with_vectors
-            )
+            every = super().search(vector, depth, where, like=like)
             points += [point for point in every if point.id not in known]
-        return points[:limit]
+        return points[offset:depth]
 
     def shard(self) -> edge.EdgeShard:
         """The open shard."""
@@ -147,33 +148,39 @@ class EdgeStore(Store):
                 self._shard.close()
                 self._shard = None
 
-    def _query(
-        self,
-        vector: Embedding | None,
-        limit: int,
-        where: Filter,
-        *,
-        with_vectors: bool,
-    ) -> Sequence[Any]:
-        query: Any = edge.OrderBy("taken", edge.Direction.Desc)
-        if vector is not None:
-            array: Any = vector  # any sequence of numbers will do
-            query = edge.Query.Nearest(array, using=VECTOR_NAME)
+    def _query(self, query: Query) -> Sequence[Any]:
+        wanted: Any = None
+        if query.order_by:
+            wanted = edge.OrderBy(query.order_by, edge.Direction.Desc)
+        elif query.vector is not None:
+            array: Any = query.vector  # any sequence of numbers will do
+            wanted = edge.Query.Nearest(array, using=VECTOR_NAME)
+        is_deep = bool(query.order_by and query.offset)
         quantization = edge.QuantizationSearchParams(
-            ignore=limit > QUANTIZED_LIMIT,
+            ignore=query.limit > QUANTIZED_LIMIT,
             rescore=True,
-            oversampling=max(1, RESCORED / limit),
+            oversampling=max(1, RESCORED / query.limit),
         )
         request = edge.QueryRequest(
-            limit,
-            query=query,
-            filter=_filter(where),
+            query.limit,
+            offset=query.offset,
+            query=wanted,
+            filter=_filter(query.where),
             params=edge.SearchParams(quantization=quantization),
-            with_payload=True,
-            with_vector=with_vectors,
+            # Of all that is skipped it would be read as well.
+            with_payload=not is_deep,
+            with_vector=query.with_vectors,
         )
         with _as_store_errors():
-            return self.shard().query(request)
+            found = self.shard().query(request)
+            if not is_deep:
+                return found
+            ids = [one.id for one in found]
+            points = self.shard().retrieve(
+                ids, with_payload=True, with_vector=query.with_vectors
+            )
+            known = {point.id: point for point in points}
+            return [known[id] for id in ids if id in known]
 
     def _load(self) -> edge.EdgeShard | None:
         """Open the shard in the folder; None if there is none, or it is broken."""
@@ -249,4 +256,6 @@ def _as_store_errors() -> Iterator[None]:
 
 
 def _filter(where: Filter) -> Any:
+    if where == EVERYTHING:
+        return None  # quicker than a filter without conditions
     return in_terms_of(edge, edge.RangeDateTime, where)

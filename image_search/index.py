@@ -6,18 +6,17 @@ from datetime import datetime
 from typing import Protocol
 
 from image_search.absence import Absences
+from image_search.filters import UNREADABLE, Condition, Filter
 from image_search.record import Record
 from image_search.settings import Settings, logger
 from image_search.sources import Files, PhotoFolder, Snapshot
 from image_search.state import check_free_space, redact
 from image_search.status import StatusBoard
 from image_search.store import (
-    UNREADABLE,
     CollectionMissing,
-    Condition,
-    Filter,
     Store,
     StoreError,
+    StoreRefuses,
 )
 
 # Skipped photos that are looked at again at most.
@@ -167,6 +166,9 @@ class Index:
         if await self._has_all(snapshot):
             return
         await self._pass(excluded, reexport=True)
+        if await self._has_all(snapshot):
+            return
+        await asyncio.to_thread(self.store.find_out, len(snapshot.photos))
         if not await self._has_all(snapshot):
             found = await asyncio.to_thread(self.store.count)
             raise StoreError(
@@ -224,14 +226,12 @@ class Index:
         """How many photos the store holds; if some are missing, see to it."""
         try:
             points = self.store.count()
-        except CollectionMissing:
+        except (CollectionMissing, StoreRefuses):
             self.store.check()
             self.absences.forget()
             return self.store.count()
-        lost_points = points < self.progress.points
-        if lost_points:
+        if points < self.progress.points:
             self.absences.forget()
-        if lost_points or self.store.has_foreign_points(points):
             self.store.check()
         return points
 

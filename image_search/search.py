@@ -10,7 +10,8 @@ from pydantic import BaseModel, BeforeValidator, Field, NaiveDatetime
 
 from image_search.clip import Embedding, l2_normalize
 from image_search.embedding import Embedder
-from image_search.store import READABLE, Condition, Filter, Point, Store
+from image_search.filters import READABLE, Condition, Filter
+from image_search.store import NoSuchPhoto, Point, Store
 from image_search.thumbnails import version_of
 
 MAX_QUERY_LENGTH = 1000  # characters
@@ -128,60 +129,81 @@ class Searcher:
 
     def find(self, query: Search, vector: Embedding | None) -> SearchResponse:
         """Answer a search whose vector is known; raises SearchError, StoreError."""
-        by_time = query.sort == "newest" and vector is not None
-        depth = CANDIDATES if by_time else query.offset + query.limit + 1
-        points = self.store.search(vector, depth, _conditions(query, vector))
-        if not points and (so_far := self.unfinished()):
-            # Nothing is an answer only once the whole folder is in the index.
-            raise NotIndexedYet(
-                f"The photos are being indexed, {so_far} so far."
-            )
+        is_scored = vector is not None or bool(query.like)
+        by_time = query.sort == "newest" and is_scored
+        where = _conditions(query, is_scored=is_scored)
+        # What is put in order here, or cut off by the best, is asked for as a whole.
+        start = 0 if by_time or query.cutoff else query.offset
+        end = query.offset + query.limit
+        count = CANDIDATES if by_time else end + 1 - start
+        points = self._points(query, vector, count, where, start)
 
-        hits = [_hit(point, is_scored=vector is not None) for point in points]
-        total = len(hits)
-        if vector is not None and query.cutoff:
+        hits = [_hit(point, is_scored=is_scored) for point in points]
+        total = start + len(hits)
+        if is_scored and query.cutoff:
             hits = _cut_off(hits, query.cutoff)
         if by_time:
             hits.sort(key=lambda hit: hit.taken, reverse=True)
-        end = query.offset + query.limit
-        page = hits[query.offset : end]
+        page = hits[query.offset - start : end - start]
         return SearchResponse(
             results=page, more=total > query.offset + len(page)
         )
 
+    def _points(
+        self,
+        query: Search,
+        vector: Embedding | None,
+        count: int,
+        where: Filter,
+        start: int,
+    ) -> list[Point]:
+        """Ask the store; raises NotIndexedYet where nothing may be found later."""
+
+        def ask(count: int, start: int) -> list[Point]:
+            return self.store.search(
+                vector, count, where, offset=start, like=query.like or None
+            )
+
+        try:
+            points = ask(count, start)
+        except NoSuchPhoto:
+            raise UnknownPhoto(query.like or "") from None
+        # Nothing is an answer only beyond the last page, or once the whole folder is
+        # in the index.
+        if points or not (so_far := self.unfinished()):
+            return points
+        if start and ask(1, 0):
+            return []
+        raise NotIndexedYet(f"The photos are being indexed, {so_far} so far.")
+
     def query_vector(
         self, query: Search, photo: bytes | None = None
     ) -> Embedding | None:
-        """All that was asked for as one unit vector of shape (d,), None if nothing.
+        """All that was asked for, but `like`, in a vector of shape (d,), or None.
 
-        It is a sum: CLIP itself hardly understands "without".
+        It is a sum: CLIP itself hardly understands "without". It has unit length
+        unless the vector of `like`, which the store knows, has yet to be added.
         """
         vectors = []
         if query.q:
             vectors.append(self.embedder.embed_query(query.q))
         if photo is not None:
             vectors.append(self.embedder.embed_upload(photo))
-        if query.like:
-            vectors.append(self._vector_of(query.like))
         vectors += [
             -MINUS_WEIGHT * self.embedder.embed_query(text)
             for text in query.minus
         ]
         if not vectors:
             return None
-        total = np.sum(vectors, axis=0)
+        total: Embedding = np.sum(vectors, axis=0)
+        if query.like:
+            return total
         if np.linalg.norm(total) < MIN_QUERY_NORM:
             raise NothingLeft
         return l2_normalize(total)
 
-    def _vector_of(self, filename: str) -> Embedding:
-        for point in self.store.points_of(filename, with_vectors=True):
-            if point.vector is not None:
-                return point.vector
-        raise UnknownPhoto(filename)
 
-
-def _conditions(query: Search, vector: Embedding | None) -> Filter:
+def _conditions(query: Search, *, is_scored: bool) -> Filter:
     must, must_not = [], []
     if query.like:
         must_not.append(Condition("filename", equals=query.like))
@@ -191,7 +213,7 @@ def _conditions(query: Search, vector: Embedding | None) -> Filter:
         after = query.after.isoformat() if query.after else None
         before = query.before.isoformat() if query.before else None
         must.append(Condition("taken", at_least=after, before=before))
-    if vector is None:  # a photo that can't be read has no vector to be near to
+    if not is_scored:  # a photo that can't be read has no vector to be near to
         must += READABLE.must
     return Filter(tuple(must), tuple(must_not))
 

@@ -2,32 +2,51 @@
 
 import contextlib
 import functools
+import uuid
+import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import cocoindex
 import grpc
 from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 
-from image_search.clip import Embedding
-from image_search.settings import StartupError
+from image_search.adoption import (
+    Forwarder,
+    describe_foreign_points,
+    refuse_another_shape,
+    refuse_points,
+)
+from image_search.filters import EVERYTHING, Filter, in_terms_of
+from image_search.points import PAYLOAD_INDEXES, Payload, point_id
+from image_search.qdrant_errors import (
+    DEFAULT_GRPC_PORT,
+    Server,
+    explain,
+    warn_of_open_key,
+)
 from image_search.store import (
-    EVERYTHING,
-    PAYLOAD_INDEXES,
     VECTOR_NAME,
     CollectionMissing,
-    Condition,
-    Filter,
+    NoSuchPhoto,
+    Point,
+    Query,
     Store,
+    StoreError,
+    StoreRefuses,
     StoreUnavailable,
-    in_terms_of,
+    read_point,
 )
 
-DEFAULT_GRPC_PORT = 6334
 TIMEOUT = 9  # seconds
-# No point of ours: each of them has one.
-HAS_NO_DIGEST = Condition("sha256", is_empty=True)
+SCROLLED = 10_000  # points at a time
+PAYLOAD = [*Payload.model_fields]
+# What each point of ours has, and hardly any of somebody else's: to ask whether it is
+# there costs next to nothing, where to ask for its type takes as long as the search.
+NEVER_EMPTY = ("filename", "sha256", "taken", "width", "height")
 
 
 class ServerStore(Store):
@@ -38,129 +57,242 @@ class ServerStore(Store):
     ) -> None:
         address = urlsplit(url)
         self.url = url
+        self.server = Server(
+            address.hostname or "",
+            address.port or DEFAULT_GRPC_PORT,
+            is_tls=address.scheme == "https",
+            has_key=bool(api_key),
+            collection=collection,
+        )
         self.name = f"Qdrant at {address.hostname}"
-        self.address = f"QDRANT_URL={url}"
+        self.address = f"QDRANT_URL={self.server.url}"  # no password in it
         self.api_key = api_key
         self.collection = collection
-        self.shape = models.VectorParams(
-            size=dimension, distance=models.Distance.COSINE
-        )
-        self._port = address.port or DEFAULT_GRPC_PORT
+        cosine = models.Distance.COSINE
+        vector = models.VectorParams(size=dimension, distance=cosine)
+        self.shape = {VECTOR_NAME: vector}
+        self._forwarder: Forwarder | None = None
+        self._left_out: set[Any] = set()  # what looks like ours, and is not
+        self._most: int | None = None  # points that one question may ask for
 
     @functools.cached_property
     def client(self) -> QdrantClient:
-        return QdrantClient(
-            self.url,
-            grpc_port=self._port,
-            prefer_grpc=True,
-            timeout=TIMEOUT,
-            api_key=self.api_key,
-            check_compatibility=False,
-        )
+        warn_of_open_key(self.server)
+        with warnings.catch_warnings(action="ignore"):  # it says the same
+            return QdrantClient(
+                self.url,
+                grpc_port=self.server.port,
+                prefer_grpc=True,
+                timeout=TIMEOUT,
+                api_key=self.api_key,
+                check_compatibility=False,
+            )
 
     def target(self) -> Any:
         return cocoindex.targets.Qdrant(self.collection, self._connection)
 
     def check(self, *, is_set_up: bool = True) -> None:
-        """See that the collection is ours and has its indexes.
+        """See that the collection is ours, has its indexes, and may be written to.
 
         Once CocoIndex has set it up, a lost collection is made anew (and filled from
-        CocoIndex's cache). One that CocoIndex did not make, or that has another shape,
-        is somebody else's.
+        CocoIndex's cache). Before that, one which a person made is taken as it is if
+        it is empty. One of another shape is somebody else's.
         """
-        with _as_store_errors():
-            if self.client.collection_exists(self.collection):
-                is_foreign = self.has_foreign_points(self.count())
-                if not is_set_up or not self._has_our_shape() or is_foreign:
-                    raise StartupError(
-                        f"Qdrant's collection {self.collection} was not made by this"
-                        " app with this CLIP_MODEL, and is left alone: set"
-                        " QDRANT_COLLECTION to a new name."
-                    )
-            elif is_set_up:
-                vectors = {VECTOR_NAME: self.shape}
-                self.client.create_collection(self.collection, vectors)
-            if is_set_up:
-                for field, kind in PAYLOAD_INDEXES.items():
-                    schema = models.PayloadSchemaType(kind)
-                    self.client.create_payload_index(
-                        self.collection, field, schema
-                    )
+        with self._as_store_errors():
+            exists = self.client.collection_exists(self.collection)
+            if not exists and not is_set_up:
+                return  # CocoIndex is about to make it
+            if not exists:
+                self.client.create_collection(self.collection, self.shape)
+            info = self.client.get_collection(self.collection)
+            refuse_another_shape(info, self.collection, self.shape)
+            self._note_limits(info)
+            # Whatever is there may be another by now.
+            self._left_out, self._is_in_order = set(), False
+            if not is_set_up:
+                self._adopt()
+            self._make_indexes(info)
+            # CocoIndex would not say why it can't write: nothing has this id.
+            nothing = models.PointIdsList(points=[str(uuid.uuid4())])
+            self.client.delete(self.collection, nothing)
+
+    def find_out(self, photos: int) -> None:
+        """As in Store; what looks like a point of ours, and is none, is found out."""
+        self.check()
+        if self.count() > photos:
+            for one in self._scroll(self._ours(EVERYTHING), PAYLOAD):
+                if not self._is_ours(read_point(one)):
+                    self._leave_out([one.id])
 
     def count(self, where: Filter = EVERYTHING) -> int:
-        return self._count(Filter(where.must, (*where.must_not, HAS_NO_DIGEST)))
+        return self._count(self._ours(where))
 
-    def has_foreign_points(self, ours: int) -> bool:
-        return self._count(EVERYTHING) > ours
+    def notice(self) -> str | None:
+        foreign = self._count(models.Filter(must_not=[self._ours(EVERYTHING)]))
+        return describe_foreign_points(self.collection, foreign)
 
     def close(self) -> None:
         if "client" in self.__dict__:
             self.client.close()
+        if self._forwarder is not None:
+            self._forwarder.close()
 
     @functools.cached_property
     def _connection(self) -> Any:
         """The server, by reference: CocoIndex writes no API key to Postgres then."""
-        server = cocoindex.targets.QdrantConnection(self.url, self.api_key)
+        url = self._forwarder.url if self._forwarder else self.url
+        server = cocoindex.targets.QdrantConnection(url, self.api_key)
         return cocoindex.add_auth_entry("qdrant", server)
 
-    def _has_our_shape(self) -> bool:
-        vectors = self.client.get_collection(
-            self.collection
-        ).config.params.vectors
-        vector = vectors.get(VECTOR_NAME) if isinstance(vectors, dict) else None
-        if vector is None:
+    def _note_limits(self, info: models.CollectionInfo) -> None:
+        strict = info.config.strict_mode_config
+        self._most = None
+        if strict is not None and strict.enabled:
+            self._most = strict.max_query_limit
+
+    def _adopt(self) -> None:
+        """Have CocoIndex take an empty collection that it did not make."""
+        found = [*self._scroll(None, PAYLOAD)] if self._count(None) else []
+        ours = [one for one in found if self._is_ours(read_point(one))]
+        refuse_points(self.collection, len(found), len(ours))
+        if self._forwarder is None:
+            self._forwarder = Forwarder(self.server)
+
+    def _make_indexes(self, info: models.CollectionInfo) -> None:
+        for field, kind in PAYLOAD_INDEXES.items():
+            made = info.payload_schema.get(field)
+            if made is None or made.data_type.value != kind:
+                schema = models.PayloadSchemaType(kind)
+                self.client.create_payload_index(self.collection, field, schema)
+
+    def _ours(self, where: Filter) -> models.Filter:
+        """The points of this app that a filter lets through."""
+        wanted = in_terms_of(models, models.DatetimeRange, where)
+        must_not: list[Any] = [
+            models.FieldCondition(key=field, is_empty=True)
+            for field in NEVER_EMPTY
+        ]
+        if self._left_out:
+            must_not.append(models.HasIdCondition(has_id=[*self._left_out]))
+        must_not += wanted.must_not
+        return models.Filter(must=wanted.must, must_not=must_not)
+
+    def _is_ours(self, point: Point | None) -> bool:
+        if point is None:
             return False
-        shape = self.shape.size, self.shape.distance
-        return (vector.size, vector.distance) == shape
+        return str(point.id) == str(point_id(point.payload.filename))
 
-    def _count(self, where: Filter) -> int:
-        with _as_store_errors():
-            found = self.client.count(
-                self.collection, count_filter=_filter(where)
-            )
-            return int(found.count)
+    def _leave_out(self, ids: Sequence[Any]) -> None:
+        self._left_out.update(ids)
 
-    def _query(
-        self,
-        vector: Embedding | None,
-        limit: int,
-        where: Filter,
-        *,
-        with_vectors: bool,
-    ) -> Sequence[Any]:
-        query: Any = vector
-        if vector is None:
-            newest = models.OrderBy(
-                key="taken", direction=models.Direction.DESC
-            )
-            query = models.OrderByQuery(order_by=newest)
-        with _as_store_errors():
+    def _count(self, where: models.Filter | None) -> int:
+        try:
+            with self._as_store_errors():
+                found = self.client.count(self.collection, count_filter=where)
+                return int(found.count)
+        except StoreRefuses as refusal:
+            if refusal.setting != "search_allow_exact":
+                raise
+            return sum(1 for _ in self._scroll(where, []))
+
+    def _scroll(
+        self, where: models.Filter | None, payload: list[str]
+    ) -> Iterator[Any]:
+        """All points that a filter lets through, with these fields, in no order."""
+        start: Any = None
+        while True:
+            with self._as_store_errors():
+                points, start = self.client.scroll(
+                    self.collection,
+                    where,
+                    limit=min(SCROLLED, self._most or SCROLLED),
+                    offset=start,
+                    with_payload=payload or False,
+                )
+            yield from points
+            if start is None:
+                return
+
+    def _query(self, query: Query) -> Sequence[Any]:
+        try:
+            return self._query_in_parts(query)
+        except StoreRefuses as refusal:
+            known = self._most
+            if refusal.setting != "max_query_limit":
+                raise
+            with self._as_store_errors():  # a person has set it since
+                self._note_limits(self.client.get_collection(self.collection))
+            if self._most in {None, known}:
+                raise
+            return self._query_in_parts(query)
+
+    def _query_in_parts(self, query: Query) -> Sequence[Any]:
+        """In as many questions as the server's limit makes of it, mostly one."""
+        found: dict[Any, Any] = {}
+        asked = 0
+        while asked < query.limit:
+            limit = min(query.limit - asked, self._most or query.limit)
+            offset = query.offset + asked
+            part = self._query_once(replace(query, offset=offset, limit=limit))
+            found |= {one.id: one for one in part}
+            asked += limit
+            if len(part) < limit:
+                break
+        return [*found.values()]
+
+    def _query_once(self, query: Query) -> Sequence[Any]:
+        is_scored = query.vector is not None or query.like is not None
+        with self._as_store_errors():
             found = self.client.query_points(
                 self.collection,
-                query,
-                using=None if vector is None else VECTOR_NAME,
-                query_filter=_filter(where),
-                limit=limit,
-                with_vectors=with_vectors,
+                _in_qdrants_terms(query),
+                using=VECTOR_NAME if is_scored else None,
+                query_filter=self._ours(query.where),
+                limit=query.limit,
+                offset=query.offset,
+                with_payload=PAYLOAD,
+                with_vectors=[VECTOR_NAME] if query.with_vectors else False,
             )
             return found.points
 
+    def _add_like(self, query: Query) -> Query:
+        return query  # the server does
 
-@contextlib.contextmanager
-def _as_store_errors() -> Iterator[None]:
-    """Turn the errors of gRPC's calls into the store's own."""
-    try:
-        yield
-    except grpc.RpcError as error:
-        call: Any = error  # it has a code, without a type that says so
-        kind = StoreUnavailable
-        if call.code() is grpc.StatusCode.NOT_FOUND:
-            kind = CollectionMissing
-        raise kind(
-            f"The vector store cannot answer just now: {call.code().name}.",
-            call.details() or "",
-        ) from error
+    @contextlib.contextmanager
+    def _as_store_errors(self) -> Iterator[None]:
+        """Turn the errors of gRPC's calls into the store's own."""
+        try:
+            yield
+        except ResourceExhaustedResponse as error:
+            exhausted = grpc.StatusCode.RESOURCE_EXHAUSTED
+            raise self._error(exhausted, error.message) from error
+        except grpc.RpcError as error:
+            call: Any = error  # it has a code, without a type that says so
+            raise self._error(call.code(), call.details() or "") from error
+
+    def _error(self, code: grpc.StatusCode, details: str) -> StoreError:
+        why = explain(code, details, self.server)
+        message = f"Qdrant at {self.server.url} {why.verb}: {why.reason}."
+        if code is grpc.StatusCode.NOT_FOUND:
+            if "No point with id" in details or "for point" in details:
+                return NoSuchPhoto(details)
+            return CollectionMissing(message, why.reason)
+        if why.is_passing:
+            return StoreUnavailable(message, why.reason)
+        return StoreRefuses(message, why.reason, why.setting)
 
 
-def _filter(where: Filter) -> Any:
-    return in_terms_of(models, models.DatetimeRange, where)
+def _in_qdrants_terms(query: Query) -> Any:
+    if query.order_by:
+        newest = models.Direction.DESC
+        order = models.OrderBy(key=query.order_by, direction=newest)
+        return models.OrderByQuery(order_by=order)
+    if query.like is None:
+        return query.vector
+    # The server knows its vector, and leaves the photo itself out.
+    alike: list[Any] = [str(point_id(query.like))]
+    if query.vector is not None:
+        alike.append(query.vector.tolist())
+    average = models.RecommendStrategy.AVERAGE_VECTOR
+    recommend = models.RecommendInput(positive=alike, strategy=average)
+    return models.RecommendQuery(recommend=recommend)

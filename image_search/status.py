@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from image_search.filters import UNREADABLE
 from image_search.sources import Files
-from image_search.store import UNREADABLE, Store, StoreError
+from image_search.store import Store, StoreError
 
 SKIPPED_SHOWN = 100
 PROGRESS_SECONDS = (
@@ -149,13 +150,14 @@ class StatusBoard:
 
     def _measure(self) -> Status:
         now = self.progress
-        error = now.last_error
+        error, notice = now.last_error, None
         skipped = dict(now.skipped)
         try:
             points = self.store.count()
             unreadable = self.store.count(UNREADABLE)
             for point in self.store.search(None, SKIPPED_SHOWN, UNREADABLE):
                 skipped[point.payload.filename] = point.payload.error or ""
+            notice = self.store.notice()
         except StoreError as away:
             points, unreadable, error = now.points, 0, str(away)
         waiting = max(0, len(now.photos) - points)
@@ -174,7 +176,7 @@ class StatusBoard:
             images_per_second=rate and round(rate, 2),
             seconds_to_go=rate and round(waiting / rate),
             last_change=now.last_change,
-            notices=now.notices,
+            notices=[*now.notices, *filter(None, [notice])],
             last_error=error,
         )
 

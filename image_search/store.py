@@ -6,28 +6,19 @@ A point is a photo's vector and its payload. `EdgeStore` keeps them in this proc
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from image_search.clip import Embedding
-from image_search.settings import Settings
+from image_search.clip import Embedding, l2_normalize
+from image_search.filters import EVERYTHING, READABLE, Condition, Filter
+from image_search.points import Payload
+from image_search.settings import Settings, StartupError
 from image_search.state import wait_for_server
 
 VECTOR_NAME = "embedding"
-# What a point carries beside its vector, as far as it is searched by; Qdrant's types.
-PAYLOAD_INDEXES = {
-    "filename": "keyword",
-    "folders": "keyword",
-    "sha256": "keyword",
-    "error": "keyword",
-    "taken": "datetime",
-    "width": "integer",
-    "height": "integer",
-}
 
 
 class StoreError(Exception):
@@ -46,23 +37,25 @@ class CollectionMissing(StoreUnavailable):
     """The server answers, but has no collection of that name (any more)."""
 
 
-class ForeignPoint(StoreError):
-    """The collection holds a point that this app did not make."""
+class StoreRefuses(StoreUnavailable):
+    """The store is there, and refuses until a person changes a setting.
 
-
-class Payload(BaseModel):
-    """What a point carries beside its vector.
-
-    A new field needs a default: points that were written before have none.
+    `setting`: what is in the way of Qdrant's strict mode, if that is it.
     """
 
-    filename: str
-    width: int  # pixels, upright; 0 if the photo can't be read
-    height: int
-    taken: datetime  # local time; by EXIF, else when the file was last written
-    folders: list[str]  # every folder above it, the innermost first
-    sha256: str  # of the file, in hexadecimal
-    error: str | None = None  # why the photo can't be read
+    def __init__(
+        self, message: str, details: str = "", setting: str = ""
+    ) -> None:
+        super().__init__(message, details)
+        self.setting = setting
+
+
+class NoSuchPhoto(StoreError):
+    """No photo of that name is in the store, or it has no vector."""
+
+
+class ForeignPoint(StoreError):
+    """The collection holds a point that this app did not make."""
 
 
 class Point(NamedTuple):
@@ -75,30 +68,16 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Condition:
-    """What a payload field has to be: a value (or to hold it), in a range, or there."""
+class Query:
+    """What a store is asked for: the nearest, or the first in some order, or any."""
 
-    field: str
-    equals: str | None = None
-    at_least: str | None = None  # ISO 8601, as the next
-    before: str | None = None
-    is_empty: bool = False
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which points a search is limited to."""
-
-    must: tuple[Condition, ...] = ()
-    must_not: tuple[Condition, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.must or self.must_not)
-
-
-EVERYTHING = Filter()
-READABLE = Filter(must=(Condition("error", is_empty=True),))
-UNREADABLE = Filter(must_not=(Condition("error", is_empty=True),))
+    limit: int
+    where: Filter = EVERYTHING
+    offset: int = 0
+    vector: Embedding | None = None  # of shape (d,)
+    like: str | None = None  # a photo whose vector is added to it
+    order_by: str | None = None  # a field, its largest values first
+    with_vectors: bool = False
 
 
 class Store(ABC):
@@ -106,6 +85,7 @@ class Store(ABC):
 
     name: str  # for a person
     address = ""  # the setting that says where it is, for a message
+    _is_in_order = False  # each point has a sort key
 
     @abstractmethod
     def target(self) -> Any:
@@ -121,35 +101,40 @@ class Store(ABC):
 
     def check_at_start(self, *, is_set_up: bool) -> None:
         """Check, and wait for a server that is starting; raises StartupError."""
+
+        def check() -> None:
+            try:
+                self.check(is_set_up=is_set_up)
+            except StoreRefuses as error:
+                # It would go on refusing.
+                raise StartupError(str(error)) from None
+
         wait_for_server(
             self.address,
-            lambda: self.check(is_set_up=is_set_up),
+            check,
             StoreUnavailable,
             explain=lambda error: error.details or str(error),
         )
+
+    def find_out(self, photos: int) -> None:
+        """Look into why there are not as many points as photos; raises as `check`."""
+        self.check()
 
     @abstractmethod
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many photos there are, of those that a filter lets through."""
 
-    def has_foreign_points(self, ours: int) -> bool:
-        """Whether somebody else's points lie among so many of ours."""
-        return False
+    def notice(self) -> str | None:
+        """What a person should know, though nothing is wrong."""
+        return None
 
     @abstractmethod
     def close(self) -> None:
         """Let go of what is held open."""
 
     @abstractmethod
-    def _query(
-        self,
-        vector: Embedding | None,
-        limit: int,
-        where: Filter,
-        *,
-        with_vectors: bool,
-    ) -> Sequence[Any]:
-        """Qdrant's points, best first: by cosine, or the newest without a vector."""
+    def _query(self, query: Query) -> Sequence[Any]:
+        """Qdrant's points, best first."""
 
     def search(
         self,
@@ -157,35 +142,44 @@ class Store(ABC):
         limit: int,
         where: Filter = EVERYTHING,
         *,
-        with_vectors: bool = False,
+        offset: int = 0,
+        like: str | None = None,
     ) -> list[Point]:
-        """The `limit` points nearest to a vector of shape (d,); the newest without one.
+        """The `limit` points after `offset` that are nearest to a vector of shape (d,).
 
+        `like`: a photo whose vector is added to it. Without any they are the newest.
         Ties are in the order of their names, so that pages join up. Raises StoreError.
         """
-        depth = limit + 1
+        query = Query(limit, where, offset, vector, like)
+        if like is not None:
+            query = self._add_like(query)
+        elif vector is None:
+            query = replace(query, order_by=self._order())
+        # One more at each end shows whether ties are cut off there.
+        start, end = max(0, offset - 1), offset + limit + 1
         while True:
-            found = self._query(vector, depth, where, with_vectors=with_vectors)
-            points = [_point(one) for one in found]
-            # Ties with the last one may be cut off: ask for more.
-            has_all_ties = len(points) < depth or _rank(
-                points[-1], vector
-            ) != _rank(points[limit - 1], vector)
-            if has_all_ties:
+            page = self._ask(replace(query, offset=start, limit=end - start))
+            ranks = [_rank(point, query.order_by) for point in page]
+            first, last = offset - start, offset - start + limit - 1
+            is_full = len(page) == end - start
+            is_cut_off = is_full and ranks[last] == ranks[-1]
+            is_cut_on = (
+                start > 0 and first < len(page) and ranks[first] == ranks[0]
+            )
+            if not is_cut_off and not is_cut_on:
                 break
-            depth *= 2
-        points.sort(key=lambda point: point.payload.filename)
-        points.sort(key=lambda point: _rank(point, vector), reverse=True)
-        return points[:limit]
+            more = end - start
+            start, end = max(0, start - more), end + more
+        page.sort(key=lambda point: point.payload.filename)
+        page.sort(key=lambda point: _rank(point, query.order_by), reverse=True)
+        return page[first : last + 1]
 
     def points_of(
         self, filename: str, *, with_vectors: bool = False
     ) -> list[Point]:
         """The point of a photo that is in the index and can be read, or none."""
-        is_it = Filter(
-            must=(Condition("filename", equals=filename), *READABLE.must)
-        )
-        return self.search(None, 1, is_it, with_vectors=with_vectors)
+        is_it = (Condition("filename", equals=filename), *READABLE.must)
+        return self._ask(Query(1, Filter(is_it), with_vectors=with_vectors))
 
     def digest_of(self, filename: str) -> str | None:
         """The SHA-256 of a photo that is in the index and can be read, or None."""
@@ -193,12 +187,46 @@ class Store(ABC):
             return point.payload.sha256
         return None
 
-    def exists(self, filename: str) -> bool:
-        """Whether a photo is in the index and can be read."""
-        is_it = Filter(
-            must=(Condition("filename", equals=filename), *READABLE.must)
+    def _ask(self, query: Query) -> list[Point]:
+        while True:
+            found = self._query(query)
+            points = [
+                point
+                for one in found
+                if (point := read_point(one)) and self._is_ours(point)
+            ]
+            if len(points) == len(found):
+                return points
+            known = {point.id for point in points}
+            self._leave_out([one.id for one in found if one.id not in known])
+
+    def _is_ours(self, point: Point | None) -> bool:
+        return point is not None
+
+    def _leave_out(self, ids: Sequence[Any]) -> None:
+        """Never find these points again, which are not this app's."""
+        raise ForeignPoint(
+            "The vector store holds points that this app did not make."
         )
-        return self.count(is_it) > 0
+
+    def _add_like(self, query: Query) -> Query:
+        """Put a photo's vector in the place of its name; raises NoSuchPhoto."""
+        for point in self.points_of(query.like or "", with_vectors=True):
+            if point.vector is not None:
+                beside = 0 if query.vector is None else query.vector
+                vector = l2_normalize(point.vector + beside)
+                return replace(query, vector=vector, like=None)
+        raise NoSuchPhoto(f"No photo {query.like} is in the store.")
+
+    def _order(self) -> str:
+        """The field by which photos are the newest.
+
+        Points of an earlier version have no sort key until CocoIndex has been there.
+        """
+        if not self._is_in_order:
+            has_none = Filter(must=(Condition("sort_key", is_empty=True),))
+            self._is_in_order = self.count(has_none) == 0
+        return "sort_key" if self._is_in_order else "taken"
 
 
 def open_store(settings: Settings, model: str, dimension: int) -> Store:
@@ -228,43 +256,16 @@ def open_store(settings: Settings, model: str, dimension: int) -> Store:
     )
 
 
-def in_terms_of(library: Any, date_range: Any, where: Filter) -> Any:
-    """A filter as one of Qdrant's two libraries has it: their names are the same.
-
-    Only the class of a range of dates has a name of its own in each. None is quicker
-    than a filter without conditions.
-    """
-    if not where:
-        return None
-
-    def condition(one: Condition) -> Any:
-        if one.is_empty:
-            return library.FieldCondition(key=one.field, is_empty=True)
-        if one.equals is not None:
-            match = library.MatchValue(value=one.equals)
-            return library.FieldCondition(key=one.field, match=match)
-        ends = {"gte": one.at_least, "lt": one.before}
-        given = {name: end for name, end in ends.items() if end}
-        return library.FieldCondition(key=one.field, range=date_range(**given))
-
-    return library.Filter(
-        must=[condition(one) for one in where.must],
-        must_not=[condition(one) for one in where.must_not],
-    )
-
-
-def _point(found: Any) -> Point:
-    """A point as Qdrant returns it, in our types; raises ForeignPoint."""
+def read_point(found: Any) -> Point | None:
+    """A point as Qdrant returns it, in our types; None if this app did not make it."""
     try:
         payload = Payload.model_validate(found.payload)
     except ValidationError:
-        raise ForeignPoint(
-            "The vector store holds points that this app did not make."
-        ) from None
-    vector = (found.vector or {}).get(VECTOR_NAME)
+        return None
+    vector = (getattr(found, "vector", None) or {}).get(VECTOR_NAME)
     array = None if vector is None else np.asarray(vector, np.float32)
-    return Point(found.id, payload, found.score, array)
+    return Point(found.id, payload, getattr(found, "score", 0.0), array)
 
 
-def _rank(point: Point, vector: Embedding | None) -> Any:
-    return point.payload.taken if vector is None else point.score
+def _rank(point: Point, order_by: str | None) -> Any:
+    return getattr(point.payload, order_by) if order_by else point.score

@@ -1,9 +1,11 @@
 """A stand-in for a Qdrant server: its gRPC protocol on loopback, over qdrant-client's local mode.
 
 For machines on which no Qdrant server can be had. It speaks the part of the protocol that CocoIndex
-and the app use, asks for an API key if it has one, and can be stopped and started again.
+and the app use, asks for an API key if it has one, refuses what strict mode refuses, and can be
+stopped and started again. Its codes and words for errors are those of Qdrant 1.18.
 """
 
+import re
 import threading
 from collections.abc import Callable
 from concurrent import futures
@@ -14,32 +16,84 @@ from qdrant_client import QdrantClient, models
 from qdrant_client import grpc as proto
 from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
 
+WRITES = {
+    "Create",
+    "Delete",
+    "upsert_points",
+    "delete_points",
+    "create_field_index",
+}
+# What local mode says, and the server in its place: the code, and the words.
+WORDS = {
+    r"^Collection (\w+) not found": (
+        "NOT_FOUND",
+        "Not found: Collection `{0}` doesn't exist!",
+    ),
+    r"^Collection (\w+) already exists": (
+        "ALREADY_EXISTS",
+        "Wrong input: Collection `{0}` already exists!",
+    ),
+    r"^Point (\S+) is not found": (
+        "NOT_FOUND",
+        "Not found: No point with id {0} found",
+    ),
+    r"^Vector with name (\w+) for point": (
+        "NOT_FOUND",
+        'Not found: Vector with name "{0}" for point',
+    ),
+}
+
+
+class Refused(Exception):
+    """What a server answers in the place of a result."""
+
+    def __init__(self, code: str, details: str) -> None:
+        super().__init__(details)
+        self.code = grpc.StatusCode[code]
+
+
+def in_its_words(error: ValueError) -> Refused:
+    for pattern, (code, details) in WORDS.items():
+        if found := re.search(pattern, str(error)):
+            return Refused(code, details.format(*found.groups()))
+    return Refused("INVALID_ARGUMENT", f"Wrong input: {error}")
+
 
 def call(
     method: Callable[[Any, Any], Any],
 ) -> Callable[[Any, Any, grpc.ServicerContext], Any]:
     """Answer one call as a server does: check the key, take turns, map errors to status codes."""
+    name = method.__name__
 
     def answer(
         self: "QdrantStandIn", request: Any, context: grpc.ServicerContext
     ) -> Any:
-        self.calls.append(method.__name__)
-        if method.__name__ in self.refused:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Not now")
+        self.calls.append(name)
         metadata = dict(context.invocation_metadata())
-        if self.api_key and metadata.get("api-key") != self.api_key:
-            context.abort(
-                grpc.StatusCode.UNAUTHENTICATED, "Must provide an API key"
-            )
-        with self.turn:
-            try:
+        try:
+            self.check_key(metadata.get("api-key"), name)
+            with self.turn:
                 return method(self, request)
-            except ValueError as error:
-                is_missing = "not found" in str(error)
-                status = "NOT_FOUND" if is_missing else "INVALID_ARGUMENT"
-                context.abort(grpc.StatusCode[status], str(error))
+        except Refused as error:
+            refusal = error
+        except ValueError as error:
+            refusal = in_its_words(error)
+        return context.abort(refusal.code, str(refusal))
 
     return answer
+
+
+def fields_of(condition: Any) -> set[str]:
+    """The payload fields that a filter of the protocol asks for."""
+    found = set()
+    for one in (*condition.must, *condition.must_not, *condition.should):
+        if one.HasField("field"):
+            found.add(one.field.key)
+        if one.HasField("is_empty"):
+            found.add(one.is_empty.key)
+        if one.HasField("filter"):
+            found |= fields_of(one.filter)
+    return found
 
 
 def optional(request: Any, field: str) -> Any:
@@ -54,17 +108,70 @@ def condition(request: Any) -> Any:
     )
 
 
+def refuse(error: str, advice: str) -> None:
+    """What strict mode says."""
+    raise Refused("INVALID_ARGUMENT", f"Bad request: {error}. Help: {advice}")
+
+
 class QdrantStandIn(proto.CollectionsServicer):
-    def __init__(self, api_key: str | None = None) -> None:
+    def __init__(
+        self, api_key: str | None = None, read_only_key: str | None = None
+    ) -> None:
         self.api_key = api_key
+        self.read_only_key = read_only_key
         self.calls: list[str] = []
+        # How many points each query asked for.
+        self.limits: list[int] = []
         # The calls that are not answered for now.
         self.refused: set[str] = set()
-        self.indexes: set[str] = set()
+        # The payload indexes of each collection; local mode knows none.
+        self.indexes: dict[str, str] = {}
+        # What the owner of the collections does not let pass.
+        self.strict: models.StrictModeConfig | None = None
         self.turn = threading.Lock()  # local mode is not made for threads
         self.qdrant = QdrantClient(":memory:")
         self.port = 0
         self.start()
+
+    def check_key(self, key: str | None, method: str) -> None:
+        if method in self.refused:
+            raise Refused("INVALID_ARGUMENT", "Bad request: Not now")
+        if not self.api_key:
+            return
+        if key is None:
+            raise Refused(
+                "UNAUTHENTICATED",
+                "Must provide an API key or an Authorization bearer token",
+            )
+        if key not in {self.api_key, self.read_only_key}:
+            raise Refused("UNAUTHENTICATED", "Invalid API key or JWT")
+        if method in WRITES and key == self.read_only_key:
+            raise Refused(
+                "PERMISSION_DENIED",
+                "Forbidden: Global manage access is required",
+            )
+
+    def check_strict_mode(self, request: Any, *, exact: bool = False) -> None:
+        """Refuse what the strict mode does; the order and the words are the server's."""
+        strict = self.strict
+        if strict is None or not strict.enabled:
+            return
+        most = strict.max_query_limit
+        limit = getattr(request, "limit", 0)
+        if most and limit > most:
+            refuse(
+                f'Limit exceeded {limit} > {most} for "limit"',
+                f'Reduce the "limit" parameter to or below {most}.',
+            )
+        if strict.unindexed_filtering_retrieve is False:
+            for field in fields_of(request.filter) - {*self.indexes}:
+                refuse(
+                    f'Index required but not found for "{field}" of one of the'
+                    " following types: [keyword]",
+                    "Create an index for this key or use a different filter.",
+                )
+        if exact and strict.search_allow_exact is False:
+            refuse("Exact search disabled!", "Set exact=false.")
 
     def start(self) -> None:
         """Listen on a free port, or, after a stop, on the same port with the same collections."""
@@ -84,10 +191,15 @@ class QdrantStandIn(proto.CollectionsServicer):
 
     @call
     def Get(self, request: Any) -> Any:  # noqa: N802, the protocol's name, as all below
-        info = RestToGrpc.convert_collection_info(
-            self.qdrant.get_collection(request.collection_name)
-        )
-        return proto.GetCollectionInfoResponse(result=info)
+        info = self.qdrant.get_collection(request.collection_name)
+        info.payload_schema = {
+            field: models.PayloadIndexInfo(data_type=kind, points=0)
+            for field, kind in self.indexes.items()
+        }
+        strict: Any = self.strict
+        info.config.strict_mode_config = strict
+        result = RestToGrpc.convert_collection_info(info)
+        return proto.GetCollectionInfoResponse(result=result)
 
     @call
     def List(self, _request: Any) -> Any:  # noqa: N802
@@ -107,6 +219,7 @@ class QdrantStandIn(proto.CollectionsServicer):
 
     @call
     def Create(self, request: Any) -> Any:  # noqa: N802
+        self.indexes.clear()
         vectors = GrpcToRest.convert_vectors_config(request.vectors_config)
         done = self.qdrant.create_collection(
             request.collection_name, vectors_config=vectors
@@ -115,6 +228,7 @@ class QdrantStandIn(proto.CollectionsServicer):
 
     @call
     def Delete(self, request: Any) -> Any:  # noqa: N802
+        self.indexes.clear()
         done = self.qdrant.delete_collection(request.collection_name)
         return proto.CollectionOperationResponse(result=done)
 
@@ -134,13 +248,18 @@ class QdrantStandIn(proto.CollectionsServicer):
 
     @call
     def query_points(self, request: Any) -> Any:
-        query = GrpcToRest.convert_query(request.query)
+        self.check_strict_mode(request)
+        self.limits.append(request.limit)
+        query = None
+        if request.HasField("query"):
+            query = GrpcToRest.convert_query(request.query)
         found = self.qdrant.query_points(
             request.collection_name,
             query=query,
             using=request.using or None,
             query_filter=condition(request),
             limit=optional(request, "limit") or 10,
+            offset=optional(request, "offset"),
             with_payload=GrpcToRest.convert_with_payload_selector(
                 request.with_payload
             ),
@@ -160,7 +279,33 @@ class QdrantStandIn(proto.CollectionsServicer):
         return proto.QueryResponse(result=hits)
 
     @call
+    def scroll_points(self, request: Any) -> Any:
+        self.check_strict_mode(request)
+        start = None
+        if request.HasField("offset"):
+            start = GrpcToRest.convert_point_id(request.offset)
+        found, beyond = self.qdrant.scroll(
+            request.collection_name,
+            condition(request),
+            limit=optional(request, "limit") or 10,
+            offset=start,
+            with_payload=GrpcToRest.convert_with_payload_selector(
+                request.with_payload
+            ),
+        )
+        for one in found:
+            one.payload = one.payload or {}
+        points = [RestToGrpc.convert_record(one) for one in found]
+        answer = proto.ScrollResponse(result=points)
+        if beyond is not None:
+            beyond_id = RestToGrpc.convert_extended_point_id(beyond)
+            answer.next_page_offset.CopyFrom(beyond_id)
+        return answer
+
+    @call
     def count_points(self, request: Any) -> Any:
+        is_exact = not request.HasField("exact") or request.exact
+        self.check_strict_mode(request, exact=is_exact)
         found = self.qdrant.count(
             request.collection_name, count_filter=condition(request)
         )
@@ -168,7 +313,17 @@ class QdrantStandIn(proto.CollectionsServicer):
 
     @call
     def create_field_index(self, request: Any) -> Any:
-        self.indexes.add(request.field_name)
+        strict = self.strict or models.StrictModeConfig()
+        most = strict.max_payload_index_count
+        if strict.enabled and most and len(self.indexes) >= most:
+            refuse(
+                f"Collection already has the maximum number of payload indices ({most})",
+                "Please delete an existing index before creating a new one.",
+            )
+        kind = proto.FieldType.Name(request.field_type)
+        self.indexes[request.field_name] = kind.removeprefix(
+            "FieldType"
+        ).lower()
         return _COMPLETED
 
 
@@ -184,5 +339,6 @@ class _Points(proto.PointsServicer):
         setattr(self, "Upsert", standin.upsert_points)  # noqa: B010, as a call of the protocol
         setattr(self, "Delete", standin.delete_points)  # noqa: B010
         setattr(self, "Query", standin.query_points)  # noqa: B010
+        setattr(self, "Scroll", standin.scroll_points)  # noqa: B010
         setattr(self, "Count", standin.count_points)  # noqa: B010
         setattr(self, "CreateFieldIndex", standin.create_field_index)  # noqa: B010

@@ -1,14 +1,25 @@
 """The commands of the tutorial: cocoindex setup, update, show, server, drop; uvicorn --reload."""
 
+import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from qdrant_client import models
+from qdrant_client import QdrantClient, models
 
-from tests.harness import ROOT, App, NewApp, copy_code, eventually, free_port
+from image_search.points import PAYLOAD_INDEXES
+from tests.harness import (
+    ROOT,
+    STARTER,
+    App,
+    NewApp,
+    copy_code,
+    eventually,
+    free_port,
+)
 from tests.qdrant_standin import QdrantStandIn
 
 COCOINDEX = Path(sys.executable).with_name("cocoindex")
@@ -166,9 +177,9 @@ def test_a_qdrant_that_is_not_ours_is_left_alone(
         assert setup.returncode == 1
         assert "Traceback" not in setup.stderr
         said = (
-            "left alone: set"
+            "no vector of the name embedding (it has theirs)"
             if server == "foreign"
-            else f"{qdrant.url}/ does not answer"
+            else f"{qdrant.url} does not answer: connection refused"
         )
         assert said in setup.stderr
     if server == "foreign":
@@ -181,6 +192,63 @@ def test_a_qdrant_that_is_not_ours_is_left_alone(
         == shape
     )
     qdrant.stop()
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used")
+def test_the_tutorials_collection_is_taken(
+    new_app: NewApp, qdrant_settings: dict[str, str], postgres_url: str
+) -> None:
+    """One that a person made, with settings of their own, is filled, and keeps its settings."""
+    app = new_app(
+        "cat.png",
+        "coffee.png",
+        **qdrant_settings,
+        COCOINDEX_DATABASE_URL=postgres_url,
+    )
+    url, name = app.env["QDRANT_URL"], app.env["QDRANT_COLLECTION"]
+    client = QdrantClient(
+        url,
+        grpc_port=urlsplit(url).port or 6334,
+        prefer_grpc=True,
+        api_key=app.env["QDRANT_API_KEY"] or None,
+        check_compatibility=False,
+    )
+    starter = json.loads((STARTER / "config.json").read_text())
+    vector = models.VectorParams(
+        size=starter["projection_dim"],
+        distance=models.Distance.COSINE,
+        on_disk=True,
+    )
+
+    def make_collection() -> models.CollectionConfig:
+        client.create_collection(name, {"embedding": vector}, shard_number=2)
+        return client.get_collection(name).config
+
+    config = make_collection()
+    for command in ("setup", "update"):
+        run = app.cli(command, "--force", "main")
+        assert run.returncode == 0, run.stderr
+    assert "2 added" in run.stdout
+    info = client.get_collection(name)
+    assert info.config == config
+    assert {*info.payload_schema} == {*PAYLOAD_INDEXES}
+    assert client.count(name).count == 2
+    app.start().finds("cat.png", "coffee.png")
+    app.stop()
+    assert client.get_collection(name).config == config
+
+    # It is the app's by then, to drop as well; and the app takes one just as setup does.
+    drop = app.cli("drop", "--force", "main")
+    assert drop.returncode == 0, drop.stderr
+    assert not client.collection_exists(name)
+    config = make_collection()
+    app.start().finds("cat.png", "coffee.png")
+    app.add("rocket.jpg", "rocket.jpg")
+    app.finds("cat.png", "coffee.png", "rocket.jpg")
+    app.stop()
+    assert client.get_collection(name).config == config
+    client.delete_collection(name)
+    client.close()
 
 
 def test_the_tutorials_uvicorn_command(new_app: NewApp, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from qdrant_client import models
 
-from image_search.store import PAYLOAD_INDEXES
+from image_search.points import PAYLOAD_INDEXES
 from tests.harness import ROOT, App, NewApp, Postgres, eventually, names
 from tests.qdrant_standin import QdrantStandIn
 
@@ -58,10 +58,13 @@ def test_a_lost_collection_fills_itself_again(served: Served) -> None:
     made = table.stat()
     qdrant.refused.add("Create")
     qdrant.qdrant.delete_collection(COLLECTION)
-    eventually(lambda: "NOT_FOUND" in (app.status()["last_error"] or ""), SOON)
+    eventually(lambda: "is gone" in (app.status()["last_error"] or ""), SOON)
     health = app.get("/health")
     assert health.status_code == 503
-    said = "The vector store cannot answer just now: NOT_FOUND."
+    said = (
+        f"Qdrant at {qdrant.url} can't answer: the collection image_search is gone and"
+        " is being filled again."
+    )
     assert health.json()["detail"] == said
     qdrant.refused.clear()
     eventually(served.is_whole, SOON)
@@ -75,7 +78,7 @@ def test_a_lost_collection_fills_itself_again(served: Served) -> None:
     qdrant.indexes.clear()
     app.start()
     eventually(served.is_whole, SOON)
-    assert qdrant.indexes == set(PAYLOAD_INDEXES)
+    assert qdrant.indexes == PAYLOAD_INDEXES
     assert names(app.search("cat"))[0] == "cat.png"
 
 
@@ -100,34 +103,77 @@ def test_a_collection_of_somebody_elses_is_left_alone(served: Served) -> None:
 
 
 def test_points_of_somebody_elses_are_left_alone(served: Served) -> None:
-    """Recreated by others in the very same shape: it is said, and not touched, until it is gone."""
+    """Whatever others put beside our photos: searches and indexing go on, and it is said."""
     app, qdrant = served
     shape = qdrant.qdrant.get_collection(COLLECTION).config.params.vectors
-    [(first, *_), _] = qdrant.qdrant.scroll(COLLECTION, with_vectors=True)
-    vector: Any = first.vector
+    [ours, _] = qdrant.qdrant.scroll(COLLECTION, with_vectors=True)
+    vector: Any = ours[0].vector
+    payloads = [{"no": 1}, {"filename": "theirs.jpg"}, ours[0].payload]
     theirs = [
-        models.PointStruct(id=n, vector=vector, payload={"no": n})
-        for n, _ in enumerate(FEW)
+        models.PointStruct(id=number, vector=vector, payload=payload)
+        for number, payload in enumerate(payloads)
     ]
+    cat = names(app.search("cat"))
+    with qdrant.turn:
+        qdrant.qdrant.upsert(COLLECTION, theirs)
+    assert names(app.search("cat")) == cat
+    assert sorted(app.photos()) == sorted(FEW)
+    alike = app.get("/search", like="cat.png")
+    assert len(alike.json()["results"]) == len(FEW) - 1
+    status = app.status()
+    assert status["notices"] == [
+        "3 points in the collection image_search are not this app's: they are left"
+        " alone."
+    ]
+    assert (status["photos"], status["last_error"]) == (len(FEW), None)
+    app.add("flower.jpg", "new.jpg")
+    app.finds(*FEW, "new.jpg", within=SOON)
+    eventually(lambda: app.status()["state"] == "ready", SOON)
+
+    # Lost, and made anew by others: ours are filled again beside theirs.
     with qdrant.turn:
         qdrant.qdrant.delete_collection(COLLECTION)
         qdrant.qdrant.create_collection(COLLECTION, vectors_config=shape)
         qdrant.qdrant.upsert(COLLECTION, theirs)
-    for path, asked in (
-        ("/search", {"q": "cat"}),
-        ("/search", {}),
-        ("/health", {}),
-    ):
-        answer = app.get(path, **asked)
-        assert answer.status_code == 503, path
-        assert "did not make" in answer.json()["detail"] or path == "/search"
-    eventually(served.leaves_it_alone, SOON)
-    app.add("flower.jpg", "new.jpg")
-    assert qdrant.qdrant.count(COLLECTION).count == len(theirs)
-    qdrant.qdrant.delete_collection(COLLECTION)
+    for asked in ({"q": "cat"}, {}):
+        answer = app.get("/search", **asked)  # never an empty answer meanwhile
+        assert answer.status_code == 503 or answer.json()["results"]
     app.finds(*FEW, "new.jpg", within=SOON)
+    kept = qdrant.qdrant.retrieve(COLLECTION, [0, 1, 2])
+    assert [one.payload for one in kept] == payloads
     (app.img / "new.jpg").unlink()
+    app.finds(*FEW, within=SOON)
+    qdrant.qdrant.delete(COLLECTION, models.PointIdsList(points=[0, 1, 2]))
     eventually(served.is_whole, SOON)
+    assert app.status()["notices"] == []
+
+
+def test_strict_mode_is_no_obstacle(served: Served) -> None:
+    """Switched on while the app runs, and there when it starts: all goes on."""
+    app, qdrant = served
+    qdrant.strict = models.StrictModeConfig(
+        enabled=True,
+        max_query_limit=10,
+        search_allow_exact=False,
+        unindexed_filtering_retrieve=False,
+        max_payload_index_count=100,
+    )
+    app.add("flower.jpg", "trips/new.jpg")
+    app.finds(*FEW, "trips/new.jpg", within=SOON)
+    app.stop()
+    app.start()
+    for asked in (
+        {"q": "cat", "sort": "newest"},
+        {"like": "cat.png"},
+        {"folder": "trips"},
+        {"q": "cat", "minus": "dog", "offset": 2},
+    ):
+        answer = app.get("/search", **asked)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["results"], asked
+    (app.img / "trips" / "new.jpg").unlink()
+    eventually(served.is_whole, SOON)
+    qdrant.strict = None
 
 
 def test_qdrant_may_start_later(new_app: NewApp) -> None:
@@ -164,7 +210,7 @@ def test_servers_come_and_go(
     ).start()
     app.finds(*FEW)
     moments = random.Random(20)
-    away = "The vector store cannot answer just now: UNAVAILABLE."
+    away = f"Qdrant at {qdrant.url} can't be reached: connection refused."
     added = []
     for number in range(20):
         added.append(f"{number}.jpg")
@@ -188,3 +234,7 @@ def test_servers_come_and_go(
     app.finds(*FEW, *added)
     app.stop()
     qdrant.stop()
+    log = app.log.read_text()
+    assert "Indexing waits: Qdrant at" in log
+    assert "RpcError" not in log
+    assert "UNAVAILABLE" not in log

@@ -166,11 +166,15 @@ def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def point(number: int, vector: NDArray[np.float32]) -> dict[str, Any]:
     """A photo as the flow hands it to the store."""
+    from image_search.points import sort_key
+
     month = f"{2000 + number % 25}/{1 + number % 12:02}"
+    taken = f"{month.replace('/', '-')}-01T{number % 24:02}:00:00"
+    filename = f"{month}/IMG_{number:06}.jpg"
     return {
-        "embedding": vector, "filename": f"{month}/IMG_{number:06}.jpg", "error": None,
-        "folders": [month, month[:4]], "sha256": f"{number:064x}", "width": 4000, "height": 3000,
-        "taken": f"{month.replace('/', '-')}-01T{number % 24:02}:00:00",
+        "embedding": vector, "filename": filename, "error": None, "folders": [month, month[:4]],
+        "sha256": f"{number:064x}", "width": 4000, "height": 3000, "taken": taken,
+        "sort_key": sort_key(taken, filename),
     }  # fmt: skip
 
 

@@ -9,15 +9,10 @@ from typing import Any
 import numpy as np
 
 from image_search.clip import Embedding
+from image_search.filters import EVERYTHING, Condition, Filter
+from image_search.points import point_id, sort_key
 from image_search.settings import StartupError
-from image_search.store import (
-    EVERYTHING,
-    VECTOR_NAME,
-    CollectionMissing,
-    Condition,
-    Filter,
-    Store,
-)
+from image_search.store import VECTOR_NAME, CollectionMissing, Query, Store
 
 
 def payload_of(filename: str, **facts: Any) -> dict[str, Any]:
@@ -35,11 +30,13 @@ def payload_of(filename: str, **facts: Any) -> dict[str, Any]:
         "sha256": f"{filename}'s",
         "error": None,
     }
-    return payload | facts
+    payload |= facts
+    key = sort_key(str(payload["taken"]), filename)
+    return {"sort_key": key} | payload
 
 
 def id_of(filename: str) -> uuid.UUID:
-    return uuid.uuid5(uuid.NAMESPACE_URL, filename)
+    return point_id(filename)
 
 
 class MemoryStore(Store):
@@ -54,6 +51,7 @@ class MemoryStore(Store):
         self.rounding = 0.0  # by which scores are too large
         self.is_missing = False  # until it is checked
         self.is_shared = False  # with somebody else
+        self.said: str | None = None  # to a person
 
     def put(self, filename: str, vector: Any = None, **facts: Any) -> None:
         self.points[filename] = payload_of(filename, **facts), vector
@@ -77,43 +75,40 @@ class MemoryStore(Store):
             _passes(payload, where) for payload, _ in self.points.values()
         )
 
-    def has_foreign_points(self, ours: int) -> bool:
-        return self.is_shared
+    def notice(self) -> str | None:
+        return self.said
 
     def close(self) -> None:
         self.calls.append("close")
 
-    def _query(
-        self,
-        vector: Embedding | None,
-        limit: int,
-        where: Filter,
-        *,
-        with_vectors: bool,
-    ) -> Sequence[Any]:
+    def _query(self, query: Query) -> Sequence[Any]:
         self.calls.append("query")
         self._fail_if_asked_to()
+        is_near = query.vector is not None
         found = []
         for payload, stored in self.points.values():
-            if not _passes(payload, where) or (
-                vector is not None and stored is None
-            ):
+            if not _passes(payload, query.where):
                 continue
-            vectors = {VECTOR_NAME: stored} if with_vectors else None
+            if is_near and stored is None:
+                continue
+            if query.order_by and payload.get(query.order_by) is None:
+                continue  # as Qdrant has it
+            vectors = {VECTOR_NAME: stored} if query.with_vectors else None
             score = 0.0
-            if vector is not None:
-                score = _cosine(vector, stored) + self.rounding
-            id = id_of(payload["filename"])
+            if is_near:
+                score = _cosine(query.vector, stored) + self.rounding
+            id = point_id(payload["filename"])
             found.append(
                 SimpleNamespace(
                     id=id, payload=payload, score=score, vector=vectors
                 )
             )
-        if vector is None:
-            found.sort(key=lambda one: str(one.payload["taken"]), reverse=True)
-        else:
+        if query.order_by:
+            field = query.order_by
+            found.sort(key=lambda one: one.payload[field], reverse=True)
+        elif is_near:
             found.sort(key=lambda one: float(one.score), reverse=True)
-        return found[:limit]
+        return found[query.offset : query.offset + query.limit]
 
     def _fail_if_asked_to(self) -> None:
         if self.failure is not None:

@@ -216,9 +216,14 @@ def test_a_lost_collection_is_mended(world: World, index: Index) -> None:
     assert len(world.shown()) == 2
 
 
-def test_points_of_somebody_elses_are_said(world: World, index: Index) -> None:
-    """Where others write to the collection no pass runs, until they have gone."""
-    world.store.is_shared = True
+def test_a_collection_of_somebody_elses_is_said(
+    world: World, index: Index
+) -> None:
+    """Where somebody else took the place of a lost collection no pass runs until it is gone."""
+    assert sync(index) is None
+    world.passes.clear()
+    world.store.is_missing = world.store.is_shared = True
+    world.store.points.clear()
     world.write("new.jpg", "new")
     assert sync(index) == "The collection is somebody else's."
     assert world.passes == []

@@ -137,13 +137,12 @@ def test_nothing_asked_is_no_vector(
 
 
 def test_the_sum_has_unit_length(
-    searcher: Searcher, store: MemoryStore, embedder: FakeEmbedder
+    searcher: Searcher, embedder: FakeEmbedder
 ) -> None:
     """What is asked for in several ways is added up, a minus by half, and normalised."""
-    store.put("a.jpg", axis(3))
-    query = Search(q="plus", like="a.jpg", minus=["less", "x"])
+    query = Search(q="plus", minus=["less", "x"])
     words = embedder.WORDS
-    expected = words["plus"] + axis(2) + axis(3) - (words["less"] + axis(0)) / 2
+    expected = words["plus"] + axis(2) - (words["less"] + axis(0)) / 2
     vector = searcher.query_vector(query, embedder.SENT)
     assert vector is not None
     assert vector == pytest.approx(
@@ -153,15 +152,28 @@ def test_the_sum_has_unit_length(
     assert vector.shape == (DIMENSION,)
 
 
+def test_a_photos_own_vector_counts_as_much_as_words(
+    searcher: Searcher, store: MemoryStore, embedder: FakeEmbedder
+) -> None:
+    """`like` beside other things is a part of the sum: scores are cosines with all of it."""
+    store.put("a.jpg", axis(3))
+    store.put("b.jpg", axis(5))
+    query = Search(q="plus", like="a.jpg", minus=["less", "x"])
+    words = embedder.WORDS
+    total = words["plus"] + axis(2) + axis(3) - (words["less"] + axis(0)) / 2
+    [hit] = searcher.search(query, embedder.SENT).results
+    assert hit.filename == "b.jpg"
+    assert hit.score == pytest.approx(l2_normalize(total)[5], abs=1e-6)
+
+
 def test_like_by_itself_embeds_nothing(
     searcher: Searcher, store: MemoryStore, embedder: FakeEmbedder
 ) -> None:
     """To find more like a photo of the index costs no model: its vector is known."""
-    stored = l2_normalize(np.arange(1.0, DIMENSION + 1))
-    store.put("a.jpg", stored)
-    assert searcher.query_vector(Search(like="a.jpg")) == pytest.approx(
-        stored, abs=1e-6
-    )
+    store.put("a.jpg", axis(0))
+    store.put("b.jpg", l2_normalize(axis(0) + axis(1)))
+    [hit] = searcher.search(Search(like="a.jpg")).results
+    assert hit.score == pytest.approx(np.sqrt(0.5), abs=1e-6)
     assert embedder.asked == []
 
 
@@ -171,10 +183,11 @@ def test_like_an_unknown_photo_is_refused(
     """A photo that is not in the index, or can't be read, is like none."""
     store.put("broken.jpg", error="it is empty")
     for name in ("no.jpg", "broken.jpg"):
-        with pytest.raises(
-            UnknownPhoto, match=f"No photo {name} is in the index"
-        ):
-            searcher.query_vector(Search(like=name))
+        for query in (Search(like=name), Search(like=name, q="x")):
+            with pytest.raises(
+                UnknownPhoto, match=f"No photo {name} is in the index"
+            ):
+                searcher.search(query)
 
 
 def test_minus_alone_is_a_query(searcher: Searcher) -> None:
@@ -402,6 +415,8 @@ def server() -> Iterator[QdrantStandIn]:
         Search(q="x", offset=99, folder="trips"),
         Search(q="x", offset=5000),
         Search(sort="newest", offset=5000),
+        Search(like="trips/1.jpg"),
+        Search(like="trips/1.jpg", q="x", minus=["less"]),
     ],
 )
 def test_a_search_costs_one_query(
@@ -419,6 +434,7 @@ def test_a_search_costs_one_query(
         id = str(id_of(name))
         points.append(models.PointStruct(id=id, vector=given, payload=payload))
     server.qdrant.upsert("photos", points)
+    store.search(None, 1)  # it sees that no point lacks a sort key
     server.calls.clear()
     found = Searcher(embedder, store).search(query)
     assert server.calls == ["query_points"]

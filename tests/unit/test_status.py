@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from image_search.filters import EVERYTHING, Filter
 from image_search.status import Equipment, Progress, Status, StatusBoard
-from image_search.store import EVERYTHING, Filter, StoreUnavailable
+from image_search.store import StoreUnavailable
 from tests.harness import eventually
 from tests.unit.memory_store import MemoryStore
 

@@ -13,22 +13,25 @@ from qdrant_client import models
 
 from image_search.clip import Embedding, l2_normalize
 from image_search.edge_store import EdgeStore, QdrantEdge, QdrantEdgeConnector
+from image_search.filters import (
+    EVERYTHING,
+    READABLE,
+    UNREADABLE,
+    Condition,
+    Filter,
+)
+from image_search.points import PAYLOAD_INDEXES, Payload
 from image_search.search import CANDIDATES
 from image_search.server_store import ServerStore
 from image_search.settings import Settings, StartupError
 from image_search.state import EmbeddedStores
 from image_search.store import (
-    EVERYTHING,
-    PAYLOAD_INDEXES,
-    READABLE,
-    UNREADABLE,
     CollectionMissing,
-    Condition,
-    Filter,
     ForeignPoint,
-    Payload,
+    NoSuchPhoto,
     Point,
     Store,
+    StoreRefuses,
     StoreUnavailable,
     open_store,
 )
@@ -199,12 +202,33 @@ def test_a_photo_finds_itself(store: Store) -> None:
 
 def test_vectors_come_only_when_asked_for(store: Store) -> None:
     """With `with_vectors` a point has its vector of unit length, and else none."""
-    [without] = store.search(None, 1)
+    [without] = store.search(VECTORS["cat.jpg"], 1)
     assert without.vector is None
-    [point] = store.search(VECTORS["cat.jpg"], 1, with_vectors=True)
+    [point] = store.points_of("cat.jpg", with_vectors=True)
     assert point.vector is not None
     assert point.vector.dtype == np.float32
     assert point.vector == pytest.approx(VECTORS["cat.jpg"], abs=ROUNDING)
+
+
+def test_like_adds_a_photos_own_vector(store: Store) -> None:
+    """What is near to a photo, and to a vector beside it, is near to the sum of both."""
+    beside = 0.7 * l2_normalize(np.ones(DIMENSION))
+    name = "trips/rome/a.jpg"
+    itself = Filter(must_not=(Condition("filename", equals=name),))
+    for vector in (None, beside):
+        total = VECTORS[name] + (0 if vector is None else vector)
+        alike = store.search(vector, 5, itself, like=name)
+        expected = store.search(l2_normalize(total), 5, itself)
+        assert names(alike) == names(expected)
+        for one, other in zip(alike, expected, strict=True):
+            assert one.score == pytest.approx(other.score, abs=ROUNDING)
+
+
+def test_like_a_photo_without_a_vector_is_refused(store: Store) -> None:
+    """No photo is like one that is not there, or that can't be read."""
+    for name in ("no.jpg", "", BROKEN[0]):
+        with pytest.raises(NoSuchPhoto):
+            store.search(None, 5, like=name)
 
 
 @pytest.mark.parametrize("limit", range(1, len(FINE) + 2))
@@ -219,11 +243,25 @@ def test_ties_are_in_the_order_of_names(store: Store, limit: int) -> None:
 def test_without_a_vector_the_newest_come_first(
     store: Store, limit: int
 ) -> None:
-    """Photos come by the time they were taken, those of one time by name."""
+    """Photos come by time, of one second the higher number first; pages join up."""
     newest_first = [
-        "cat.jpg", *TWINS, "trips/rome/b.jpg", "trips/rome 2/c.jpg", "trips/rome/a.jpg",
+        "cat.jpg", *TWINS[::-1], "trips/rome/b.jpg", "trips/rome 2/c.jpg", "trips/rome/a.jpg",
     ]  # fmt: skip
     assert names(store.search(None, limit, READABLE)) == newest_first[:limit]
+    pages = []
+    for offset in range(0, len(FINE) + 1, limit):
+        pages += names(store.search(None, limit, READABLE, offset=offset))
+    assert pages == newest_first
+
+
+@pytest.mark.parametrize("limit", [1, 4, 12])
+def test_pages_of_the_nearest_join_up(store: Store, limit: int) -> None:
+    """Pages of any length make up the whole, ties and all, and nothing lies beyond."""
+    for asked in (VECTORS[TWINS[0]], l2_normalize(np.ones(DIMENSION))):
+        pages = []
+        for offset in range(0, len(FINE) + limit, limit):
+            pages += names(store.search(asked, limit, offset=offset))
+        assert pages == names(store.search(asked, 100))
 
 
 def taken(at_least: str | None = None, before: str | None = None) -> Filter:
@@ -283,12 +321,10 @@ def test_photos_are_known_by_name(store: Store) -> None:
         VECTORS["trips/rome/a.jpg"], abs=ROUNDING
     )
     assert store.digest_of("trips/rome/a.jpg") == "trips/rome/a.jpg's"
-    assert store.exists("trips/rome/a.jpg")
     # What can't be read comes to no decoder.
     for filename in ("no.jpg", "", "trips/rome", *BROKEN):
         assert store.points_of(filename) == []
         assert store.digest_of(filename) is None
-        assert not store.exists(filename)
 
 
 def test_a_check_changes_nothing_that_is_whole(store: Store) -> None:
@@ -296,12 +332,14 @@ def test_a_check_changes_nothing_that_is_whole(store: Store) -> None:
     store.check()
     store.check_at_start(is_set_up=True)
     assert store.count() == len(PAYLOADS)
-    assert not store.has_foreign_points(len(PAYLOADS))
+    store.find_out(0)
+    assert store.count() == len(PAYLOADS)
+    assert store.notice() is None
 
 
 def test_every_field_is_searched_by() -> None:
-    """There is an index for each field of a payload."""
-    assert set(PAYLOAD_INDEXES) == set(Payload.model_fields)
+    """There is an index for each field of a payload, and for the folders."""
+    assert set(PAYLOAD_INDEXES) == {*Payload.model_fields, "folders"}
 
 
 @pytest.mark.parametrize(
@@ -458,11 +496,17 @@ def test_a_search_on_a_server_is_one_query(
     server: QdrantStandIn, on_server: ServerStore
 ) -> None:
     """However deep, with a vector or without, a search is one call; and so is a count."""
+    on_server.search(None, 1)  # it sees that no point lacks a sort key
+    server.calls.clear()
     for vector in (VECTORS["cat.jpg"], None):
         for depth in (1, 2500):
-            on_server.search(vector, depth, READABLE)
+            on_server.search(vector, depth, READABLE, offset=depth)
             assert server.calls == ["query_points"]
             server.calls.clear()
+    on_server.search(VECTORS["cat.jpg"], 9, like="cat.jpg")
+    on_server.digest_of("cat.jpg")
+    assert server.calls == ["query_points", "query_points"]
+    server.calls.clear()
     on_server.count(UNREADABLE)
     assert server.calls == ["count_points"]
 
@@ -474,10 +518,9 @@ def test_a_server_gives_as_many_as_are_asked_for(
     vector: Any = {"embedding": VECTORS["cat.jpg"].tolist()}
     points = []
     for number in range(300):
-        payload = payload_of(f"{number}.jpg")
-        points.append(
-            models.PointStruct(id=number, vector=vector, payload=payload)
-        )
+        name = f"{number}.jpg"
+        id, payload = str(id_of(name)), payload_of(name)
+        points.append(models.PointStruct(id=id, vector=vector, payload=payload))
     server.qdrant.upsert("photos", points)
     for asked in (VECTORS["cat.jpg"], None):
         assert len(on_server.search(asked, 250)) == 250
@@ -491,11 +534,11 @@ def test_a_lost_collection_is_made_anew(
     server.qdrant.delete_collection("photos")
     server.indexes.clear()
     for ask in (on_server.count, lambda: on_server.search(None, 1)):
-        with pytest.raises(CollectionMissing, match="NOT_FOUND"):
+        with pytest.raises(CollectionMissing, match="photos is gone"):
             ask()
     on_server.check()
     assert on_server.count() == 0
-    assert server.indexes == set(PAYLOAD_INDEXES)
+    assert server.indexes == PAYLOAD_INDEXES
     [shape] = [server.qdrant.get_collection("photos").config.params.vectors]
     expected = models.VectorParams(
         size=DIMENSION, distance=models.Distance.COSINE
@@ -508,7 +551,7 @@ def test_before_the_setup_nothing_is_made(server: QdrantStandIn) -> None:
     store = server_store(server)
     store.check(is_set_up=False)
     assert not server.qdrant.collection_exists("photos")
-    assert server.indexes == set()
+    assert server.indexes == {}
     store.close()
 
 
@@ -521,93 +564,342 @@ def test_a_server_that_is_away_is_unavailable(
         on_server.count,
         on_server.check,
         lambda: on_server.search(VECTORS["cat.jpg"], 1),
-        lambda: on_server.exists("cat.jpg"),
+        lambda: on_server.digest_of("cat.jpg"),
     ):
-        with pytest.raises(StoreUnavailable, match="UNAVAILABLE") as away:
+        with pytest.raises(StoreUnavailable, match="refused") as away:
             ask()
         assert not isinstance(away.value, CollectionMissing)
     server.start()
     on_server.check_at_start(is_set_up=True)
-    assert on_server.exists("cat.jpg")
+    assert on_server.digest_of("cat.jpg")
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Api key is used with an insecure connection"
-)
-def test_a_wrong_key_is_said() -> None:
-    """A server that refuses to answer is told in its own words, the right key opens it."""
-    server = QdrantStandIn(api_key="a key")
-    wrong = ServerStore(server.url, "no key", "photos", DIMENSION)
-    with pytest.raises(StoreUnavailable, match="UNAUTHENTICATED") as refused:
-        wrong.count()
-    assert refused.value.details == "Must provide an API key"
-    assert "no key" not in f"{refused.value} {refused.value.details}"
+def test_a_key_that_is_refused_is_said() -> None:
+    """No key, a wrong one, one that may only read: each has its sentence, none is shown."""
+    server = QdrantStandIn(api_key="a key", read_only_key="a reader's")
+    for key, said in (
+        (None, "asks for a key: set QDRANT_API_KEY"),
+        ("no key", "QDRANT_API_KEY is not a key of its"),
+        (
+            "a reader's",
+            "may only read: set QDRANT_API_KEY to one that may write",
+        ),
+    ):
+        store = ServerStore(server.url, key, "photos", DIMENSION)
+        with pytest.raises(StoreRefuses, match=said) as refused:
+            store.check()
+        assert f"Qdrant at {server.url}" in str(refused.value)
+        with pytest.raises(StartupError, match=said):
+            store.check_at_start(is_set_up=True)
+        if key:
+            assert key not in f"{refused.value} {refused.value.details}"
+        store.close()
     right = server_store(server)
     right.check()
-    assert right.count() == 0
-    for store in (wrong, right):
+    # One that may only read is found out also where nothing is to be made.
+    reader = ServerStore(server.url, "a reader's", "photos", DIMENSION)
+    assert reader.count() == right.count() == 0
+    with pytest.raises(StoreRefuses, match="may only read"):
+        reader.check()
+    for store in (reader, right):
         store.close()
     server.stop()
 
 
-SHAPES: list[Any] = [
-    {
-        "theirs": models.VectorParams(
-            size=DIMENSION, distance=models.Distance.COSINE
-        )
-    },
-    {
-        "embedding": models.VectorParams(
-            size=99, distance=models.Distance.COSINE
-        )
-    },
-    {
-        "embedding": models.VectorParams(
-            size=DIMENSION, distance=models.Distance.DOT
-        )
-    },
-    models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE),
-]
+# --- A collection that was there before ---------------------------------------------
+
+OURS = models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE)
+LARGER = OURS.model_copy(update={"size": 99})
+DOT = OURS.model_copy(update={"distance": models.Distance.DOT})
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    ("shape", "difference"),
+    [
+        ({"theirs": OURS}, "no vector of the name embedding .it has theirs."),
+        ({"embedding": LARGER}, "99 numbers a vector, CLIP_MODEL has 24"),
+        ({"embedding": DOT}, "distance is Dot, and has to be Cosine"),
+        (OURS, "its vector has no name, and needs the name embedding"),
+    ],
+)
+@pytest.mark.parametrize("is_set_up", [True, False])
 def test_a_collection_of_another_shape_is_left_alone(
-    server: QdrantStandIn, shape: Any
+    server: QdrantStandIn, shape: Any, difference: str, *, is_set_up: bool
 ) -> None:
-    """Another vector, or another distance: the collection is somebody else's, and stays so."""
+    """Another vector, or another distance: it is somebody else's, and what differs is said."""
     server.qdrant.create_collection("photos", vectors_config=shape)
     store = server_store(server)
-    with pytest.raises(StartupError, match="left alone: set QDRANT_COLLECTION"):
-        store.check()
+    with pytest.raises(StartupError, match=difference) as refused:
+        store.check(is_set_up=is_set_up)
+    assert "left alone" in str(refused.value)
+    assert "QDRANT_COLLECTION" in str(refused.value)
     assert server.qdrant.get_collection("photos").config.params.vectors == shape
-    assert server.indexes == set()
+    assert server.indexes == {}
     store.close()
 
 
-def test_a_collection_that_was_there_before_is_left_alone(
+def test_an_empty_collection_of_our_shape_is_taken(
+    server: QdrantStandIn,
+) -> None:
+    """Made by a person, it gets its indexes, and stays what it is otherwise."""
+    shape = {"embedding": OURS.model_copy(update={"on_disk": True})}
+    server.qdrant.create_collection("photos", vectors_config=shape)
+    # With nothing in it a payload that has no index yet is no obstacle.
+    server.strict = models.StrictModeConfig(
+        enabled=True, unindexed_filtering_retrieve=False
+    )
+    store = server_store(server)
+    for _ in range(2):
+        store.check(is_set_up=False)
+    assert server.indexes == PAYLOAD_INDEXES
+    assert server.qdrant.get_collection("photos").config.params.vectors == shape
+    store.close()
+
+
+def test_points_that_cocoindex_knows_nothing_of_are_left_alone(
     server: QdrantStandIn, on_server: ServerStore
 ) -> None:
-    """One that CocoIndex did not make is somebody else's, whatever its shape."""
-    with pytest.raises(StartupError, match="left alone"):
+    """A collection with points is not taken: it is said how many, and whose they are."""
+    put_theirs(server, {1: {"no": 1}, 2: {}})
+    with pytest.raises(
+        StartupError, match="6 points, 2 of them not this app's"
+    ):
+        on_server.check(is_set_up=False)
+    server.qdrant.delete("photos", models.PointIdsList(points=[1, 2]))
+    with pytest.raises(
+        StartupError, match="4 points, of which CocoIndex's data"
+    ):
         on_server.check(is_set_up=False)
     assert on_server.count() == 4
     assert "create_field_index" not in server.calls
 
 
-def test_points_of_somebody_elses_are_left_alone(
+# --- Somebody else's points -----------------------------------------------------------
+
+CAT = PAYLOADS["cat.jpg"]
+ALIEN: dict[str, dict[str, Any]] = {
+    "another payload": {"no": 1},
+    "no payload": {},
+    "a part of ours": {"filename": "theirs.jpg", "sha256": "theirs"},
+    "all but the digest": {name: CAT[name] for name in CAT if name != "sha256"},
+    "all but the height": {name: CAT[name] for name in CAT if name != "height"},
+    "numbers for texts": CAT | {"filename": 5, "sha256": 6},
+    "texts for numbers": CAT | {"width": "4", "height": "3", "sort_key": "x"},
+    "no date": CAT | {"taken": "yesterday"},
+    "an error of another type": CAT | {"error": 4},
+    "the same as ours": CAT,
+    "as ours, of a photo of theirs": payload_of("theirs.jpg"),
+}
+
+
+def put_theirs(
+    server: QdrantStandIn,
+    payloads: dict[Any, dict[str, Any]],
+    vector: Any = None,
+) -> None:
+    points = [
+        models.PointStruct(id=id, vector=vector or {}, payload=payload)
+        for id, payload in payloads.items()
+    ]
+    with server.turn:
+        server.qdrant.upsert("photos", points)
+
+
+@pytest.mark.parametrize("payload", ALIEN.values(), ids=ALIEN)
+@pytest.mark.parametrize("their_id", [7, str(uuid.UUID(int=7))])
+@pytest.mark.parametrize("has_vector", [True, False])
+def test_points_of_somebody_elses_are_never_met(
+    server: QdrantStandIn,
+    on_server: ServerStore,
+    payload: dict[str, Any],
+    their_id: Any,
+    *,
+    has_vector: bool,
+) -> None:
+    """Whatever is theirs, searches and counts are of our photos; it is told, and stays."""
+    cat = VECTORS["cat.jpg"]
+    before = [names(on_server.search(vector, 9)) for vector in (cat, None)]
+    alike = names(on_server.search(None, 9, like="cat.jpg"))
+    vector = {"embedding": cat.tolist()} if has_vector else {}
+    put_theirs(server, {their_id: payload}, vector)
+    on_server.find_out(4)
+    assert (on_server.count(), on_server.count(UNREADABLE)) == (4, 2)
+    after = [names(on_server.search(vector, 9)) for vector in (cat, None)]
+    assert after == before
+    assert names(on_server.search(None, 9, like="cat.jpg")) == alike
+    assert on_server.notice() == (
+        "1 point in the collection photos is not this app's: it is left alone."
+    )
+    [theirs] = server.qdrant.retrieve("photos", [their_id])
+    assert theirs.payload == payload
+
+
+def test_a_search_finds_out_by_itself(
     server: QdrantStandIn, on_server: ServerStore
 ) -> None:
-    """A point without our payload is no photo: a search says so, a check refuses the collection."""
-    vector: Any = {"embedding": VECTORS["cat.jpg"].tolist()}
-    theirs = models.PointStruct(id=1, vector=vector, payload={"no": 1})
-    server.qdrant.upsert("photos", [theirs])
-    with pytest.raises(ForeignPoint, match="did not make"):
-        on_server.search(VECTORS["cat.jpg"], 9)
-    assert on_server.count() == 4  # photos are counted, not points
-    assert on_server.has_foreign_points(4)
-    with pytest.raises(StartupError, match="left alone"):
-        on_server.check()
+    """A point that looks like one of ours is left out by the first search that meets it."""
+    cat = VECTORS["cat.jpg"]
+    expected = names(on_server.search(cat, 9))
+    many = dict.fromkeys(range(30), CAT)
+    put_theirs(server, many, {"embedding": cat.tolist()})
+    for limit in (1, 3, 9):
+        assert names(on_server.search(cat, limit)) == expected[:limit]
+    on_server.find_out(4)
+    assert on_server.count() == 4
+    assert on_server.notice() == (
+        "30 points in the collection photos are not this app's: they are left alone."
+    )
+
+
+def test_what_is_theirs_is_no_obstacle_to_what_is_ours(
+    server: QdrantStandIn, on_server: ServerStore
+) -> None:
+    """Once CocoIndex has set it up, a check of a collection with their points passes."""
+    put_theirs(server, {1: {"no": 1}})
+    on_server.check()
     assert server.qdrant.count("photos").count == 5
+
+
+def test_edge_has_no_points_of_somebody_elses(edge: EdgeStore) -> None:
+    """In the embedded store a point that can't be understood is an error, and said."""
+    edge.write({uuid.uuid4(): {"embedding": VECTORS["cat.jpg"], "no": 1}})
+    with pytest.raises(ForeignPoint, match="did not make"):
+        edge.search(VECTORS["cat.jpg"], 9)
+
+
+# --- Strict mode ------------------------------------------------------------------------
+
+
+def many_photos(server: QdrantStandIn, number: int) -> list[str]:
+    """Photos of one second on the server, and their order as the newest."""
+    chance = np.random.default_rng(1)
+    points = []
+    photos = [f"many/{one:05}.jpg" for one in range(number)]
+    for name in photos:
+        vector: Any = {"embedding": chance.standard_normal(DIMENSION).tolist()}
+        id, payload = str(id_of(name)), payload_of(name)
+        points.append(models.PointStruct(id=id, vector=vector, payload=payload))
+    server.qdrant.upsert("photos", points)
+    return photos[::-1]
+
+
+STRICT = models.StrictModeConfig(
+    enabled=True,
+    max_query_limit=50,
+    search_allow_exact=False,
+    unindexed_filtering_retrieve=False,
+    max_payload_index_count=100,
+)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_strict_mode_changes_no_answer(
+    server: QdrantStandIn, on_server: ServerStore, *, is_known: bool
+) -> None:
+    """Exact counts refused, limits of a question, filters by indexes alone: all is found."""
+    newest = many_photos(server, 170)
+    of_many = Filter((Condition("folders", equals="many"),))
+    asked = VECTORS["cat.jpg"]
+    expected = names(on_server.search(asked, 172))
+    if is_known:
+        server.strict = STRICT
+        on_server.check()
+    server.strict = STRICT  # or set since the last check
+    assert names(on_server.search(asked, 172)) == expected
+    assert names(on_server.search(asked, 20, offset=100)) == expected[100:120]
+    assert names(on_server.search(None, 170, of_many)) == newest
+    assert (
+        names(on_server.search(None, 60, of_many, offset=100))
+        == newest[100:160]
+    )
+    assert on_server.count(of_many) == 170
+    assert on_server.count() == 174
+    assert on_server.notice() is None
+    on_server.find_out(4)
+
+
+def test_a_strict_mode_in_the_way_is_said(server: QdrantStandIn) -> None:
+    """Where nothing helps it is said which setting is in the way of which collection."""
+    server.strict = models.StrictModeConfig(
+        enabled=True, max_payload_index_count=3
+    )
+    store = server_store(server)
+    with pytest.raises(StartupError, match=r"photos .*max_payload_index_count"):
+        store.check_at_start(is_set_up=True)
+    # What has its indexes needs no more of them.
+    server.strict = None
+    store.check()
+    server.strict = models.StrictModeConfig(
+        enabled=True, max_payload_index_count=3
+    )
+    store.check()
+    store.close()
+
+
+# --- Photos of one time -----------------------------------------------------------------
+
+
+def test_photos_of_one_time_cost_a_page(
+    server: QdrantStandIn, on_server: ServerStore
+) -> None:
+    """However many share their second, a page of the newest is one question for a page."""
+    newest = many_photos(server, 400)
+    of_many = Filter((Condition("folders", equals="many"),))
+    on_server.search(None, 1)
+    server.calls.clear()
+    server.limits.clear()
+    for offset in (0, 100, 375):
+        found = on_server.search(None, 25, of_many, offset=offset)
+        assert names(found) == newest[offset : offset + 25]
+    assert server.calls == ["query_points"] * 3
+    assert max(server.limits) <= 27
+
+
+def without_keys(
+    payloads: dict[str, dict[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """As an earlier version wrote them."""
+    return {
+        name: {
+            field: payload[field] for field in payload if field != "sort_key"
+        }
+        for name, payload in payloads.items()
+    }
+
+
+@pytest.mark.parametrize("engine", ["edge", "server", "memory"])
+def test_points_without_a_sort_key_are_in_order(
+    engine: str, edge: EdgeStore, server: QdrantStandIn
+) -> None:
+    """Points of an earlier version are the newest by their time, until all have a key."""
+    old = without_keys(PAYLOADS)
+    store: Store = edge
+    if engine == "edge":
+        for name in PAYLOADS:
+            vector = {"embedding": VECTORS.get(name)}
+            edge.write({id_of(name): old[name] | vector})
+    elif engine == "server":
+        store = server_store(server)
+        store.check()
+        put_theirs(server, {str(id_of(name)): old[name] for name in old})
+    else:
+        memory = MemoryStore()
+        memory.points = {name: (old[name], None) for name in old}
+        store = memory
+    by_name = [
+        "cat.jpg", *TWINS, "trips/rome/b.jpg", "trips/rome 2/c.jpg", "trips/rome/a.jpg",
+    ]  # fmt: skip
+    for offset in (0, 3):
+        found = store.search(None, 5, READABLE, offset=offset)
+        assert names(found) == by_name[offset : offset + 5]
+    if engine == "edge":
+        write_to_edge(edge, [*PAYLOADS])
+    elif engine == "server":
+        write_to_server(server, [*PAYLOADS])
+    else:
+        memory.points = {name: (PAYLOADS[name], None) for name in PAYLOADS}
+    assert names(store.search(None, 3, READABLE)) == ["cat.jpg", *TWINS[:-3:-1]]
+    store.close()
 
 
 def test_cocoindex_keeps_no_key() -> None:

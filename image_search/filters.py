@@ -1,0 +1,50 @@
+"""Which points a question is limited to, and how Qdrant's libraries say it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a payload field has to be: a value (or to hold it), in a range, or there."""
+
+    field: str
+    equals: str | None = None
+    at_least: str | None = None  # ISO 8601, as the next
+    before: str | None = None
+    is_empty: bool = False
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which points a search is limited to."""
+
+    must: tuple[Condition, ...] = ()
+    must_not: tuple[Condition, ...] = ()
+
+
+EVERYTHING = Filter()
+READABLE = Filter(must=(Condition("error", is_empty=True),))
+UNREADABLE = Filter(must_not=(Condition("error", is_empty=True),))
+
+
+def in_terms_of(library: Any, date_range: Any, where: Filter) -> Any:
+    """A filter as one of Qdrant's two libraries has it: their names are the same.
+
+    Only the class of a range of dates has a name of its own in each.
+    """
+
+    def condition(one: Condition) -> Any:
+        if one.is_empty:
+            return library.FieldCondition(key=one.field, is_empty=True)
+        if one.equals is not None:
+            match = library.MatchValue(value=one.equals)
+            return library.FieldCondition(key=one.field, match=match)
+        ends = {"gte": one.at_least, "lt": one.before}
+        given = {name: end for name, end in ends.items() if end}
+        return library.FieldCondition(key=one.field, range=date_range(**given))
+
+    return library.Filter(
+        must=[condition(one) for one in where.must],
+        must_not=[condition(one) for one in where.must_not],
+    )

@@ -1,0 +1,83 @@
+"""What the point of a photo is: its id, its payload, its place among the newest."""
+
+import hashlib
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+
+from pydantic import BaseModel
+
+# What a point carries beside its vector, as far as it is searched by; Qdrant's types.
+PAYLOAD_INDEXES = {
+    "filename": "keyword",
+    "folders": "keyword",
+    "sha256": "keyword",
+    "error": "keyword",
+    "taken": "datetime",
+    "width": "integer",
+    "height": "integer",
+    "sort_key": "integer",
+}
+KEY_BITS = 24  # of a sort key, below the seconds
+HASH_BITS = 10  # of those, below a number in the name
+
+
+@dataclass
+class Described:
+    """What a photo's name and time tell, as its point has it."""
+
+    id: uuid.UUID
+    taken: str  # ISO 8601, local time; by EXIF, else when the file was last written
+    folders: list[str]  # every folder above it, the innermost first
+    sort_key: int
+
+    @classmethod
+    def by(cls, filename: str, taken: str) -> "Described":
+        above = PurePosixPath(filename).parents[:-1]
+        return cls(
+            point_id(filename),
+            taken,
+            [str(folder) for folder in above],
+            sort_key(taken, filename),
+        )
+
+
+class Payload(BaseModel):
+    """What a search returns of a point, beside its vector.
+
+    A new field needs a default: points that were written before have none.
+    """
+
+    filename: str
+    width: int  # pixels, upright; 0 if the photo can't be read
+    height: int
+    taken: datetime  # local time; by EXIF, else when the file was last written
+    sha256: str  # of the file, in hexadecimal
+    error: str | None = None  # why the photo can't be read
+    sort_key: int | None = None
+
+
+def point_id(filename: str) -> uuid.UUID:
+    """The id goes by the name, so that a photo which changes is never there twice."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, filename)
+
+
+def sort_key(taken: str, filename: str) -> int:
+    """A photo's place in the order of time: 63 bits, hardly ever the same for two.
+
+    Many photos have one time: a burst, or all files of an archive. Qdrant orders by
+    numbers alone, and would have to be asked for all of them, were their keys equal.
+    So seconds since year 1 are followed by the last number in the name, by which a
+    burst stays in order, and by bits of the name's hash.
+
+    `taken`: ISO 8601, without a time zone.
+    """
+    since = datetime.fromisoformat(taken) - datetime.min
+    digest = hashlib.sha256(filename.encode()).digest()
+    low = int.from_bytes(digest) % (1 << KEY_BITS)
+    if numbers := re.findall(r"\d+", PurePosixPath(filename).stem):
+        number = int(numbers[-1][-9:]) % (1 << KEY_BITS - HASH_BITS)
+        low = number << HASH_BITS | low % (1 << HASH_BITS)
+    return since // timedelta(seconds=1) << KEY_BITS | low
