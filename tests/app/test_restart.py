@@ -330,8 +330,8 @@ def test_another_model_embeds_everything_anew(
 
 TOLD = """
 import json, main
-from image_search.store import EVERYTHING
-[point] = main.get_store()._query(None, 1, EVERYTHING, with_vectors=False)
+from image_search.store import Query
+[point] = main.get_store()._query(Query(limit=1))
 print(json.dumps([*point.payload]))
 """
 
