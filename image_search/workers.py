@@ -210,6 +210,8 @@ def _serve(pipe: Connection, seconds: float) -> None:
             pipe.send((False, RuntimeError(f"{result[1]!r}: {error}")))
         except OSError:
             return  # the parent is gone
+        # Not kept until the next one is done: an error holds all that its job had.
+        del job, result
 
 
 def _limit_memory(size: int) -> None:

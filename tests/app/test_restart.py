@@ -267,7 +267,7 @@ def test_killed_and_moved_it_goes_on(stopped: App) -> None:
     stopped.data = moved.rename(was)
 
 
-@pytest.mark.parametrize("megabytes", [5, 40, 90])
+@pytest.mark.parametrize("megabytes", [5, 40, 62])
 def test_a_small_disk_is_named(new_app: NewApp, megabytes: int) -> None:
     """On a disk with too little room for the stores the start ends in a sentence."""
     app = new_app(*FEW)

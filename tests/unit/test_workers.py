@@ -162,6 +162,16 @@ def test_a_worker_has_no_more_memory_than_it_may(new_pool: NewPool) -> None:
     assert pool.run(os.getpid) == pid
 
 
+def test_a_job_that_failed_leaves_nothing(new_pool: NewPool) -> None:
+    """What a job held when it failed is free for the next one."""
+    pool = new_pool(memory=500 * 2**20)
+    fail = "def fail():\n x = b'1' * (300 << 20)\n raise ValueError(len(x))\nfail()"
+    for _ in range(3):
+        with pytest.raises(ValueError, match="314572800"):
+            pool.run(exec, fail)
+    assert len(pool.workers()) == 1
+
+
 def test_a_worker_that_was_killed_is_replaced(new_pool: NewPool) -> None:
     """A worker that the system kills while it is idle costs no job."""
     pool = new_pool()
