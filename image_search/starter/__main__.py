@@ -1,10 +1,5 @@
 """The command line: `python -m image_search.starter OUTDIR`."""
 
-from image_search.stopping import end_at_once
-
-if __name__ == "__main__":
-    end_at_once()  # amid the imports too
-
 import argparse
 import sys
 import tempfile
