@@ -22,6 +22,7 @@ from image_search.settings import StartupError
 CREATE = "/qdrant.Collections/Create"
 EXISTS = "/qdrant.Collections/CollectionExists"
 THREADS = 8
+LONGEST_SECONDS = 60.0
 UNLIMITED = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -57,7 +58,8 @@ class Forwarder:
                 for name, value in context.invocation_metadata()
                 if name in {"api-key", "authorization"}
             ]
-            timeout = context.time_remaining()
+            # Without a deadline it is some hundred years, which gRPC takes for none.
+            timeout = min(context.time_remaining(), LONGEST_SECONDS)
             try:
                 if call.method == CREATE and self._exists(
                     request, key, timeout

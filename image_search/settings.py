@@ -29,6 +29,8 @@ ENVIRONMENT_DEFAULTS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     # CocoIndex logs each row at each try; the status and the log tell it once.
     "RUST_LOG": "off",
+    # gRPC logs each lost connection in its own way; the log tells it in a sentence.
+    "GRPC_VERBOSITY": "ERROR",
     # PyTorch's idle threads spin for less long, and leave the cores to others.
     "GOMP_SPINCOUNT": "10000",
     # Large memory pages for child processes: the model is some 5 % quicker.

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import grpc
 import pytest
 from qdrant_client import QdrantClient, models
+from qdrant_client import grpc as proto
 
 from image_search.adoption import Forwarder
 from image_search.qdrant_errors import Server
@@ -79,6 +80,20 @@ def test_a_collection_that_exists_is_not_made_again(
         client.count("photos")
     assert code_of(away.value) is grpc.StatusCode.UNAVAILABLE
     client.close()
+
+
+def test_a_call_without_a_deadline_is_answered(
+    server: QdrantStandIn, forwarder: Forwarder
+) -> None:
+    """CocoIndex's client sets none."""
+    address = forwarder.url.removeprefix("http://")
+    with grpc.insecure_channel(address) as channel:
+        ask = proto.CollectionsStub(channel).List
+        answer = ask(
+            proto.ListCollectionsRequest(), metadata=[("api-key", "a key")]
+        )
+    assert list(answer.collections) == []
+    assert server.calls == ["List"]
 
 
 @pytest.mark.filterwarnings("ignore:Api key is used")
