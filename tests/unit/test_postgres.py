@@ -1,9 +1,7 @@
 """The embedded Postgres can always be started, loses no good data, and signals nobody else."""
 
 import os
-import random
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -18,7 +16,6 @@ from image_search.postgres import EmbeddedPostgres
 from image_search.postgres_programs import PostgresError, Programs
 from tests.harness import ORDINARY, ROOT, environment, eventually
 
-MOMENTS = 20
 START = """
 import sys
 from pathlib import Path
@@ -411,34 +408,6 @@ def test_a_killed_server_is_started_again(good: Path) -> None:
 
 
 # --- Any moment -------------------------------------------------------------------------
-
-
-def kill_amid_start(folder: Path, seconds: float) -> None:
-    """Begin a start, and kill its whole process group after a while."""
-    app = begin_start(folder)
-    time.sleep(seconds)
-    os.killpg(app.pid, signal.SIGKILL)
-    app.communicate()
-
-
-@pytest.mark.parametrize("first", [True, False])
-def test_killed_at_any_moment_it_starts_again(
-    data_dir: Path, templates: Path, *, first: bool
-) -> None:
-    """Kill -9 to all at any moment, of the first start or of a later one: the next comes up."""
-    folder = data_dir / "postgres"
-    if not first:
-        copy(templates / "good" / "postgres", data_dir)
-    began = time.monotonic()
-    starts(folder)
-    whole = time.monotonic() - began
-    for number in range(MOMENTS):
-        if first:
-            shutil.rmtree(folder)
-        kill_amid_start(folder, whole * (number + random.random()) / MOMENTS)
-        assert starts(folder) == ""
-        assert [path.name for path in data_dir.iterdir()] == ["postgres"]
-    assert is_kept(folder) is not first
 
 
 def test_stopped_at_any_moment_it_leaves_nothing(data_dir: Path) -> None:

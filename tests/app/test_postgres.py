@@ -1,0 +1,52 @@
+"""The embedded Postgres comes up after whatever end, forty of them one after the other."""
+
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_postgres import (
+    begin_start,
+    copy,
+    data_dir,  # noqa: F401, a fixture
+    is_kept,
+    starts,
+    templates,  # noqa: F401, another
+)
+
+MOMENTS = 20
+
+
+def kill_amid_start(folder: Path, seconds: float) -> None:
+    """Begin a start, and kill its whole process group after a while."""
+    app = begin_start(folder)
+    time.sleep(seconds)
+    os.killpg(app.pid, signal.SIGKILL)
+    app.communicate()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_killed_at_any_moment_it_starts_again(
+    data_dir: Path,  # noqa: F811
+    templates: Path,  # noqa: F811
+    *,
+    first: bool,
+) -> None:
+    """Kill -9 to all at any moment, of the first start or of a later one: the next comes up."""
+    folder = data_dir / "postgres"
+    if not first:
+        copy(templates / "good" / "postgres", data_dir)
+    began = time.monotonic()
+    starts(folder)
+    whole = time.monotonic() - began
+    for number in range(MOMENTS):
+        if first:
+            shutil.rmtree(folder)
+        kill_amid_start(folder, whole * (number + random.random()) / MOMENTS)
+        assert starts(folder) == ""
+        assert [path.name for path in data_dir.iterdir()] == ["postgres"]
+    assert is_kept(folder) is not first
