@@ -34,6 +34,9 @@ os.environ |= {
     "HF_HUB_OFFLINE": "1",
 }
 
+# Started in a shell's background, the tests would ignore Ctrl-C, and so would all they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 from image_search.settings import Settings
 
 T = TypeVar("T")
