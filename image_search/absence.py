@@ -38,8 +38,9 @@ class Absence:
 
     def covers(self, name: str) -> bool:
         """Whether a photo or a folder is away with it."""
-        parents = {str(parent) for parent in PurePosixPath(name).parents}
-        return not self.items.isdisjoint(parents | {name})
+        while name and name not in self.items:
+            name = name.rpartition("/")[0]
+        return bool(name)
 
     def __str__(self) -> str:
         name = "IMAGE_DIR" if self.folder == "." else self.folder
@@ -70,6 +71,8 @@ class Absences:
         ]
         with_kept = map(self._with_kept, absences)
         self.found = [absence for absence in with_kept if absence.kept]
+        if not self.found:
+            return snapshot
 
         left = {name: self._cover(name) for name in snapshot.photos}
         photos = {
