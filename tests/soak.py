@@ -357,28 +357,34 @@ class Soak:
         (self.app.img / "cat.png").unlink()
         searcher = threading.Thread(target=self.search)
         searcher.start()
-        faults = [self.kill_children, self.kill_postgres, self.kill_app, self.hide_folder,
+        faults = [self.kill_children, self.kill_postgres, self.hide_folder,
                   self.add_a_deadly_photo, self.start_a_second_app, self.be_hostile,
-                  self.kill_while_starting, self.lend_pid_to_postgres,
                   self.let_no_worker_start, self.take_usb_away]  # fmt: skip
+        restarts = [
+            self.kill_app,
+            self.kill_while_starting,
+            self.lend_pid_to_postgres,
+        ]
         faults += [self.fill_disk] if IS_ROOT else []
-        faults += (
-            [self.bounce_qdrant, self.lose_collection, self.empty_collection,
-             self.replace_collection]
-            if self.qdrant else [self.lose_embedded_store]
-        )  # fmt: skip
+        if self.qdrant:
+            faults += [self.bounce_qdrant, self.lose_collection, self.empty_collection,
+                       self.replace_collection]  # fmt: skip
+        else:
+            restarts.append(self.lose_embedded_store)
         until = time.monotonic() + 60 * minutes
         due = 0.0
         while time.monotonic() < until:
             self.change_folder()
             if time.monotonic() > due:
-                fault = self.random.choice(faults)
+                # The memory of one process is compared, which then grows old.
+                is_late = time.monotonic() > until - 30 * minutes
+                fault = self.random.choice(faults + restarts * (not is_late))
                 fault()
                 self.counts[fault.__name__.replace("_", " ")] += 1
                 due = time.monotonic() + self.random.uniform(2, 10)
             if (
                 not self.memory_before
-                and time.monotonic() > until - 45 * minutes
+                and time.monotonic() > until - 15 * minutes
             ):
                 self.memory_before = self.memory()
             time.sleep(self.random.uniform(0, 0.3))
@@ -447,7 +453,7 @@ def soak_one(minutes: float, seed: int, qdrant: QdrantStandIn | None) -> bool:
     print(
         f"{'search, 99th percentile':28} {1000 * times[int(len(times) * 0.99)]:6.0f} ms"
     )
-    print(f"{'memory after a quarter':28} {soak.memory_before:6} MiB")
+    print(f"{'memory at three quarters':28} {soak.memory_before:6} MiB")
     print(f"{'memory in the end':28} {memory:6} MiB")
     print(f"{'wrong answers':28} {len(soak.wrong):6}")
     for wrong in soak.wrong[:10]:
