@@ -384,9 +384,11 @@ def test_bombs_leave_room_for_a_photo(app: App) -> None:
             within=10,
         )
         assert fifth
-        for answer in answers:
-            assert answer.result().status_code == 422
-            assert "of memory to decode" in answer.result().json()["detail"]
+        # One may find the photo in its place, and is put off.
+        refused = [answer.result() for answer in answers]
+        assert {answer.status_code for answer in refused} <= {422, 429}
+        told = [answer.json()["detail"] for answer in refused]
+        assert any("of memory to decode" in reason for reason in told)
     assert time.monotonic() - began < 15
 
 
