@@ -72,7 +72,9 @@ function TryAgain() {
   };
   return (
     <p class="retry">
-      <button onClick={ask}>Try them again</button>
+      <button class="chip" onClick={ask}>
+        Try them again
+      </button>
       <span role="status">{answer}</span>
     </p>
   );
