@@ -223,6 +223,26 @@ async def set_up(embedder: Embedder) -> None:
         ) from None
 
 
+def prepare_answers(app: FastAPI, embedder: Embedder, store: Store) -> Index:
+    """Put what the routes ask for into the app's state; returns the index."""
+    model = embedder.text.tower().model
+    equipment = Equipment.of(model, settings.clip_model, store)
+    board = StatusBoard(store, equipment)
+    index = Index(folder, store, update_index, board, settings, embedder)
+    app.state.index = index
+    app.state.status_board = board
+    app.state.searches = SearchTurns(
+        Searcher(embedder, store, board.unfinished)
+    )
+    app.state.thumbnails = web.Thumbnails(
+        photo_files,
+        embedder.thumbnails,
+        functools.partial(embedder.decode_pool.run, make_thumbnail),
+        store.digest_of,
+    )
+    return index
+
+
 @contextlib.asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open what the app stands on, follow the folder, and close it all again.
@@ -250,30 +270,16 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.callback(embedder.end_workers)
         await set_up(embedder)
 
-        model = embedder.text.tower().model
-        equipment = Equipment.of(model, settings.clip_model, store)
-        board = StatusBoard(store, equipment)
-        index = Index(folder, store, update_index, board, settings, embedder)
-        app.state.index = index
-        app.state.status_board = board
-        app.state.searches = SearchTurns(
-            Searcher(embedder, store, board.unfinished)
-        )
-        app.state.thumbnails = web.Thumbnails(
-            photo_files,
-            embedder.thumbnails,
-            functools.partial(embedder.decode_pool.run, make_thumbnail),
-            store.digest_of,
-        )
+        index = prepare_answers(app, embedder, store)
         await asyncio.to_thread(use_once, embedder, store)
         await loading
-        await board.refresh()
+        await index.board.refresh()
         keeping = asyncio.gather(
             Follower(index, settings.refresh_seconds).run(),
             stores.keep_postgres_running(),
             return_exceptions=True,
         )
-        stop.has_started(board.close, uploads.close)
+        stop.has_started(index.board.close, uploads.close)
         yield
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)

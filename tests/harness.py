@@ -155,6 +155,15 @@ class App:
 
     def start(self, *command: str, cwd: Path = ROOT) -> "App":
         """Start `python main.py`, or a command in its place, and wait until it answers."""
+        process = self.begin(*command, cwd=cwd)
+        eventually(lambda: self.process_ended() or self.answers(), within=120)
+        assert process.poll() is None, self.log.read_text()
+        return self
+
+    def begin(
+        self, *command: str, cwd: Path = ROOT
+    ) -> "subprocess.Popen[bytes]":
+        """Start it, and do not wait until it answers."""
         arguments = command or (sys.executable, "main.py")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -165,9 +174,7 @@ class App:
                 stderr=log,
                 start_new_session=True,
             )
-        eventually(lambda: self.process_ended() or self.answers(), within=120)
-        assert self.process.poll() is None, self.log.read_text()
-        return self
+        return self.process
 
     def answers(self) -> bool:
         return self.http.get("/docs").status_code in {200, 401}

@@ -204,11 +204,7 @@ class Soak:
         """All of it, Postgres too, at any moment of the start."""
 
         def start_and_kill() -> None:
-            with self.app.log.open("ab") as log:
-                starting = subprocess.Popen(
-                    [sys.executable, "main.py"], cwd=ROOT, env=self.app.env,
-                    stdout=log, stderr=log, start_new_session=True,
-                )  # fmt: skip
+            starting = self.app.begin()
             time.sleep(self.random.uniform(0, 8))
             starting.kill()
             for process in self.app.processes():

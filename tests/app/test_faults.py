@@ -246,14 +246,7 @@ def test_a_postgres_that_is_not_there_is_named(new_app: NewApp) -> None:
     """Without its Postgres the start ends, by one sentence that keeps the password to itself."""
     url = f"postgres://me:sesame@127.0.0.1:{free_port()}/db"
     app = new_app("cat.png", COCOINDEX_DATABASE_URL=url)
-    with app.log.open("ab") as log:
-        server = subprocess.Popen(
-            [sys.executable, "main.py"],
-            cwd=ROOT,
-            env=app.env,
-            stdout=log,
-            stderr=log,
-        )
+    server = app.begin()
     update = app.cli("update", "main")
     assert (server.wait(60), update.returncode) == (3, 1)
     for said in (update.stderr, app.log.read_text()):

@@ -1,8 +1,6 @@
 """A Qdrant server that is lost, away, or somebody else's: it is said, and heals by itself."""
 
 import random
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -11,7 +9,7 @@ import pytest
 from qdrant_client import models
 
 from image_search.points import PAYLOAD_INDEXES
-from tests.harness import ROOT, App, NewApp, Postgres, eventually, names
+from tests.harness import App, NewApp, Postgres, eventually, names
 from tests.qdrant_standin import QdrantStandIn
 
 FEW = ("cat.png", "coffee.png", "rocket.jpg")
@@ -179,14 +177,7 @@ def test_qdrant_may_start_later(new_app: NewApp) -> None:
     qdrant = QdrantStandIn()
     qdrant.stop()
     app = new_app(*FEW, QDRANT_URL=qdrant.url)
-    with app.log.open("ab") as log:
-        app.process = subprocess.Popen(
-            [sys.executable, "main.py"],
-            cwd=ROOT,
-            env=app.env,
-            stdout=log,
-            stderr=log,
-        )
+    app.begin()
     eventually(lambda: any(p.name() == "postgres" for p in app.processes()))
     qdrant.start()
     eventually(lambda: app.get("/health").status_code == 200)

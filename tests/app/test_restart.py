@@ -16,7 +16,6 @@ from PIL import Image
 from tests.harness import (
     ORDINARY,
     PHOTOS,
-    ROOT,
     App,
     Hits,
     NewApp,
@@ -285,15 +284,7 @@ def test_killed_at_any_moment_of_the_first_start(new_app: NewApp) -> None:
         (app.data / "edge" / "image_search").exists,
     ]
     for moment in moments:
-        with app.log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "main.py"],
-                cwd=ROOT,
-                env=app.env,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        process = app.begin()
         eventually(moment, within=60)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)

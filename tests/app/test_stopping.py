@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -28,15 +27,7 @@ def begin(app: App, command: tuple[str, ...]) -> None:
     code.mkdir()
     copy_code(code)
     port = (str(app.port),) if "uvicorn" in command else ()
-    with app.log.open("wb") as log:
-        app.process = subprocess.Popen(
-            [sys.executable, *command, *port],
-            cwd=code,
-            env=app.env,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    app.begin(sys.executable, *command, *port, cwd=code)
 
 
 def end(app: App, how: signal.Signals) -> list[str]:
