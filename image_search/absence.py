@@ -73,27 +73,23 @@ class Absences:
         self.found = [absence for absence in with_kept if absence.kept]
         if not self.found:
             return snapshot
-
-        left = {name: self._cover(name) for name in snapshot.photos}
+        strays = self._strays(snapshot.photos)
         photos = {
             name: file
             for name, file in snapshot.photos.items()
-            if not left[name]
+            if name not in strays
         }
-        skipped = snapshot.skipped | {
-            name: f"it lies in {absence.folder}, whose disk {NOT_THERE}"
-            for name, absence in left.items()
-            if absence and name not in absence.kept
-        }
+        for name in self.kept():
+            photos[name] = record.photos.get(name, UNKNOWN)
         unreadable = {
             name: reason
             for name, reason in snapshot.unreadable.items()
             if not self._cover(name)
         }
-        for absence in self.found:
-            for name in absence.kept:
-                photos[name] = record.photos.get(name, UNKNOWN)
-        return Snapshot(photos, skipped, unreadable)
+        reasons = {
+            name: why for name, why in strays.items() if name not in photos
+        }
+        return Snapshot(photos, snapshot.skipped | reasons, unreadable)
 
     def kept(self) -> set[str]:
         """The photos that are away, and in the index."""
@@ -165,6 +161,15 @@ class Absences:
         return Absence(
             absence.folder, absence.reason, absence.items, frozenset(kept)
         )
+
+    def _strays(self, photos: Files) -> dict[str, str]:
+        """The photos that lie where a disk should be, and why they are left alone."""
+        covered = {name: self._cover(name) for name in photos}
+        return {
+            name: f"it lies in {absence.folder}, whose disk {NOT_THERE}"
+            for name, absence in covered.items()
+            if absence
+        }
 
     def _cover(self, name: str) -> Absence | None:
         for absence in self.found:

@@ -117,9 +117,14 @@ class Index:
         )
         self.progress.pass_began = time.monotonic()
         self.progress.points_before = points
-        if self._is_up_to_date(points):
-            return  # CocoIndex would ask its database about each photo
-        check_free_space(self.settings.data_dir)
+        # Else CocoIndex would ask its database about each photo.
+        if not self._is_up_to_date(points):
+            check_free_space(self.settings.data_dir)
+            await self._bring_up_to_date(snapshot, points)
+            await self._finish_pass()
+
+    async def _bring_up_to_date(self, snapshot: Snapshot, points: int) -> None:
+        """Run the passes, with what is away and what is tried again in mind."""
         await asyncio.to_thread(self._note_disks)
         await asyncio.to_thread(self.absences.show)
         unnoticed = await asyncio.to_thread(
@@ -133,7 +138,6 @@ class Index:
         except Exception:
             self.retries_skipped |= retries_skipped
             raise
-        await self._finish_pass()
 
     def _note_disks(self) -> None:
         """Know them before photos of theirs are indexed: this may end at any time."""

@@ -9,14 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_postgres import (
-    begin_start,
-    copy,
-    data_dir,  # noqa: F401, a fixture
-    is_kept,
-    starts,
-    templates,  # noqa: F401, another
-)
+from tests.postgres_starts import begin_start, is_kept, make_data, starts
 
 MOMENTS = 20
 
@@ -31,15 +24,13 @@ def kill_amid_start(folder: Path, seconds: float) -> None:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_killed_at_any_moment_it_starts_again(
-    data_dir: Path,  # noqa: F811
-    templates: Path,  # noqa: F811
-    *,
-    first: bool,
+    tmp_path: Path, *, first: bool
 ) -> None:
     """Kill -9 to all at any moment, of the first start or of a later one: the next comes up."""
-    folder = data_dir / "postgres"
+    folder = tmp_path / "data" / "postgres"
+    folder.parent.mkdir()
     if not first:
-        copy(templates / "good" / "postgres", data_dir)
+        make_data(folder, "CREATE TABLE kept AS SELECT 1")
     began = time.monotonic()
     starts(folder)
     whole = time.monotonic() - began
@@ -48,5 +39,5 @@ def test_killed_at_any_moment_it_starts_again(
             shutil.rmtree(folder)
         kill_amid_start(folder, whole * (number + random.random()) / MOMENTS)
         assert starts(folder) == ""
-        assert [path.name for path in data_dir.iterdir()] == ["postgres"]
+        assert [path.name for path in folder.parent.iterdir()] == ["postgres"]
     assert is_kept(folder) is not first

@@ -13,72 +13,18 @@ import psutil
 import pytest
 
 from image_search.postgres import EmbeddedPostgres
-from image_search.postgres_programs import PostgresError, Programs
-from tests.harness import ORDINARY, ROOT, environment, eventually
-
-START = """
-import sys
-from pathlib import Path
-from image_search.postgres import EmbeddedPostgres
 from image_search.postgres_programs import PostgresError
-postgres = EmbeddedPostgres(Path(sys.argv[1]))
-try:
-    postgres.start()
-except PostgresError as error:
-    sys.exit(str(error))
-print(postgres.url, flush=True)
-input()
-postgres.stop()
-"""
-
-
-def begin_start(
-    folder: Path, *wrapper: str, **variables: str
-) -> subprocess.Popen[str]:
-    """Start a Postgres in a process, and a process group, of its own."""
-    return subprocess.Popen(
-        [*wrapper, sys.executable, "-c", START, str(folder)],
-        cwd=ROOT,
-        env=environment() | variables,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def starts(folder: Path, *wrapper: str, **variables: str) -> str:
-    """Start it and stop it; returns what was logged."""
-    out, err = begin_start(folder, *wrapper, **variables).communicate("\n", 120)
-    assert "postgresql://" in out, err
-    assert not processes_in(folder)
-    return err
-
-
-def processes_in(folder: Path) -> list[psutil.Process]:
-    """Postgres's processes beneath a folder's parent."""
-    found = []
-    for process in psutil.process_iter(["name", "cwd"]):
-        works_in = process.info["cwd"] or ""
-        if process.info["name"] in {
-            "postgres",
-            "initdb",
-        } and works_in.startswith(str(folder.parent)):
-            found.append(process)
-    return found
-
-
-def ask(
-    postgres: EmbeddedPostgres, sql: str, database: str = "postgres"
-) -> str:
-    """What psql says."""
-    return subprocess.check_output(
-        [Programs().folder / "psql", postgres.url.replace("/postgres?", f"/{database}?"),
-         "-XAtqc", sql],
-        text=True,
-        timeout=60,
-    ).strip()  # fmt: skip
+from tests.harness import ORDINARY, ROOT, environment, eventually
+from tests.postgres_starts import (
+    START,
+    ask,
+    begin_start,
+    copy,
+    is_kept,
+    make_data,
+    processes_in,
+    starts,
+)
 
 
 @pytest.fixture
@@ -94,15 +40,9 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data that were stopped in order, with a table in them; and others, half made."""
     folder = tmp_path_factory.mktemp("templates")
-    for name in ("good", "half made"):
-        postgres = EmbeddedPostgres(folder / name / "postgres")
-        postgres.folder.parent.mkdir()
-        postgres.start()
-        if name == "good":
-            ask(postgres, "CREATE TABLE kept AS SELECT 1")
-        else:
-            ask(postgres, "DROP DATABASE postgres", "template1")
-        postgres.stop()
+    make_data(folder / "good" / "postgres", "CREATE TABLE kept AS SELECT 1")
+    spoil = "DROP DATABASE postgres"
+    make_data(folder / "half made" / "postgres", spoil, "template1")
     return folder
 
 
@@ -114,22 +54,6 @@ def good(data_dir: Path, templates: Path) -> Path:
 @pytest.fixture
 def half_made(data_dir: Path, templates: Path) -> Path:
     return copy(templates / "half made" / "postgres", data_dir)
-
-
-def copy(data: Path, data_dir: Path) -> Path:
-    subprocess.run(["cp", "-a", data, data_dir], check=True)
-    return data_dir / data.name
-
-
-def is_kept(folder: Path) -> bool:
-    """Whether the table is there, with the folder's own data."""
-    postgres = EmbeddedPostgres(folder)
-    postgres.start()
-    tables = ask(
-        postgres, "SELECT count(*) FROM pg_tables WHERE tablename = 'kept'"
-    )
-    postgres.stop()
-    return tables == "1"
 
 
 def set_aside(folder: Path) -> list[Path]:
