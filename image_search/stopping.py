@@ -92,6 +92,9 @@ class Stop:
 
     def _wait(self) -> None:
         """A thread: wait for a signal, and see to it that this process ends."""
+        # Python's handlers run in the main thread, which a second signal would not wake
+        # if the system gave it to this one, as it may while the first is pending.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         number = self._received.get()
         if self._tell is None:
             logger.info("Stopped while starting.")
