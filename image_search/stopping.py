@@ -92,6 +92,9 @@ class Stop:
 
     def _wait(self) -> None:
         """A thread: wait for a signal, and see to it that this process ends."""
+        # Python's handlers run in the main thread. A second signal that the system gives
+        # to this one, as it may while the first is pending, would not wake that.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         number = self._received.get()
         if self._tell is None:
             logger.info("Stopped while starting.")

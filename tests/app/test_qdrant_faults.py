@@ -199,7 +199,10 @@ def test_servers_come_and_go(
     ).start()
     app.finds(*FEW)
     moments = random.Random(20)
-    away = f"Qdrant at {qdrant.url} can't be reached: connection refused."
+    away = {
+        f"Qdrant at {qdrant.url} can't be reached: {reason}."
+        for reason in ("connection refused", "it closed the connection")
+    }
     added = []
     for number in range(20):
         added.append(f"{number}.jpg")
@@ -213,7 +216,7 @@ def test_servers_come_and_go(
         answer = app.get("/search", q="cat")
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
-        assert answer.json()["detail"] == away
+        assert answer.json()["detail"] in away
         assert app.get("/health").status_code == 503
         qdrant.start()
         if not number % 2:
