@@ -74,7 +74,7 @@ class Index:
 
         self.passes = Passes(folder, update, self.record_file)
 
-        self.progress.see(folder.first_look)
+        self.progress.photos = folder.first_look.photos
         # Whether the next sync is to look at every photo again that was skipped.
         self.retries_skipped = False
 

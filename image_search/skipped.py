@@ -51,7 +51,11 @@ def list_skipped(board: StatusBoard) -> list[tuple[str, str]]:
     return sorted(skipped.items())
 
 
-@router.get("/status/skipped", response_model=SkippedPhotos)
+@router.get(
+    "/status/skipped",
+    response_model=SkippedPhotos,
+    responses={200: {"content": {"text/csv": {}}}},
+)
 def skipped_photos(
     request: Request,
     format: Literal["json", "csv"] | None = None,  # noqa: A002, as it is asked
