@@ -37,15 +37,17 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sse_starlette import EventSourceResponse
 
-from image_search import connections, web
+from image_search import connections, skipped, web
 from image_search.access import AccessMiddleware, warn_of_open_door
 from image_search.clip import DualEncoder, Embedding
 from image_search.embedding import BEHAVIOR_VERSION, EmbeddedPhoto, Embedder
 from image_search.flows import flow_def
 from image_search.follow import Follower
+from image_search.in_flight import INFLIGHT_BYTES
 from image_search.index import Index
+from image_search.kinds import PHOTO_PATTERNS
 from image_search.photo_files import PhotoFiles
-from image_search.photos import PhotoError, is_photo, make_thumbnail
+from image_search.photos import PhotoError, make_thumbnail
 from image_search.points import Described
 from image_search.search import (
     MAX_QUERY_LENGTH,
@@ -56,7 +58,7 @@ from image_search.search import (
     SearchResponse,
     UnknownPhoto,
 )
-from image_search.sources import PHOTO_PATTERNS, PhotoFolder
+from image_search.sources import MAX_FILE_BYTES, PhotoFolder
 from image_search.state import check_free_space, embedded_stores, redact
 from image_search.status import Equipment, Status, StatusBoard
 from image_search.store import Store, StoreError, open_store
@@ -66,7 +68,7 @@ from image_search.workers import PoolUnavailable, WorkerError
 # --- The flow -------------------------------------------------------------------------
 
 encoder = DualEncoder.from_settings(settings)
-folder = PhotoFolder(settings.image_dir)
+folder = PhotoFolder(settings.image_dir, exclude=settings.exclude)
 
 
 @functools.cache
@@ -141,9 +143,11 @@ def image_search_flow(
             binary=True,
             included_patterns=PHOTO_PATTERNS,
             excluded_patterns=folder.excluded_patterns(),
+            max_file_size=MAX_FILE_BYTES,
         ),
         refresh_interval=timedelta(seconds=settings.refresh_seconds),
-        max_inflight_rows=16,
+        max_inflight_rows=folder.rows_in_flight(),
+        max_inflight_bytes=INFLIGHT_BYTES,
     )
     photos = data_scope.add_collector()
     with data_scope["images"].row() as image:
@@ -203,8 +207,8 @@ def use_once(embedder: Embedder, store: Store) -> None:
     """Search once, and start a decoder: the first request is as quick as others."""
     with contextlib.suppress(StoreError):
         store.search(embedder.embed_query(""), 1)
-    with contextlib.suppress(WorkerError, PoolUnavailable):
-        embedder.decode_pool.run(is_photo, "")
+    with contextlib.suppress(PhotoError, WorkerError, PoolUnavailable):
+        embedder.decode_pool.run(make_thumbnail, ROOT, 256)  # of no photo
 
 
 async def set_up(embedder: Embedder) -> None:
@@ -384,10 +388,7 @@ async def status(board: TheStatusBoard) -> Status:
     return await board.refresh()
 
 
-@app.post("/status/retry", status_code=202)
-async def retry_skipped(request: Request) -> None:
-    """Have every photo that was skipped looked at again, within seconds."""
-    request.app.state.index.retries_skipped = True
+app.include_router(skipped.router)
 
 
 @app.get("/status/events", response_class=EventSourceResponse)

@@ -3,19 +3,22 @@
 Each room imports only from lower floors:
 
     floor 6   follow
-    floor 5   index, turns
+    floor 5   index, turns, skipped
     floor 4   edge_store, server_store
               search, status, absence
+              passes
     floor 3   embedding, store, record
               web, download, adoption
-    floor 2   clip, cache, state, sources
+              sources
+    floor 2   clip, cache, state, listing
               flows, photo_files, access
     floor 1   photos, thumbnails, workers
               postgres, attempts, connections
-              qdrant_errors
+              qdrant_errors, exclusions
     floor 0   settings, hardware, stopping
-              points, filters
+              points, filters, kinds
               files, guests, memory, colour
+              in_flight
               worker_process, postgres_programs
 
 A photo of the folder:

@@ -12,13 +12,14 @@ import shutil
 import tempfile
 import weakref
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from image_search.filters import EVERYTHING, Condition, Filter
-from image_search.photos import is_photo
+from image_search.kinds import is_photo
+from image_search.listing import STAND_IN, Files, Snapshot
 from image_search.record import Record
-from image_search.sources import STAND_IN, Files, PhotoFolder, Snapshot
+from image_search.sources import PhotoFolder
 from image_search.store import Store
 
 UNKNOWN = [0.0, 0.0]  # for a photo that the record does not know
@@ -89,7 +90,12 @@ class Absences:
         reasons = {
             name: why for name, why in strays.items() if name not in photos
         }
-        return Snapshot(photos, snapshot.skipped | reasons, unreadable)
+        return replace(
+            snapshot,
+            photos=photos,
+            skipped=snapshot.skipped | reasons,
+            unreadable=unreadable,
+        )
 
     def kept(self) -> set[str]:
         """The photos that are away, and in the index."""
@@ -143,23 +149,26 @@ class Absences:
         return lost
 
     def _with_kept(self, absence: Absence) -> Absence:
-        """An absence with the photos of it that the store holds."""
+        """An absence with the photos of it that the store holds, and is to keep."""
+        kept = self._held(absence)
+        left_out = filter(self.folder.exclusions.leaves_out, kept)
+        return replace(absence, kept=kept.difference(left_out))
+
+    def _held(self, absence: Absence) -> frozenset[str]:
+        """The photos of an absence that the store holds."""
         for before in self.found:
             if (before.reason, before.items) == (absence.reason, absence.items):
-                return before  # the points of what is away do not change
+                return before.kept  # the points of what is away do not change
         where = EVERYTHING
         if absence.folder != ".":
             within = Condition("folders", equals=absence.folder)
             where = Filter(must=(within,))
         number = self.store.count(where)
         points = self.store.search(None, number, where) if number else []
-        kept = {
+        return frozenset(
             point.payload.filename
             for point in points
             if absence.covers(point.payload.filename)
-        }
-        return Absence(
-            absence.folder, absence.reason, absence.items, frozenset(kept)
         )
 
     def _strays(self, photos: Files) -> dict[str, str]:

@@ -108,7 +108,9 @@ class EdgeStore(Store):
                 self._shard = self._load() or self._create()
                 atexit.register(self.close)
                 for field, kind in PAYLOAD_INDEXES.items():
-                    schema = getattr(edge.PayloadSchemaType, kind.title())
+                    # Its filters take a bool for the number that it is in Python.
+                    name = "Integer" if kind == "bool" else kind.title()
+                    schema = getattr(edge.PayloadSchemaType, name)
                     index = edge.UpdateOperation.create_field_index(
                         field, schema
                     )
@@ -128,6 +130,9 @@ class EdgeStore(Store):
             vector = payload.pop(VECTOR_NAME)
             # A photo that can't be read has no vector, and is never a hit.
             vectors = {} if vector is None else {VECTOR_NAME: vector}
+            for name, value in payload.items():
+                if isinstance(value, bool):
+                    payload[name] = int(value)
             changed.append(edge.Point(id, vectors, payload=payload))
         if changed:
             shard.update(edge.UpdateOperation.upsert_points(changed))

@@ -12,6 +12,7 @@ import numpy as np
 
 from image_search.cache import FACTS_VERSION, EmbeddingCache
 from image_search.clip import DualEncoder, Embedding, TextEncoder, embed_images
+from image_search.listing import STAND_IN
 from image_search.photos import (
     PREPROCESSING,
     READERS,
@@ -26,7 +27,6 @@ from image_search.photos import (
     read_pixels,
 )
 from image_search.settings import Settings, StartupError
-from image_search.sources import STAND_IN
 from image_search.thumbnails import ThumbnailCache, version_of
 from image_search.workers import TRIES, PoolUnavailable, WorkerError, WorkerPool
 
@@ -125,7 +125,7 @@ class Embedder:
     @property
     def readers(self) -> str:
         """What photos are read with, by versions: others may read what these can't."""
-        return f"{READERS}, {self.encoder.key}"
+        return f"{READERS}, {self.encoder.key}, {BEHAVIOR_VERSION}"
 
     @property
     def passing_errors(self) -> set[str]:

@@ -9,7 +9,7 @@ class Condition:
     """What a payload field has to be: a value (or to hold it), in a range, or there."""
 
     field: str
-    equals: str | None = None
+    equals: str | bool | None = None
     at_least: str | None = None  # ISO 8601, as the next
     before: str | None = None
     is_empty: bool = False
@@ -26,6 +26,8 @@ class Filter:
 EVERYTHING = Filter()
 READABLE = Filter(must=(Condition("error", is_empty=True),))
 UNREADABLE = Filter(must_not=(Condition("error", is_empty=True),))
+# Indexed as far as they can be read.
+DAMAGED = Filter(must=(Condition("damaged", equals=True),))
 
 
 def in_terms_of(library: Any, date_range: Any, where: Filter) -> Any:

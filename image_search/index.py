@@ -2,14 +2,18 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from image_search.absence import Absences
+from image_search.exclusions import describe_left_out
 from image_search.filters import UNREADABLE, Condition, Filter
+from image_search.listing import Files, Snapshot
+from image_search.passes import Passes, Update
 from image_search.record import Record
 from image_search.settings import Settings, logger
-from image_search.sources import Files, PhotoFolder, Snapshot
+from image_search.sources import PhotoFolder
 from image_search.state import check_free_space, redact
 from image_search.status import StatusBoard
 from image_search.store import (
@@ -39,16 +43,6 @@ class Reader(Protocol):
         """Why none can be read just now, or nothing."""
 
 
-class Update(Protocol):
-    """One pass of CocoIndex over the folder."""
-
-    async def __call__(self, *, reopen: bool, reexport: bool) -> None:
-        """`reopen`: CocoIndex is to be shown other files, or another folder.
-
-        `reexport`: what is in the store already is written again.
-        """
-
-
 class Index:
     """The photos of a folder as points in a store.
 
@@ -68,7 +62,6 @@ class Index:
     ) -> None:
         self.folder = folder
         self.store = store
-        self.update = update
         self.board = board
         self.progress = board.progress
         self.settings = settings
@@ -79,11 +72,11 @@ class Index:
         )
         self.record = Record()
 
+        self.passes = Passes(folder, update, self.record_file)
+
         self.progress.photos = folder.first_look.photos
         # Whether the next sync is to look at every photo again that was skipped.
         self.retries_skipped = False
-        # What CocoIndex was shown when the flow was opened.
-        self._opened = folder.shown, folder.excluded
 
     async def sync(self) -> None:
         """Bring the index up to date, or say in the status what is in the way."""
@@ -111,10 +104,7 @@ class Index:
         snapshot = await asyncio.to_thread(self._look, points)
         self._log_news(snapshot)
 
-        self.progress.photos, self.progress.skipped = (
-            snapshot.photos,
-            snapshot.skipped,
-        )
+        self.progress.see(snapshot)
         self.progress.pass_began = time.monotonic()
         self.progress.points_before = points
         # Else CocoIndex would ask its database about each photo.
@@ -155,21 +145,28 @@ class Index:
             name: f"it can't be read: {reason}"
             for name, reason in snapshot.unreadable.items()
         }
-        return Snapshot(snapshot.photos, skipped, {})
+        return replace(snapshot, skipped=skipped, unreadable={})
 
     async def _update(
         self, snapshot: Snapshot, unnoticed: set[str], points: int
     ) -> None:
         """Run the passes of CocoIndex that the index needs."""
-        excluded = frozenset(snapshot.skipped)
         # Points that went behind CocoIndex's back come back from its cache.
         lost_points = points < self.progress.points
-        await self._pass(excluded | unnoticed, reexport=lost_points)
-        if unnoticed:
-            await self._pass(excluded)
+        # What it read with another version it reads again.
+        reads_all = lost_points or self.record.readers != self.reader.readers
+        await self.passes.run(
+            snapshot,
+            self.record,
+            unnoticed,
+            reads_all=reads_all,
+            reexport=lost_points,
+        )
         if await self._has_all(snapshot):
             return
-        await self._pass(excluded, reexport=True)
+        await self.passes.run_once(
+            snapshot, self.record, reads_all=True, reexport=True
+        )
         if await self._has_all(snapshot):
             return
         await asyncio.to_thread(self.store.find_out, len(snapshot.photos))
@@ -180,21 +177,13 @@ class Index:
                 f" {self.reader.trouble}".rstrip()
             )
 
-    async def _pass(
-        self, excluded: frozenset[str], *, reexport: bool = False
-    ) -> None:
-        self.folder.excluded = excluded
-        shown = self.folder.shown, excluded
-        await self.update(reopen=shown != self._opened, reexport=reexport)
-        self._opened = shown
-
     async def _has_all(self, snapshot: Snapshot) -> bool:
         """Whether all photos are in the index, unless the folder has changed since."""
         points = await asyncio.to_thread(self.store.count)
         if points == len(snapshot.photos):
             return True
         now = await asyncio.to_thread(self._look, points)
-        return now.photos != snapshot.photos
+        return (now.photos, now.hidden) != (snapshot.photos, snapshot.hidden)
 
     async def _finish_pass(self) -> None:
         points = await asyncio.to_thread(self.store.count)
@@ -208,6 +197,7 @@ class Index:
                 len(self.progress.skipped) + unreadable,
             )
         self.progress.points = points
+        self.progress.passes += 1
         self.record = Record(
             photos=self.progress.photos,
             disks=self.absences.disks(),
@@ -242,10 +232,22 @@ class Index:
     def _refuse_empty_folder(self, snapshot: Snapshot, points: int) -> None:
         if snapshot.photos or (not points and self.folder.path.is_dir()):
             return
+        if self._leaves_all_out():
+            return
         raise FileNotFoundError(
             f"IMAGE_DIR={self.folder.path} can't be opened, or has no photos any more."
             " The index is kept until they are back; to remove them from the index,"
             " stop the app and run `cocoindex update main`."
+        )
+
+    def _leaves_all_out(self) -> bool:
+        """Whether a rule, and no disk that is away, says that no photo is left."""
+        known = self.record.photos
+        is_out = self.folder.exclusions.leaves_out
+        return (
+            self.folder.path.is_dir()
+            and bool(known)
+            and all(map(is_out, known))
         )
 
     def _unnoticed_changes(self, photos: Files) -> set[str]:
@@ -285,6 +287,8 @@ class Index:
         for name in skipped.keys() - self.progress.skipped.keys():
             logger.warning("%s is skipped: %s.", name, skipped[name])
         notices = [str(absence) for absence in self.absences.found]
+        if snapshot.left_out and not snapshot.photos:
+            notices.append(describe_left_out(snapshot.left_out))
         for notice in notices:
             if notice not in self.progress.notices:
                 logger.warning("%s", notice)

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import functools
 import hashlib
-import mimetypes
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from image_search.files import Identity, identity_of, open_regular_file
-from image_search.photos import PHOTO_FORMATS, is_photo
+from image_search.kinds import KINDS, ending_of, is_photo
 from image_search.thumbnails import version_of
 
 YEAR = 365 * 24 * 3600  # seconds
@@ -39,7 +38,11 @@ class PhotoResponse(FileResponse):
         stat_result: os.stat_result,
         status_code: int = 200,
     ) -> None:
-        super().__init__(path, status_code, stat_result=stat_result)
+        # By its name: a browser is never to take what it holds for a page.
+        kind = KINDS[ending_of(os.fspath(path))]
+        super().__init__(
+            path, status_code, media_type=kind.mime, stat_result=stat_result
+        )
         self.identity = identity_of(stat_result)
 
     async def __call__(
@@ -80,11 +83,6 @@ class PhotoFiles(StaticFiles):
         `is_private`: only the browser may keep what it got, no proxy on the way.
         """
         super().__init__(directory=directory, check_dir=False)
-        for (
-            suffix,
-            name,
-        ) in PHOTO_FORMATS.items():  # not every Python knows them
-            mimetypes.add_type(f"image/{name.lower()}", suffix)
         self.leads_to_photo = leads_to_photo
         self.is_private = is_private
         self._version = functools.lru_cache(VERSIONS_KEPT)(_version_in)

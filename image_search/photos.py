@@ -20,22 +20,9 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from image_search.colour import in_colour, shrink_in_bands, white_of
 from image_search.files import open_regular_file
+from image_search.kinds import PILLOW_FORMATS
 from image_search.memory import bytes_to_decode
 
-PHOTO_FORMATS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jfif": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".heic": "HEIF",
-    ".heif": "HEIF",
-    ".avif": "AVIF",
-    ".gif": "GIF",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".bmp": "BMP",
-}
 # The versions of what decodes photos.
 READERS = f"Pillow {PIL.__version__}, pillow-heif {pillow_heif.__version__}"
 PREPROCESSING = 3  # count up when the model is to see photos in another way
@@ -90,12 +77,6 @@ class Reading:
     facts: Facts
     pixels: Pixels  # for the model
     thumbnail: bytes  # JPEG, within THUMBNAIL_SIZE
-
-
-def is_photo(filename: str) -> bool:
-    """Whether a relative path is a photo's, by name: a known format, and not hidden."""
-    is_hidden = "/." in f"/{filename}"
-    return Path(filename).suffix.lower() in PHOTO_FORMATS and not is_hidden
 
 
 def read_photo(content: bytes, side: int) -> Reading:
@@ -175,8 +156,7 @@ def _decoder_errors() -> Iterator[None]:
 
 def _open(content: bytes) -> Image.Image:
     """Read a photo's header."""
-    formats = sorted(set(PHOTO_FORMATS.values()))
-    return Image.open(io.BytesIO(content), formats=formats)
+    return Image.open(io.BytesIO(content), formats=PILLOW_FORMATS)
 
 
 def _decode(

@@ -15,6 +15,7 @@ PAYLOAD_INDEXES = {
     "folders": "keyword",
     "sha256": "keyword",
     "error": "keyword",
+    "damaged": "bool",
     "taken": "datetime",
     "width": "integer",
     "height": "integer",
@@ -56,6 +57,7 @@ class Payload(BaseModel):
     taken: datetime  # local time; by EXIF, else when the file was last written
     sha256: str  # of the file, in hexadecimal
     error: str | None = None  # why the photo can't be read
+    damaged: bool = False  # a part of it can't be
     sort_key: int | None = None
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from image_search.sources import Files
+from image_search.listing import Files
 
 Photos = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 # What versions before kept, photos alone.
@@ -25,6 +25,8 @@ class Record(BaseModel):
     disk: str = ""
     # The versions of what photos were read with.
     readers: str = ""
+    # Large photos that came since, and had their turn.
+    begun: set[str] = set()
 
     @classmethod
     def load(cls, file: Path) -> "Record":

@@ -6,21 +6,25 @@ PYTORCH_* and HF_* when they are imported: `.env` is loaded here.
 
 import logging
 import os
+import re
 import sys
+import warnings
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import click
 from dotenv import load_dotenv
+from pathspec import GitIgnoreSpec
 from pydantic import (
     AfterValidator,
     AnyHttpUrl,
+    BeforeValidator,
     Field,
     ValidationError,
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTUP_FAILURE = 3  # the exit code; uvicorn's too
@@ -56,6 +60,45 @@ def _absolute(path: Path) -> Path:
 Folder = Annotated[Path, AfterValidator(_absolute)]
 
 
+def check_pattern(pattern: str) -> None:
+    """Raise ValueError if a line of a `.gitignore` is no pattern of one."""
+    try:
+        compiled = list(GitIgnoreSpec.from_lines([pattern]).patterns)
+    except (ValueError, re.error):
+        raise ValueError(f"{pattern!r} is no gitignore pattern") from None
+    is_none = not pattern.strip() or pattern.startswith("#")
+    if not is_none and all(one.include is None for one in compiled):
+        raise ValueError(f"{pattern!r} matches nothing")
+
+
+def _split_patterns(value: Any) -> Any:
+    """The patterns in a setting, divided by commas or line ends."""
+    if not isinstance(value, str):
+        return value
+    lines = value.strip().splitlines()
+    if len(lines) > 1:
+        lines = [line for line in lines if not line.startswith("#")]
+    # A comma that belongs to a name is written with a backslash.
+    parts = [part for line in lines for part in re.split(r"(?<!\\),", line)]
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _check_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    for pattern in patterns:
+        if pattern.startswith("#"):
+            raise ValueError(f"{pattern!r} is a comment: write \\{pattern}")
+        check_pattern(pattern)
+    return patterns
+
+
+Patterns = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(_split_patterns),
+    AfterValidator(_check_patterns),
+]
+
+
 class Settings(BaseSettings):
     """Every setting; `.env.example` has a line on each.
 
@@ -67,6 +110,7 @@ class Settings(BaseSettings):
 
     image_dir: Folder = Path("img")
     data_dir: Folder = Path(".data")
+    exclude: Patterns = ()
     clip_model: str = "openai/clip-vit-large-patch14"
     clip_dtype: Literal["float32", "float16", "bfloat16"] | None = None
     qdrant_url: AnyHttpUrl | None = None
@@ -175,6 +219,8 @@ class EscapeControlCharacters(logging.Filter):
         return repr(text)
 
 
+# Python's on brackets that a `.gitignore` may have.
+warnings.filterwarnings("ignore", category=FutureWarning, module="pathspec")
 load_env_file(ROOT / ".env")
 for _name, _value in ENVIRONMENT_DEFAULTS.items():
     os.environ.setdefault(_name, _value)

@@ -1,11 +1,9 @@
 """Where photos lie: how a folder is listed, watched, and shown to CocoIndex."""
 
-import errno
 import os
 import re
 import stat
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,35 +11,18 @@ from typing import Any
 import psutil
 from watchfiles import awatch
 
-from image_search.photos import PHOTO_FORMATS, is_photo
+from image_search.exclusions import RULE_FILES, Exclusions
+from image_search.in_flight import MOST_BYTES, rows_in_flight
+from image_search.kinds import is_photo
+from image_search.listing import Listing, Snapshot, is_utf8
 
-MAX_FILE_BYTES = 256 * 2**20
+MAX_FILE_BYTES = MOST_BYTES
 # A file is being copied, perhaps: we look once nothing has changed for so long,
 QUIET_MS = 200
 # or after so long however often something changes.
 LONGEST_WAIT_MS = 2_000
-# CocoIndex's globs know no case. `*.jpg` matches in sub-folders too.
-PHOTO_PATTERNS = [
-    "*." + "".join(f"[{letter}{letter.upper()}]" for letter in suffix[1:])
-    for suffix in PHOTO_FORMATS
-]
+TOO_LATE = datetime.max.timestamp()
 HIDDEN_PATTERN = "**/.*"  # macOS's ._twins among them
-# The content of a file that is shown in place of a photo which is away.
-STAND_IN = b"This photo is on a disk, or in a folder, that is away."
-
-# By file name: when it was changed (seconds since 1970), and its size in bytes.
-Files = dict[str, list[float]]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What a folder holds at one moment, by names relative to it."""
-
-    photos: Files
-    # Why a photo, or a folder, is to be left alone.
-    skipped: dict[str, str]
-    # Photos and folders that are there and can't be read just now, and why.
-    unreadable: dict[str, str]
 
 
 class PhotoFolder:
@@ -51,57 +32,32 @@ class PhotoFolder:
         self,
         path: Path,
         mount_points: Callable[[], list[str]] | None = None,
+        exclude: Sequence[str] = (),
     ) -> None:
-        """`mount_points` says where disks are mounted; the system does, by default."""
+        """`mount_points` says where disks are mounted; the system does, by default.
+
+        `exclude`: gitignore patterns of what is left out.
+        """
         self.path = path
         self.mount_points = mount_points or system_mount_points
+        self.exclusions = Exclusions(exclude)
         # What CocoIndex is shown: it, or a stand-in for it; without these files.
         self.shown = path
         self.excluded: frozenset[str] | None = None  # None: not looked at yet
-        self.first_look = Snapshot({}, {}, {})
+        self.rows = 0  # at a time; 0: as above
+        self.first_look = self.last_look = Snapshot()
 
     def scan(self) -> Snapshot:
         """List every photo, and what is to be left alone. Raises no OSError."""
-        found = Snapshot({}, {}, {})
-        entries: list[Any] = [self.path]
-        while entries:
-            entry = entries.pop()
-            name = os.path.relpath(entry, self.path)
-            try:
-                if entry.is_dir() and not entry.is_symlink():
-                    within = list(os.scandir(entry))
-                    entries += [e for e in within if not e.name.startswith(".")]
-                    continue
-                if not (entry.is_dir() or is_photo(entry.name)):
-                    continue
-                status = entry.stat()
-                reason = self.skip_reason(entry, status)
-                if not reason and not os.access(entry, os.R_OK):
-                    raise PermissionError(errno.EACCES, "Permission denied")
-            except FileNotFoundError:
-                continue  # it has gone, or is a link to nowhere
-            except OSError as error:
-                shown = os.fsencode(name).decode(errors="replace")
-                reason = error.strerror or str(error)
-                if (
-                    entry.is_symlink()
-                ):  # in a circle, or through what is no folder
-                    found.skipped[shown] = f"it can't be read: {reason}"
-                else:
-                    found.unreadable[shown] = reason
-                continue
-            if reason:
-                shown = os.fsencode(name).decode(errors="replace")
-                found.skipped[shown] = reason
-            else:
-                found.photos[name] = [status.st_mtime, status.st_size]
-        return found
+        listing = Listing(self.path, self.exclusions, self.skip_reason)
+        self.last_look = listing.make()
+        return self.last_look
 
     def skip_reason(  # noqa: PLR0911, one for each
         self, entry: os.DirEntry[str], status: os.stat_result
     ) -> str | None:
         """Why a photo is to be left alone: CocoIndex would stumble over it, or hang."""
-        if any("\ud800" <= letter <= "\udfff" for letter in entry.path):
+        if not is_utf8(entry.path):
             return "its name is not in UTF-8"
         if entry.is_dir():
             return "links to folders are not followed"
@@ -113,24 +69,43 @@ class PhotoFolder:
             return f"it is larger than {MAX_FILE_BYTES >> 20} MiB"
         if status.st_mtime < 0:
             return "its modification time is before 1970"
-        if status.st_mtime >= datetime.max.timestamp():
+        if status.st_mtime >= TOO_LATE:
             return "its modification time is after the year 9999"
         return None
 
     def leads_to_photo(self, path: str | os.PathLike[str]) -> bool:
-        """Whether a path is, or links to, a photo of this folder that is not hidden."""
-        return is_photo(os.path.relpath(os.path.realpath(path), self.path))
+        """Whether a path is, or links to, a photo of this folder.
+
+        What is hidden or left out is none.
+        """
+        name = os.path.relpath(os.path.realpath(path), self.path)
+        if not is_photo(name) or self.exclusions.leaves_out(name):
+            return False
+        linked = os.path.relpath(path, self.path)
+        return linked == name or not self.exclusions.leaves_out(linked)
 
     def excluded_patterns(self) -> list[str]:
         """The globs of what CocoIndex is not to be shown; scans if need be."""
-        if self.excluded is None:
-            look = self.first_look = self.scan()
-            # One folder that it can't list would stop CocoIndex altogether.
-            self.excluded = frozenset(look.skipped) | frozenset(look.unreadable)
-        escaped = [
-            re.sub(r"[?*\[\]{}\\]", r"[\g<0>]", name) for name in self.excluded
+        self._look_first()
+        # So escaped they are plain names to it, which it looks up, however many.
+        names = [
+            re.sub(r"[?*\[\]{}\\]", r"\\\g<0>", name)
+            for name in self.excluded or ()
         ]
-        return [HIDDEN_PATTERN, *escaped]
+        return [HIDDEN_PATTERN, *self.exclusions.globs, *names]
+
+    def rows_in_flight(self) -> int:
+        """How many photos CocoIndex is to have under way; scans if need be."""
+        self._look_first()
+        return self.rows
+
+    def _look_first(self) -> None:
+        if self.excluded is not None:
+            return
+        look = self.first_look = self.scan()
+        # One folder that it can't list would stop CocoIndex altogether.
+        self.excluded = look.hidden | frozenset(look.unreadable)
+        self.rows = rows_in_flight(size for _, size in look.photos.values())
 
     def disks(self) -> set[str]:
         """The folders below this one that are disks of their own, by relative names."""
@@ -155,18 +130,32 @@ class PhotoFolder:
         """
         beginning = len(str(self.path))
 
-        def is_visible(_: Any, path: str) -> bool:
-            return "/." not in path[beginning:]
+        def is_news(_: Any, path: str) -> bool:
+            return self._may_change_photos(path[beginning:])
 
         async for changes in awatch(
             self.path,
-            watch_filter=is_visible,
+            watch_filter=is_news,
             step=QUIET_MS,
             debounce=LONGEST_WAIT_MS,
             rust_timeout=int(pause * 1000),
             yield_on_timeout=True,
         ):
             yield bool(changes)
+
+    def _may_change_photos(self, path: str) -> bool:
+        """Whether a change is to be looked at; `path` begins below the folder."""
+        above, _, own = path.rpartition("/")
+        if own in RULE_FILES:
+            return "/." not in above
+        if "/." in path:
+            return False
+        left_out = self.last_look.left_out
+        parts = above.strip("/").split("/")
+        return not any(
+            "/".join(parts[:depth]) in left_out
+            for depth in range(1, len(parts) + 1)
+        )
 
 
 def system_mount_points() -> list[str]:

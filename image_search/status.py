@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from image_search.filters import UNREADABLE
-from image_search.sources import Files
+from image_search.filters import DAMAGED, UNREADABLE
+from image_search.listing import Files, Snapshot
 from image_search.store import Store, StoreError
 
-SKIPPED_SHOWN = 100
+SKIPPED_SHOWN = DAMAGED_SHOWN = 100
 PROGRESS_SECONDS = (
     1.0  # between two looks at the store while photos are being indexed
 )
@@ -34,6 +34,22 @@ class Status(BaseModel):
     skipped: int
     skipped_photos: list[dict[str, str]] = Field(
         description="100 of the skipped photos: filename and reason."
+    )
+    all_skipped: str = Field(
+        "/status/skipped", description="Where all of them are listed."
+    )
+    damaged: int = Field(
+        0, description="Photos indexed as far as they can be read."
+    )
+    damaged_photos: list[str] = Field([], description="100 of them.")
+    not_read: dict[str, int] = Field(
+        {}, description="Pictures of kinds that are not read, by ending."
+    )
+    raw_beside: int = Field(
+        0, description="RAW files beside a JPEG or HEIC, which stands for both."
+    )
+    left_out: int = Field(
+        0, description="Folders and photos left out by default or by EXCLUDE."
     )
     images_per_second: float | None
     seconds_to_go: int | None
@@ -73,16 +89,29 @@ class Progress:
     # In the folder, at the last look: photos, and what is skipped, and why.
     photos: Files = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    # And how much there is besides.
+    left_out: int = 0
+    raw_beside: int = 0
+    not_read: dict[str, int] = field(default_factory=dict)
     # The whole folder was looked through once.
     is_ready: bool = False
     # In the store: at the end of the last whole pass, and before the one under way,
     points: int = 0
     points_before: int = 0
+    # How many whole passes there were.
+    passes: int = 0
     # which began then, by time.monotonic().
     pass_began: float = 0
     last_change: datetime | None = None
     notices: list[str] = field(default_factory=list)
     last_error: str | None = None
+
+    def see(self, snapshot: Snapshot) -> None:
+        """Take over what the folder holds."""
+        self.photos, self.skipped = snapshot.photos, snapshot.skipped
+        self.left_out = len(snapshot.left_out)
+        self.raw_beside = len(snapshot.raw_beside)
+        self.not_read = dict(snapshot.not_read.most_common())
 
 
 class StatusBoard:
@@ -96,6 +125,8 @@ class StatusBoard:
         self._changed = asyncio.Event()
         self._is_closed = False
         self._measuring = asyncio.Lock()
+        # How many points and passes there were, and the damaged photos then.
+        self._damaged_then: tuple[tuple[int, int], int, list[str]] | None = None
 
     def unfinished(self) -> str | None:
         """How far the indexing is, such as "3 of 9"; None once it is done."""
@@ -157,9 +188,11 @@ class StatusBoard:
             unreadable = self.store.count(UNREADABLE)
             for point in self.store.search(None, SKIPPED_SHOWN, UNREADABLE):
                 skipped[point.payload.filename] = point.payload.error or ""
+            damaged, damaged_photos = self._damaged(points)
             notice = self.store.notice()
         except StoreError as away:
             points, unreadable, error = now.points, 0, str(away)
+            damaged, damaged_photos = 0, []
         waiting = max(0, len(now.photos) - points)
         rate = self._images_per_second(points) if waiting else None
         shown = [*skipped.items()][:SKIPPED_SHOWN]
@@ -173,12 +206,28 @@ class StatusBoard:
             skipped_photos=[
                 {"filename": name, "reason": why} for name, why in shown
             ],
+            damaged=damaged,
+            damaged_photos=damaged_photos,
+            not_read=now.not_read,
+            raw_beside=now.raw_beside,
+            left_out=now.left_out,
             images_per_second=rate and round(rate, 2),
             seconds_to_go=rate and round(waiting / rate),
             last_change=now.last_change,
             notices=[*now.notices, *filter(None, [notice])],
             last_error=error,
         )
+
+    def _damaged(self, points: int) -> tuple[int, list[str]]:
+        """How many are damaged, and the first of them; asked for when it may change."""
+        moment = points, self.progress.passes
+        if self._damaged_then is None or self._damaged_then[0] != moment:
+            number, names = self.store.count(DAMAGED), []
+            if number:
+                found = self.store.search(None, DAMAGED_SHOWN, DAMAGED)
+                names = [point.payload.filename for point in found]
+            self._damaged_then = moment, number, names
+        return self._damaged_then[1:]
 
     def _images_per_second(self, points: int) -> float | None:
         new = points - self.progress.points_before

@@ -72,7 +72,7 @@ export function SearchBar({ q, onSearch, onPhoto }: Props) {
       >
         <Icon name="camera" />
       </button>
-      <input ref={picker} type="file" accept="image/*,.heic,.heif" hidden onChange={pick} />
+      <input ref={picker} type="file" accept="image/*,.heic,.heif,.hif,.heics,.heifs,.tif,.tiff,.arw,.cr2,.cr3,.dng,.nef,.orf,.pef,.raf,.rw2,.srw" hidden onChange={pick} />
       <button class="round strong" aria-label="Search">
         <Icon name="search" />
       </button>

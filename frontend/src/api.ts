@@ -40,6 +40,10 @@ export type Status = {
   waiting: number;
   skipped: number;
   skipped_photos: { filename: string; reason: string }[];
+  damaged: number;
+  damaged_photos: string[];
+  not_read: Record<string, number>;
+  raw_beside: number;
   seconds_to_go: number | null;
   last_change: string | null;
   notices: string[];
@@ -100,6 +104,9 @@ function failure({ status, statusText }: Response, body: Body | null, isUpload: 
   const unreadable = isUpload && [413, 415, 422].includes(status);
   return { reason: unreadable ? "unreadable" : "refused", message };
 }
+
+/** Where every photo that was skipped is listed, for a spreadsheet. */
+export const ALL_SKIPPED_URL = "/status/skipped?format=csv";
 
 /** Have every photo that was skipped looked at again; whether the server was told. */
 export async function retrySkipped(): Promise<boolean> {

@@ -4,8 +4,10 @@ import type { Query } from "./urlState";
 
 export const formatNumber = (value: number) => value.toLocaleString("en");
 
-export const photoCount = (count: number) =>
-  `${formatNumber(count)} ${count === 1 ? "photo" : "photos"}`;
+export const formatCount = (count: number, noun: string) =>
+  `${formatNumber(count)} ${count === 1 ? noun : `${noun}s`}`;
+
+export const photoCount = (count: number) => formatCount(count, "photo");
 
 export const nameOf = (filename: string) => filename.slice(filename.lastIndexOf("/") + 1);
 

@@ -42,7 +42,8 @@ SCHEMES: dict[Literal["light", "dark"], list[str]] = {
 }
 STATUS: dict[str, Any] = {
     "state": "ready", "model": "a model", "photos": 1000, "indexed": 1000, "waiting": 0,
-    "skipped": 0, "skipped_photos": [], "seconds_to_go": None, "last_change": None,
+    "skipped": 0, "skipped_photos": [], "damaged": 0, "damaged_photos": [], "not_read": {},
+    "raw_beside": 0, "seconds_to_go": None, "last_change": None,
     "notices": [], "last_error": None,
 }  # fmt: skip
 INDEXING: dict[str, Any] = STATUS | {
@@ -796,6 +797,24 @@ def test_progress_and_what_is_left_out(page: Page) -> None:
     )
     expect(footer).to_contain_text("The disk is full.")
     expect(footer).to_contain_text(notice)
+    besides = {
+        "skipped": 1502,
+        "not_read": {".psd": 9, ".svg": 3},
+        "raw_beside": 1,
+        "damaged": 2,
+        "damaged_photos": ["a.jpg", "b/c.png"],
+    }
+    page.evaluate("(status) => pushStatus(status)", STATUS | LEFT_OUT | besides)
+    page.get_by_role("button", name="1,514 left out, 2 damaged").click()
+    dialog = page.get_by_role("dialog", name="Photos left out")
+    for sentence in (
+        "12 files of kinds that are not read: 9 .psd, 3 .svg.",
+        "1 RAW file beside a JPEG or HEIC, which is shown.",
+        "2 photos are damaged, and shown as far as they can be read: a.jpg, b/c.png",
+    ):
+        expect(dialog.get_by_text(sentence)).to_be_visible()
+    rest = dialog.get_by_role("link", name="and 1,501 photos more")
+    expect(rest).to_have_attribute("href", "/status/skipped?format=csv")
 
 
 def test_an_added_photo_appears(page: Page, app: App) -> None:

@@ -16,7 +16,7 @@ FEW = ("cat.png", "coffee.png", "motorcycle.jpg", "rocket.jpg", "raccoon.webp")
 @pytest.fixture(scope="module")
 def live(new_app: NewApp) -> Iterator[App]:
     """One running app whose folder the tests change; each uses names of its own."""
-    app = new_app(*FEW).start()
+    app = new_app(*FEW, EXCLUDE="private/, *.gif").start()
     app.finds(*FEW)
     yield app
     app.stop()
@@ -24,6 +24,11 @@ def live(new_app: NewApp) -> Iterator[App]:
 
 def found(app: App, name: str) -> bool:
     return name in app.photos()
+
+
+def skipped(app: App) -> set[str]:
+    photos = app.get("/status/skipped").json()["photos"]
+    return {photo["filename"] for photo in photos}
 
 
 # The system tells of a change, and the model is warm: seconds are plenty, and the poll, at an hour,
@@ -128,6 +133,49 @@ def test_hidden_files_and_other_files_are_no_photos(live: App) -> None:
         "a.jpg.bak",
     )
     assert not set(kept_out) & set(live.photos())
+
+
+def test_what_is_left_out_is_neither_found_nor_served(live: App) -> None:
+    """By the setting, by default, and by files that come and go, within seconds."""
+    left_out = ["private/a.jpg", "moving.gif", "trip/@eaDir/a.jpg/XL.jpg"]
+    for name in (*left_out, "kept/a.jpg", "kept/b.jpg", "quiet/deep/a.jpg"):
+        live.add("flower.jpg", name)
+    indexed = ["kept/a.jpg", "kept/b.jpg", "quiet/deep/a.jpg"]
+    for name in indexed:
+        eventually(lambda name=name: found(live, name), SOON)  # type: ignore[misc]
+    (live.img / "kept" / ".ignore").write_text("# mine\nb.*\n")
+    eventually(lambda: not found(live, "kept/b.jpg"), SOON)
+    (live.img / "quiet" / ".nomedia").touch()
+    eventually(lambda: not found(live, "quiet/deep/a.jpg"), SOON)
+    assert found(live, "kept/a.jpg")
+    for name in (*left_out, "kept/b.jpg", "quiet/deep/a.jpg"):
+        assert not found(live, name)
+        for route in ("img", "thumb"):
+            assert live.get(f"/{route}/{name}").status_code == 404
+    assert live.get("/img/kept/a.jpg").status_code == 200
+    assert not {*left_out, "kept/b.jpg", "quiet"} & skipped(live)
+    (live.img / "kept" / ".ignore").unlink()
+    (live.img / "quiet" / ".nomedia").unlink()
+    for name in indexed:
+        eventually(lambda name=name: found(live, name), SOON)  # type: ignore[misc]
+        assert live.get(f"/img/{name}").status_code == 200
+
+
+def test_a_raw_beside_its_jpeg_is_one_photo(live: App) -> None:
+    """It is counted beside it, and looked at by itself once the JPEG is gone; others are counted."""
+    (live.img / "DSC_1.NEF").write_bytes(b"no photo")
+    eventually(lambda: "DSC_1.NEF" in skipped(live), SOON)
+    live.add("flower.jpg", "dsc_1.jpg")
+    (live.img / "drawing.psd").touch()
+    eventually(lambda: found(live, "dsc_1.jpg"), SOON)
+    eventually(lambda: "DSC_1.NEF" not in skipped(live), SOON)
+    status = live.status()
+    assert (status["raw_beside"], status["not_read"]) == (1, {".psd": 1})
+    (live.img / "dsc_1.jpg").unlink()
+    eventually(lambda: "DSC_1.NEF" in skipped(live), SOON)
+    assert live.status()["raw_beside"] == 0
+    (live.img / "DSC_1.NEF").unlink()
+    eventually(lambda: "DSC_1.NEF" not in skipped(live), SOON)
 
 
 def test_the_poll_finds_what_nobody_told_of(new_app: NewApp) -> None:

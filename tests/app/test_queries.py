@@ -13,14 +13,17 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from image_search.photos import PHOTO_FORMATS, load_image
+from image_search.kinds import KINDS, RAW
+from image_search.photos import load_image
 from tests.harness import PHOTOS, App, Hits, NewApp, eventually, names
 from tests.qdrant_standin import QdrantStandIn
 
-SAMPLES = tuple(
-    sorted(p.name for p in PHOTOS.iterdir() if p.suffix in PHOTO_FORMATS)
-)
-FORMATS = [f"formats/raccoon{suffix}" for suffix in PHOTO_FORMATS]
+SAMPLES = tuple(sorted(p.name for p in PHOTOS.iterdir() if p.suffix in KINDS))
+FORMATS = [
+    f"formats/raccoon{ending}"
+    for ending, kind in KINDS.items()
+    if kind.format != RAW  # which only cameras write
+]
 TURNED = [f"turned/{orientation}.jpg" for orientation in range(1, 9)]
 TWINS = [f"twins/{number}.png" for number in range(12)]
 DATED = {
@@ -49,9 +52,7 @@ def fill(folder: Path) -> None:
         Image.open(PHOTOS / "raccoon.webp").convert("RGB").resize((640, 480))
     )
     for name in FORMATS:
-        raccoon.save(
-            folder / name, PHOTO_FORMATS[Path(name).suffix], quality=90
-        )
+        raccoon.save(folder / name, KINDS[Path(name).suffix].format, quality=90)
     cat = Image.open(PHOTOS / "cat.png").convert("RGB")
     for number, name in enumerate(TURNED, 1):
         # What a camera does that was held so: EXIF's rule turns it back.

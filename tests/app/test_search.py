@@ -9,12 +9,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from image_search.photos import PHOTO_FORMATS
+from image_search.kinds import KINDS
 from tests.harness import PHOTOS, ROOT, App, NewApp, eventually, names
 
-SAMPLES = tuple(
-    sorted(p.name for p in PHOTOS.iterdir() if p.suffix in PHOTO_FORMATS)
-)
+SAMPLES = tuple(sorted(p.name for p in PHOTOS.iterdir() if p.suffix in KINDS))
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +88,8 @@ def test_every_hit_is_served(app: App) -> None:
         response = app.get(f"/img/{quote(name)}")
         assert response.status_code == 200, name
         assert response.content == (app.img / name).read_bytes()
-        kind = PHOTO_FORMATS["." + name.rpartition(".")[2]].lower()
-        assert response.headers["content-type"] == f"image/{kind}"
+        kind = KINDS["." + name.rpartition(".")[2]]
+        assert response.headers["content-type"] == kind.mime
         again = {"If-None-Match": response.headers["etag"]}
         assert app.http.get(response.url, headers=again).status_code == 304
 

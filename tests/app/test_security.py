@@ -58,7 +58,7 @@ def locked(new_app: NewApp) -> Iterator[App]:
     app.stop()
 
 
-PATHS = ("/", "/search?q=cat", "/img/cat.png", "/thumb/cat.png", "/status", "/status/events",
+PATHS = ("/", "/search?q=cat", "/img/cat.png", "/thumb/cat.png", "/status", "/status/events", "/status/skipped",
          "/health", "/metrics", "/docs", "/openapi.json")  # fmt: skip
 
 

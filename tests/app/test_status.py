@@ -143,11 +143,15 @@ def test_a_restart_with_an_open_page(app: App) -> None:
     stream = events(app)
     before = next(stream)["skipped_photos"]
     assert before
+    every = app.get("/status/skipped").json()
+    assert every["skipped"] == len(before)
+    assert sorted(map(str, before)) == sorted(map(str, every["photos"]))
     app.stop(within=6)
     eventually(lambda: not app.processes(), within=5)
     app.start()
     eventually(lambda: app.status()["state"] == "ready")
     assert app.status()["skipped_photos"] == before
+    assert app.get("/status/skipped").json() == every
     app.add("rocket.jpg", "broken.jpg")
     (app.img / "half.png").unlink()
     eventually(lambda: app.status()["skipped"] == 0)
@@ -155,5 +159,10 @@ def test_a_restart_with_an_open_page(app: App) -> None:
     for number in range(120):
         (app.img / f"{number}.jpg").write_text(f"no photo {number}")
     eventually(lambda: app.status()["skipped"] == 120)
-    # The list is bounded, the number is not.
+    # The list is bounded, the number is not, and another list has them all.
     assert len(app.status()["skipped_photos"]) == 100
+    table = app.get("/status/skipped", format="csv").text.splitlines()
+    assert len(table) == 121
+    assert [line.partition(",")[0] for line in table[1:]] == sorted(
+        f"{number}.jpg" for number in range(120)
+    )

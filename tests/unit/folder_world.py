@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from image_search.index import Index
-from image_search.photos import is_photo
+from image_search.kinds import is_photo
+from image_search.listing import STAND_IN
 from image_search.settings import Settings
-from image_search.sources import STAND_IN, PhotoFolder
+from image_search.sources import PhotoFolder
 from image_search.status import Equipment, StatusBoard
 from image_search.store import Store
 from tests.unit.memory_store import MemoryStore
@@ -86,7 +87,9 @@ class FakeCocoIndex:
         for folder, _, names in os.walk(path, followlinks=True):
             for file in (Path(folder, name) for name in names):
                 name = str(file.relative_to(path))
-                if is_photo(name) and file.exists() and name not in excluded:
+                within = {str(one) for one in Path(name).parents}
+                is_excluded = not excluded.isdisjoint({name} | within)
+                if is_photo(name) and file.exists() and not is_excluded:
                     found[name] = file
         return found
 

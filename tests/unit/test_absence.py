@@ -1,13 +1,15 @@
 """What is away keeps its photos in the index, while all else goes on."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from image_search.index import Index
+from image_search.listing import Snapshot
 from image_search.settings import Settings
-from image_search.sources import PhotoFolder, Snapshot
+from image_search.sources import PhotoFolder
 from tests.unit.folder_world import FakeCocoIndex, World, sync
 from tests.unit.memory_store import MemoryStore
 
@@ -46,7 +48,7 @@ class Place(PhotoFolder):
             if name.startswith(self.unreadable):
                 del found.photos[name]
         reasons = dict.fromkeys(self.unreadable, "Permission denied")
-        return Snapshot(found.photos, found.skipped, reasons)
+        return replace(found, unreadable=reasons)
 
 
 @pytest.fixture
@@ -304,3 +306,28 @@ def test_skipped_photos_of_what_is_away_are_not_tried(
     assert sync(index) is None
     assert f"{USB}/a.jpg" in world.shown()
     assert index.progress.notices == [kept(2)]
+
+
+def test_what_is_left_out_is_not_kept(
+    index: Index, world: World, disks: Disks
+) -> None:
+    """Photos of a disk that is away leave the index if a rule leaves them out."""
+    disks.unmount()
+    world.write("2024/.ignore", "usb/deep")
+    assert sync(index) is None
+    assert world.shown() == {f"{USB}/a.jpg": "an a"} | ELSEWHERE
+    assert index.progress.notices == [kept(1)]
+    world.write("2024/.ignore", "usb")
+    assert sync(index) is None
+    assert world.shown() == ELSEWHERE
+    assert index.progress.notices == []
+
+
+def test_what_is_left_out_need_not_be_readable(
+    index: Index, world: World, place: Place
+) -> None:
+    """A folder that can't be listed, such as lost+found, is no matter if it is left out."""
+    (world.folder.path / "lost+found").mkdir(mode=0)
+    assert sync(index) is None
+    assert index.progress.notices == []
+    assert index.progress.skipped == {}

@@ -24,6 +24,7 @@ from image_search.embedding import (
     Embedder,
     PhotoAway,
 )
+from image_search.listing import STAND_IN
 from image_search.photos import (
     THUMBNAIL_SIZE,
     Facts,
@@ -35,7 +36,6 @@ from image_search.photos import (
     read_pixels,
 )
 from image_search.settings import Settings
-from image_search.sources import STAND_IN
 from image_search.thumbnails import ThumbnailCache, version_of
 from image_search.workers import TRIES, PoolClosed, WorkerError, WorkerPool
 from tests.harness import PHOTOS, eventually

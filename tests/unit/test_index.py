@@ -252,11 +252,11 @@ def test_a_folder_that_changes_meanwhile_is_no_error(
         world.write(f"late {len(world.passes)}.jpg", "late")
         await world.cocoindex(reopen=reopen, reexport=reexport)
 
-    index.update = update
+    index.passes.update = update
     world.write("new.jpg", "new")
     assert sync(index) is None
     assert len(world.passes) == 1
-    index.update = world.cocoindex
+    index.passes.update = world.cocoindex
     assert sync(index) is None
     assert {*world.shown()} == {
         "cat.jpg",
@@ -500,3 +500,93 @@ def test_an_idle_sync_asks_a_server_little(
     assert set(server.calls) <= {"count_points", "query_points"}
     assert len(server.calls) <= 5
     store.close()
+
+
+def leave_out(world: World, *patterns: str) -> Index:
+    """The index after a start with these patterns of EXCLUDE."""
+    world.folder.exclusions = PhotoFolder(
+        world.folder.path, exclude=patterns
+    ).exclusions
+    return world.index()
+
+
+@pytest.mark.usefixtures("index")
+def test_what_is_left_out_leaves_the_index(world: World) -> None:
+    """By a setting at the next start, by a file at the next sync; and comes back without it."""
+    index = leave_out(world, "cat.jpg")
+    assert sync(index) is None
+    assert {*world.shown()} == {"trips/dog.jpg"}
+    world.write("new.jpg", "new")
+    world.write("trips/.nomedia", "")
+    assert sync(index) is None
+    assert {*world.shown()} == {"new.jpg"}
+    assert world.passes[-1].excluded == frozenset({"cat.jpg", "trips"})
+    assert index.progress.skipped == {}
+    assert index.progress.left_out == 2
+    (world.folder.path / "trips" / ".nomedia").unlink()
+    assert sync(index) is None
+    assert {*world.shown()} == {"new.jpg", "trips/dog.jpg"}
+
+
+@pytest.mark.usefixtures("index")
+@pytest.mark.parametrize("how", ["EXCLUDE", ".ignore", ".nomedia"])
+def test_all_may_be_left_out(world: World, how: str) -> None:
+    """A rule that leaves out every photo empties the index, and the status says why it is empty."""
+    index = leave_out(world, *(["*"] if how == "EXCLUDE" else []))
+    if how != "EXCLUDE":
+        world.write(how, "*")
+    for _ in range(2):
+        assert sync(index) is None
+        assert world.shown() == {}
+        [notice] = index.progress.notices
+        assert "no photos but what is left out (cat.jpg, trips)" in notice
+
+
+@pytest.mark.usefixtures("index")
+def test_a_folder_that_vanishes_is_not_left_out(world: World) -> None:
+    """What is left out of a folder that is away, or by default, empties no index."""
+    before = world.shown()
+    away = world.folder.path.rename(world.folder.path.with_name("away"))
+    for name in ("lost+found", "private", "@eaDir"):
+        (world.folder.path / name).mkdir(parents=True)
+    index = leave_out(world, "private")
+    assert "has no photos any more" in (sync(index) or "")
+    assert world.shown() == before
+    for name in ("lost+found", "private", "@eaDir"):
+        (world.folder.path / name).rmdir()
+    world.folder.path.rmdir()
+    away.rename(world.folder.path)
+    assert sync(index) is None
+    assert world.shown() == before
+
+
+def test_a_raw_gives_way_to_its_jpeg(world: World, index: Index) -> None:
+    """It is in the index while it stands alone, and is counted beside its JPEG."""
+    world.write("DSC_1.NEF", "raw")
+    assert sync(index) is None
+    assert "DSC_1.NEF" in world.shown()
+    world.write("DSC_1.jpg", "developed")
+    assert sync(index) is None
+    assert "DSC_1.NEF" not in world.shown()
+    assert world.shown()["DSC_1.jpg"] == "developed"
+    assert (index.progress.raw_beside, index.progress.skipped) == (1, {})
+    (world.folder.path / "DSC_1.jpg").unlink()
+    assert sync(index) is None
+    assert "DSC_1.NEF" in world.shown()
+    assert index.progress.raw_beside == 0
+
+
+def test_what_is_left_out_meanwhile_is_no_error(
+    world: World, index: Index
+) -> None:
+    """A rule that comes while a pass runs waits for the next one."""
+
+    async def update(*, reopen: bool, reexport: bool) -> None:
+        await world.cocoindex(reopen=reopen, reexport=reexport)
+        world.store.put("@eaDir/a.jpg")  # listed while it was being made
+        world.write("@eaDir/a.jpg", "a thumbnail")
+
+    index.passes.update = update
+    world.write("new.jpg", "new")
+    assert sync(index) is None
+    assert len(world.passes) == 1

@@ -12,8 +12,8 @@ import pytest
 from fastapi import FastAPI, HTTPException
 from starlette.types import Message
 
+from image_search.kinds import KINDS
 from image_search.photo_files import PhotoFiles, PhotoResponse
-from image_search.photos import PHOTO_FORMATS
 from image_search.thumbnails import version_of
 from image_search.web import accept_any_path
 from tests.harness import PHOTOS
@@ -68,7 +68,7 @@ def test_any_name_is_a_name(folder: Path, name: str) -> None:
     assert photo_files(folder).find(name) == folder / name
 
 
-@pytest.mark.parametrize("suffix", PHOTO_FORMATS)
+@pytest.mark.parametrize("suffix", KINDS)
 def test_a_photo_is_sent_as_one(folder: Path, suffix: str) -> None:
     """Its type is that of its name, so that no browser runs HTML by a photo's name."""
     shutil.copy(folder / "script.jpg", folder / f"a{suffix}")

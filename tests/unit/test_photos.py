@@ -18,7 +18,6 @@ from image_search.photos import (
     Facts,
     PhotoError,
     Pixels,
-    is_photo,
     load_image,
     make_thumbnail,
     read_facts,
@@ -70,28 +69,6 @@ def turned_photo(orientation: int, upright: Image.Image, kind: str) -> bytes:
 def difference(one: Image.Image, other: Image.Image) -> float:
     """How far two images are apart, in the mean of the worst colour."""
     return max(ImageStat.Stat(ImageChops.difference(one, other)).mean)
-
-
-# --- Names ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("a.jpg", True),
-        ("trips/rome/A.JPeG", True),
-        ("a.b/c.heic", True),
-        (".hidden.jpg", False),
-        ("a/._twin.jpg", False),
-        (".thumbs/a.jpg", False),
-        ("notes.txt", False),
-        ("a.jpg.bak", False),
-        ("jpg", False),
-    ],
-)
-def test_a_photo_is_known_by_its_name(name: str, *, expected: bool) -> None:
-    """A photo has a known suffix in any case, and no part of its path is hidden."""
-    assert is_photo(name) == expected
 
 
 # --- The image ------------------------------------------------------------------

@@ -310,3 +310,51 @@ def test_an_honest_line_stays_as_it_is(
     logger, written = log
     logger.warning("%s: %d photos in %.1f s", "été/写真 1.jpg", 12, 3.14159)
     assert written.getvalue() == "été/写真 1.jpg: 12 photos in 3.1 s\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "patterns"),
+    [
+        ("", ()),
+        ("private/", ("private/",)),
+        ("private/, *.gif ,!keep.gif", ("private/", "*.gif", "!keep.gif")),
+        ("# mine\nprivate/\n\n*.gif\n", ("private/", "*.gif")),
+        ("one\\, two.jpg", ("one\\, two.jpg",)),
+        ("\\#recycle", ("\\#recycle",)),
+    ],
+)
+def test_several_patterns_may_be_left_out(
+    value: str, patterns: tuple[str, ...]
+) -> None:
+    """They are divided by commas or line ends, as they stand in the environment."""
+    assert Settings(exclude=value).exclude == patterns
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("private/,!", "'!' is no gitignore pattern"),
+        ("a\\", "is no gitignore pattern"),
+        ("[z-a]", "'[z-a]' is no gitignore pattern"),
+        ("[abc", "'[abc' matches nothing"),
+        ("#recycle", "is a comment: write \\#recycle"),
+    ],
+)
+def test_a_wrong_pattern_is_named(
+    tmp_path: Path, value: str, hint: str
+) -> None:
+    """What would leave nothing out, though it looks as if it did, keeps the app from starting."""
+    copy_app(tmp_path)
+    run = subprocess.run(
+        [sys.executable, "main.py"],
+        cwd=tmp_path,
+        env=environment(EXCLUDE=value),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode != 0
+    assert run.stderr.startswith(f"EXCLUDE={value}: ")
+    assert hint in run.stderr
+    assert "Traceback" not in run.stderr

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from image_search.exclusions import Exclusions
+from image_search.kinds import KINDS, PHOTO_PATTERNS
 from image_search.photo_files import PhotoFiles
-from image_search.photos import PHOTO_FORMATS
-from image_search.sources import MAX_FILE_BYTES, PHOTO_PATTERNS, PhotoFolder
+from image_search.sources import MAX_FILE_BYTES, PhotoFolder
 from tests.harness import ORDINARY, PHOTOS, eventually
 
 ROCKET = PHOTOS / "rocket.jpg"
+# The globs of what CocoIndex is never shown.
+ALWAYS = ["**/.*", *Exclusions().globs]
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def add(folder: PhotoFolder, *names: str) -> None:
 
 def test_a_scan_finds_every_photo(folder: PhotoFolder) -> None:
     """Photos of every format, in any case, at any depth, with their times and sizes."""
-    names = {f"a/b/photo{suffix}" for suffix in PHOTO_FORMATS} | {
+    names = {f"a/b/{suffix[1:]} photo{suffix}" for suffix in KINDS} | {
         "NEW.JPG",
         "c d/é.Png",
     }
@@ -189,7 +192,7 @@ def test_a_folder_that_is_not_there_has_no_photos(tmp_path: Path) -> None:
         assert PhotoFolder(place).scan().photos == {}
 
 
-@pytest.mark.parametrize("suffix", PHOTO_FORMATS)
+@pytest.mark.parametrize("suffix", KINDS)
 def test_cocoindex_is_shown_every_format(suffix: str) -> None:
     """The globs that CocoIndex is given take a format's photos in any case, and no others."""
 
@@ -202,23 +205,24 @@ def test_cocoindex_is_shown_every_format(suffix: str) -> None:
     assert is_shown(f"a{suffix.upper()}")
     assert is_shown(f"a{suffix.title()}")
     assert not is_shown(f"a{suffix}.bak")
-    assert not is_shown(f"a.{suffix[2:]}")
+    assert not is_shown(f"a{suffix[1:]}")
+    assert not is_shown(f"a.x{suffix[1:]}")
 
 
 def test_what_is_left_alone_is_not_shown(folder: PhotoFolder) -> None:
     """CocoIndex's globs leave out what a scan skips, by its very name, and all that is hidden."""
     os.mkfifo(folder.path / "[0]{*,}\\?.jpg")
-    literally = r"[[]0[]][{][*],[}][\][?].jpg"
-    assert folder.excluded_patterns() == ["**/.*", literally]
+    literally = r"\[0\]\{\*,\}\\\?.jpg"
+    assert folder.excluded_patterns() == [*ALWAYS, literally]
 
 
 def test_what_is_left_alone_is_decided_once(folder: PhotoFolder) -> None:
     """The globs change only when they are told to, so that each pass sees what was looked at."""
-    assert folder.excluded_patterns() == ["**/.*"]
+    assert folder.excluded_patterns() == ALWAYS
     os.mkfifo(folder.path / "pipe.jpg")
-    assert folder.excluded_patterns() == ["**/.*"]
+    assert folder.excluded_patterns() == ALWAYS
     folder.excluded = frozenset({"a.jpg"})
-    assert folder.excluded_patterns() == ["**/.*", "a.jpg"]
+    assert folder.excluded_patterns() == [*ALWAYS, "a.jpg"]
 
 
 def test_changes_are_told(folder: PhotoFolder) -> None:

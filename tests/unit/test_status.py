@@ -3,12 +3,14 @@
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable
 from types import SimpleNamespace
 
 import pytest
 
 from image_search.filters import EVERYTHING, Filter
+from image_search.listing import Snapshot
 from image_search.status import Equipment, Progress, Status, StatusBoard
 from image_search.store import StoreUnavailable
 from tests.harness import eventually
@@ -344,3 +346,50 @@ def test_what_fails_while_it_is_told_stops_the_telling(
 
     with pytest.raises(ValueError, match="the pass"):
         asyncio.run(scenario())
+
+
+def test_damaged_photos_are_told(
+    store: MemoryStore, board: StatusBoard
+) -> None:
+    """They are indexed, counted, and the first are named; one that is mended is told no more."""
+    put(store, "whole.jpg")
+    for number in range(120):
+        store.put(f"{number}.jpg", damaged=True)
+    store.put("old.jpg", damaged=None)  # of a version before
+    follow_folder(board, store.points)
+    now = measure(board)
+    assert (now.damaged, now.skipped, now.indexed) == (120, 0, 122)
+    assert len(now.damaged_photos) == 100
+    assert "whole.jpg" not in now.damaged_photos
+    for number in range(1, 120):
+        store.put(f"{number}.jpg")
+    board.progress.passes += 1
+    mended = measure(board)
+    assert (mended.damaged, mended.damaged_photos) == (1, ["0.jpg"])
+
+
+def test_damaged_photos_cost_an_idle_index_nothing(
+    store: MemoryStore, board: StatusBoard
+) -> None:
+    """The store is asked for them while they may change, and then no more."""
+    store.put("cut.jpg", damaged=True)
+    follow_folder(board, store.points)
+    measure(board)
+    first = len(store.calls)
+    assert measure(board).damaged == 1
+    assert len(store.calls) - first < first
+
+
+def test_what_lies_beside_the_photos_is_told(board: StatusBoard) -> None:
+    """Pictures of kinds that are not read, by ending; RAW files beside JPEGs; what is left out."""
+    board.progress.see(
+        Snapshot(
+            left_out={"@eaDir", "x.jpg"},
+            raw_beside={"a.cr2"},
+            not_read=Counter([".psd", ".svg", ".psd"]),
+        )
+    )
+    now = measure(board)
+    assert [*now.not_read.items()] == [(".psd", 2), (".svg", 1)]
+    assert (now.raw_beside, now.left_out, now.photos) == (1, 2, 0)
+    assert now.all_skipped == "/status/skipped"

@@ -14,6 +14,7 @@ from qdrant_client import models
 from image_search.clip import Embedding, l2_normalize
 from image_search.edge_store import EdgeStore, QdrantEdge, QdrantEdgeConnector
 from image_search.filters import (
+    DAMAGED,
     EVERYTHING,
     READABLE,
     UNREADABLE,
@@ -58,6 +59,8 @@ PAYLOADS = {
     )
 }
 FINE = {*PAYLOADS} - {*BROKEN}
+PAYLOADS["trips/rome/b.jpg"]["damaged"] = True
+PAYLOADS["trips/rome/a.jpg"]["damaged"] = False  # others don't say, as before
 
 
 def make_vectors() -> dict[str, Embedding]:
@@ -274,6 +277,7 @@ FILTERS: list[tuple[Filter, set[str]]] = [
     (EVERYTHING, {*PAYLOADS}),
     (READABLE, FINE),
     (UNREADABLE, {*BROKEN}),
+    (DAMAGED, {"trips/rome/b.jpg"}),
     (Filter((Condition("error", equals="it is empty"),)), {"broken/b.jpg"}),
     (Filter((Condition("filename", equals="cat.jpg"),)), {"cat.jpg"}),
     (Filter((Condition("filename", equals="cat"),)), set()),

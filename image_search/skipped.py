@@ -1,0 +1,107 @@
+"""The photos that were skipped, over HTTP: all of them, and another try."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from image_search.filters import UNREADABLE
+from image_search.search import NotIndexedYet
+from image_search.status import StatusBoard
+
+LINES_AT_A_TIME = 1_000
+
+router = APIRouter()
+
+
+class SkippedPhoto(BaseModel):
+    """A photo of the folder that is not in the index, and why."""
+
+    filename: str
+    reason: str
+
+
+class SkippedPhotos(BaseModel):
+    """Skipped photos, by name; `skipped` counts those of other pages too."""
+
+    skipped: int
+    photos: list[SkippedPhoto]
+
+
+def list_skipped(board: StatusBoard) -> list[tuple[str, str]]:
+    """Every skipped photo and the reason, by name.
+
+    Raises StoreError where the store can't say, and NotIndexedYet where none was
+    skipped so far but photos wait.
+    """
+    skipped = dict(board.progress.skipped)
+    store = board.store
+    if number := store.count(UNREADABLE):
+        for point in store.search(None, number, UNREADABLE):
+            skipped[point.payload.filename] = point.payload.error or ""
+    if not skipped and (so_far := board.unfinished()):
+        raise NotIndexedYet(
+            f"The photos are being indexed, {so_far} so far; none was skipped yet."
+        )
+    return sorted(skipped.items())
+
+
+@router.get(
+    "/status/skipped",
+    response_model=SkippedPhotos,
+    responses={200: {"content": {"text/csv": {}}}},
+)
+def skipped_photos(
+    request: Request,
+    format: Literal["json", "csv"] | None = None,  # noqa: A002, as it is asked
+    limit: Annotated[int | None, Query(ge=1)] = None,
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> Response:
+    """Every photo that was skipped, and why, by name; as CSV too.
+
+    Without `format` what the client accepts decides. Without `limit` all are sent.
+    """
+    photos = list_skipped(request.app.state.status_board)
+    end = None if limit is None else offset + limit
+    page = photos[offset:end]
+    accepted = request.headers.get("accept", "")
+    if format == "csv" or (format is None and "text/csv" in accepted):
+        name = 'attachment; filename="skipped.csv"'
+        headers = {"Content-Disposition": name, "Vary": "Accept"}
+        return StreamingResponse(_as_csv(page), 200, headers, "text/csv")
+    lines = _as_json(page, len(photos))
+    vary = {"Vary": "Accept"}
+    return StreamingResponse(lines, 200, vary, "application/json")
+
+
+@router.post("/status/retry", status_code=202)
+async def retry_skipped(request: Request) -> None:
+    """Have every photo that was skipped looked at again, within seconds."""
+    request.app.state.index.retries_skipped = True
+
+
+def _as_csv(photos: list[tuple[str, str]]) -> Iterator[str]:
+    """Lines of CSV as RFC 4180 has them, some at a time."""
+    yield "filename,reason\r\n"
+    for start in range(0, len(photos), LINES_AT_A_TIME):
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(photos[start : start + LINES_AT_A_TIME])
+        yield text.getvalue()
+
+
+def _as_json(photos: list[tuple[str, str]], total: int) -> Iterator[str]:
+    """A SkippedPhotos, some lines at a time."""
+    yield f'{{"skipped":{total},"photos":['
+    for start in range(0, len(photos), LINES_AT_A_TIME):
+        some = photos[start : start + LINES_AT_A_TIME]
+        yield "," if start else ""
+        yield ",\n".join(
+            json.dumps({"filename": name, "reason": why}, ensure_ascii=False)
+            for name, why in some
+        )
+    yield "]}"
