@@ -15,6 +15,7 @@ Each room imports only from lower floors:
               qdrant_errors
     floor 0   settings, hardware, stopping
               points, filters
+              dates, headers, metadata
               files, guests, memory, colour
               worker_process, postgres_programs
 
