@@ -24,7 +24,7 @@ import dataclasses
 import functools
 import sqlite3
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import cocoindex
@@ -40,6 +40,7 @@ from sse_starlette import EventSourceResponse
 from image_search import connections, skipped, web
 from image_search.access import AccessMiddleware, warn_of_open_door
 from image_search.clip import DualEncoder, Embedding
+from image_search.dates import Taken, taken_by_file
 from image_search.embedding import BEHAVIOR_VERSION, EmbeddedPhoto, Embedder
 from image_search.flows import flow_def
 from image_search.follow import Follower
@@ -102,7 +103,7 @@ class EmbedImageExecutor:
         vector = Annotated[Embedding, VectorInfo(self.spec.dimension)] | None
         fields = dataclasses.fields(EmbeddedPhoto)
         types: dict[str, Any] = {field.name: field.type for field in fields}
-        types["embedding"] = vector
+        types |= {"embedding": vector, "details": cocoindex.Json}
         return dataclasses.make_dataclass("EmbeddedPhoto", types.items())
 
     async def __call__(self, content: bytes) -> EmbeddedPhoto:
@@ -110,16 +111,13 @@ class EmbedImageExecutor:
 
 
 @cocoindex.op.function()
-def describe_photo(
-    filename: str, taken: str | None, error: str | None
-) -> Described:
+def describe_photo(filename: str, taken: Taken, error: str | None) -> Described:
     """Complete what is known of a photo; if it can't be read, log why."""
     if error:
         logger.warning("%s is skipped: %s.", filename, error)
-    if taken is None:
-        written = (settings.image_dir / filename).stat().st_mtime
-        taken = datetime.fromtimestamp(written).isoformat(timespec="seconds")
-    return Described.by(filename, taken)
+    if not taken.time:
+        taken = taken_by_file(settings.image_dir / filename)
+    return Described.by(filename, taken.time, taken.source)
 
 
 @flow_def(name="ImageSearch")
@@ -165,9 +163,11 @@ def image_search_flow(
             width=embedded["width"],
             height=embedded["height"],
             taken=described["taken"],
+            taken_from=described["taken_from"],
             folders=described["folders"],
             sort_key=described["sort_key"],
             sha256=embedded["sha256"],
+            details=embedded["details"],
         )
     store = get_store()
     store.check_at_start(is_set_up=is_set_up)

@@ -17,6 +17,7 @@ Each room imports only from lower floors:
               qdrant_errors, exclusions
     floor 0   settings, hardware, stopping
               points, filters, kinds
+              dates, headers, metadata
               files, guests, memory, colour
               in_flight
               worker_process, postgres_programs

@@ -1,17 +1,20 @@
 """Vectors and facts by what is in a photo: one moved or copied costs no model."""
 
+import json
 import sqlite3
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from image_search.dates import Taken
 from image_search.photos import PREPROCESSING, Facts
 from image_search.settings import logger
 
 # Count up when more, or other things, are read of a photo's header.
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 # A vector of shape (d,).
 Vector = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
 
@@ -27,9 +30,9 @@ class EmbeddingCache:
         PRAGMA synchronous = NORMAL;
         CREATE TABLE IF NOT EXISTS vectors
             (model, photo, vector, PRIMARY KEY (model, photo)) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS facts
-            (version, photo, width, height, taken, PRIMARY KEY (version, photo))
-            WITHOUT ROWID;
+        DROP TABLE IF EXISTS facts; -- of versions that knew less
+        CREATE TABLE IF NOT EXISTS headers
+            (version, photo, facts, PRIMARY KEY (version, photo)) WITHOUT ROWID;
     """
 
     def __init__(self, file: Path, model: str) -> None:
@@ -48,9 +51,11 @@ class EmbeddingCache:
 
     def facts(self, digest: bytes) -> Facts | None:
         """What its header tells, if it is known."""
-        ask = "SELECT width, height, taken FROM facts WHERE (version, photo) = (?, ?)"
-        for row in self._execute(ask, FACTS_VERSION, digest):
-            return Facts(*row)
+        ask = "SELECT facts FROM headers WHERE (version, photo) = (?, ?)"
+        for (facts,) in self._execute(ask, FACTS_VERSION, digest):
+            told = json.loads(facts)
+            taken = told.pop("taken")
+            return Facts(**told, taken=taken and Taken(**taken))
         return None
 
     def put_vector(self, digest: bytes, vector: Vector) -> None:
@@ -58,9 +63,8 @@ class EmbeddingCache:
         self._execute(put, self.space, digest, vector)
 
     def put_facts(self, digest: bytes, facts: Facts) -> None:
-        put = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)"
-        row = facts.width, facts.height, facts.taken
-        self._execute(put, FACTS_VERSION, digest, *row)
+        put = "INSERT OR REPLACE INTO headers VALUES (?, ?, ?)"
+        self._execute(put, FACTS_VERSION, digest, json.dumps(asdict(facts)))
 
     def open(self) -> None:
         """Make the tables if need be; raises OSError or sqlite3.Error."""

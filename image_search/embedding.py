@@ -6,13 +6,15 @@ import functools
 import hashlib
 import itertools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from image_search.cache import FACTS_VERSION, EmbeddingCache
 from image_search.clip import DualEncoder, Embedding, TextEncoder, embed_images
 from image_search.listing import STAND_IN
+from image_search.dates import NOT_TOLD, Taken
 from image_search.photos import (
     PREPROCESSING,
     READERS,
@@ -51,8 +53,10 @@ class EmbeddedPhoto:
     error: str | None
     width: int  # pixels, upright; 0 if it can't be read
     height: int
-    taken: str | None  # ISO 8601, local time; None if EXIF doesn't say
+    taken: Taken  # NOT_TOLD by its header: CocoIndex hands no null over
     sha256: str  # of the file, in hexadecimal
+    # metadata.Details; CocoIndex would take a dict's type for a table.
+    details: Any = field(default_factory=dict)
 
 
 class PhotoAway(Exception):
@@ -117,9 +121,15 @@ class Embedder:
                         self._read_facts, digest, content
                     )
         except (PhotoError, WorkerError) as error:
-            return EmbeddedPhoto(None, str(error), 0, 0, None, digest.hex())
+            return EmbeddedPhoto(None, str(error), 0, 0, NOT_TOLD, digest.hex())
         return EmbeddedPhoto(
-            vector, None, facts.width, facts.height, facts.taken, digest.hex()
+            vector,
+            None,
+            facts.width,
+            facts.height,
+            facts.taken or NOT_TOLD,
+            digest.hex(),
+            {**facts.details},
         )
 
     @property

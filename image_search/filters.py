@@ -5,13 +5,26 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Circle:
+    """All that is within some distance of a place, by latitude and longitude."""
+
+    lat: float
+    lon: float
+    metres: float
+
+
+@dataclass(frozen=True)
 class Condition:
-    """What a payload field has to be: a value (or to hold it), in a range, or there."""
+    """What a payload field has to be.
+
+    A value (or to hold it), in a range, near, or not there.
+    """
 
     field: str
     equals: str | bool | None = None
     at_least: str | None = None  # ISO 8601, as the next
     before: str | None = None
+    within: Circle | None = None
     is_empty: bool = False
 
 
@@ -42,6 +55,10 @@ def in_terms_of(library: Any, date_range: Any, where: Filter) -> Any:
         if one.equals is not None:
             match = library.MatchValue(value=one.equals)
             return library.FieldCondition(key=one.field, match=match)
+        if one.within is not None:
+            center = library.GeoPoint(lat=one.within.lat, lon=one.within.lon)
+            circle = library.GeoRadius(center=center, radius=one.within.metres)
+            return library.FieldCondition(key=one.field, geo_radius=circle)
         ends = {"gte": one.at_least, "lt": one.before}
         given = {name: end for name, end in ends.items() if end}
         return library.FieldCondition(key=one.field, range=date_range(**given))

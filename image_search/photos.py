@@ -5,23 +5,24 @@ Run it in a worker: decoders crash, hang and take gigabytes on some files.
 
 import contextlib
 import io
-import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL
 import pillow_heif
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from image_search.colour import in_colour, shrink_in_bands, white_of
+from image_search.dates import Taken, read_taken
 from image_search.files import open_regular_file
 from image_search.kinds import PILLOW_FORMATS
+from image_search.headers import read_tags
 from image_search.memory import bytes_to_decode
+from image_search.metadata import Details, read_details
 
 # The versions of what decodes photos.
 READERS = f"Pillow {PIL.__version__}, pillow-heif {pillow_heif.__version__}"
@@ -67,7 +68,8 @@ class Facts:
 
     width: int  # pixels, upright
     height: int
-    taken: str | None  # ISO 8601, local time; None if EXIF doesn't say
+    taken: Taken | None = None  # None if it doesn't say
+    details: Details = field(default_factory=Details)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def read_photo(content: bytes, side: int) -> Reading:
         image = _open(content)
         size = image.size  # the draft makes it smaller
         _decode(image, at_least)
-        facts = _facts(image, size)
+        facts = _facts(content, image, size)
         image = _as_seen(image, at_least)
         pixels = _model_input(image, side)
         return Reading(facts, pixels, _thumbnail(image, THUMBNAIL_SIZE))
@@ -105,7 +107,7 @@ def read_facts(content: bytes) -> Facts:
     """Read a photo's header alone; raises PhotoError."""
     with _decoder_errors():
         image = _open(content)
-        return _facts(image, image.size)
+        return _facts(content, image, image.size)
 
 
 def load_image(
@@ -188,30 +190,14 @@ def _factor_in_bands(image: Image.Image, at_least: int | None) -> int | None:
     return max(1, min(image.size) // at_least)
 
 
-def _facts(image: Image.Image, size: tuple[int, int]) -> Facts:
-    """What EXIF tells of an image not turned yet, and its upright size."""
-    exif = Image.Exif()
-    with contextlib.suppress(Exception):  # EXIF can be broken in many ways
-        exif = image.getexif()
-    is_turned = exif.get(ExifTags.Base.Orientation) in TURNED_BY_A_QUARTER
-    if is_turned and image.format != "TIFF":  # whose size Pillow has turned
+def _facts(content: bytes, image: Image.Image, size: tuple[int, int]) -> Facts:
+    """What the header tells of an image not turned yet, and its upright size."""
+    tags = read_tags(content)
+    orientation = tags.get("IFD0 Orientation", [None])[0]
+    # Not of a TIFF, whose size Pillow has turned.
+    if orientation in TURNED_BY_A_QUARTER and image.format != "TIFF":
         size = size[::-1]
-    return Facts(*size, _taken(exif))
-
-
-def _taken(exif: Image.Exif) -> str | None:
-    """When a photo was taken, ISO 8601, if EXIF has a date that can be read."""
-    tags = ExifTags.Base
-    with contextlib.suppress(Exception):  # there is none, or it is broken
-        detailed = exif.get_ifd(ExifTags.IFD.Exif)
-        stamp = detailed.get(tags.DateTimeOriginal)
-        stamp = (
-            stamp or detailed.get(tags.DateTimeDigitized) or exif[tags.DateTime]
-        )
-        numbers = re.findall(r"\d+", str(stamp))  # however they are divided
-        taken = datetime.strptime(" ".join(numbers[:6]), "%Y %m %d %H %M %S")
-        return taken.isoformat(timespec="seconds")
-    return None
+    return Facts(*size, read_taken(tags), read_details(tags))
 
 
 def _as_seen(image: Image.Image, at_least: int | None) -> Image.Image:

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -20,6 +21,8 @@ PAYLOAD_INDEXES = {
     "width": "integer",
     "height": "integer",
     "sort_key": "integer",
+    "details.camera": "keyword",
+    "details.place": "geo",
 }
 KEY_BITS = 24  # of a sort key, below the seconds
 HASH_BITS = 10  # of those, below a number in the name
@@ -30,16 +33,18 @@ class Described:
     """What a photo's name and time tell, as its point has it."""
 
     id: uuid.UUID
-    taken: str  # ISO 8601, local time; by EXIF, else when the file was last written
+    taken: str  # ISO 8601, local time
+    taken_from: str  # where that is told; "file": when it was last written
     folders: list[str]  # every folder above it, the innermost first
     sort_key: int
 
     @classmethod
-    def by(cls, filename: str, taken: str) -> "Described":
+    def by(cls, filename: str, taken: str, taken_from: str) -> "Described":
         above = PurePosixPath(filename).parents[:-1]
         return cls(
             point_id(filename),
             taken,
+            taken_from,
             [str(folder) for folder in above],
             sort_key(taken, filename),
         )
@@ -54,11 +59,13 @@ class Payload(BaseModel):
     filename: str
     width: int  # pixels, upright; 0 if the photo can't be read
     height: int
-    taken: datetime  # local time; by EXIF, else when the file was last written
+    taken: datetime  # local time
+    taken_from: str | None = None  # where that is told: see dates.Taken
     sha256: str  # of the file, in hexadecimal
     error: str | None = None  # why the photo can't be read
     damaged: bool = False  # a part of it can't be
     sort_key: int | None = None
+    details: dict[str, Any] = {}  # what else is told: see metadata.Details
 
 
 def point_id(filename: str) -> uuid.UUID:

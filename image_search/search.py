@@ -1,22 +1,31 @@
 """What can be asked, how it becomes one vector, and what is answered."""
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import prometheus_client
-from pydantic import BaseModel, BeforeValidator, Field, NaiveDatetime
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    NaiveDatetime,
+)
 
 from image_search.clip import Embedding, l2_normalize
 from image_search.embedding import Embedder
-from image_search.filters import READABLE, Condition, Filter
+from image_search.filters import READABLE, Circle, Condition, Filter
+from image_search.metadata import Details
 from image_search.store import NoSuchPhoto, Point, Store
 from image_search.thumbnails import version_of
 
 MAX_QUERY_LENGTH = 1000  # characters
 MINUS_WEIGHT = 0.5  # of a minus term, beside the 1 of all others
 CANDIDATES = 1000  # that sort=newest puts in order
+FARTHEST_KM = 20_040  # two places can be from each other
 MIN_QUERY_NORM = 1e-3  # a sum of unit vectors this short is rounding error
 
 MODEL_SECONDS = prometheus_client.Histogram(
@@ -29,7 +38,27 @@ def _complete_date(text: str) -> str:
     return text + "0000-01-01"[len(text) :]
 
 
+def _check_near(text: str) -> str:
+    """Refuse what is no circle on the earth."""
+    _circle(text)
+    return text
+
+
+def _circle(near: str) -> Circle:
+    try:
+        lat, lon, km = (float(number) for number in near.split(","))
+    except ValueError:
+        lat = lon = km = math.nan
+    if not (abs(lat) <= 90 and abs(lon) <= 180 and km > 0):  # noqa: PLR2004
+        raise ValueError(
+            "write latitude, longitude and kilometres, such as 41.9,12.5,10:"
+            " -90 to 90, -180 to 180, more than 0"
+        )
+    return Circle(lat, lon, 1000 * min(km, FARTHEST_KM))
+
+
 Words = Annotated[str, Field(pattern=r"\S", max_length=MAX_QUERY_LENGTH)]
+Near = Annotated[str, AfterValidator(_check_near)]
 Date = Annotated[NaiveDatetime, BeforeValidator(_complete_date)]
 
 
@@ -48,6 +77,14 @@ class Search(BaseModel, extra="forbid"):
         None, description="Taken then or later, local time."
     )
     before: Date | None = Field(None, description="Taken before then.")
+    near: Near | None = Field(
+        None,
+        description="Taken within some kilometres of a place:"
+        " latitude,longitude,kilometres.",
+    )
+    camera: str | None = Field(
+        None, description="Taken with it; as results name it."
+    )
     sort: Literal["score", "newest"] = "score"
     limit: int = Field(24, ge=1, le=100, description="How many photos at most.")
     offset: int = Field(0, ge=0, le=100_000, description="How many to skip.")
@@ -69,10 +106,13 @@ class Hit(BaseModel):
     )
     width: int = Field(description="Pixels, upright.")
     height: int
-    taken: datetime = Field(
-        description="Local time; by EXIF, else when the file was written."
+    taken: datetime = Field(description="Local time.")
+    taken_from: str | None = Field(
+        description="Where that is told: exif, xmp, iptc, text (of a PNG), or"
+        " file: when it was last written."
     )
     version: str = Field(description="Changes with what is in the file.")
+    details: Details = Field(description="What else its header tells.")
 
 
 class SearchResponse(BaseModel):
@@ -213,6 +253,11 @@ def _conditions(query: Search, *, is_scored: bool) -> Filter:
         after = query.after.isoformat() if query.after else None
         before = query.before.isoformat() if query.before else None
         must.append(Condition("taken", at_least=after, before=before))
+    if query.near:
+        circle = _circle(query.near)
+        must.append(Condition("details.place", within=circle))
+    if camera := (query.camera or "").strip():
+        must.append(Condition("details.camera", equals=camera))
     if not is_scored:  # a photo that can't be read has no vector to be near to
         must += READABLE.must
     return Filter(tuple(must), tuple(must_not))
@@ -226,7 +271,9 @@ def _hit(point: Point, *, is_scored: bool) -> Hit:
         width=payload.width,
         height=payload.height,
         taken=payload.taken,
+        taken_from=payload.taken_from,
         version=version_of(payload.sha256),
+        details=payload.details,
     )
 
 

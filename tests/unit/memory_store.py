@@ -1,5 +1,6 @@
 """A store in memory, for rooms that need some store; it keeps the contract of the true ones."""
 
+import math
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from image_search.clip import Embedding
-from image_search.filters import EVERYTHING, Condition, Filter
+from image_search.filters import EVERYTHING, Circle, Condition, Filter
 from image_search.points import point_id, sort_key
 from image_search.settings import StartupError
 from image_search.store import VECTOR_NAME, CollectionMissing, Query, Store
@@ -121,6 +122,17 @@ def _cosine(one: Any, other: Any) -> float:
     )
 
 
+def _distance(place: dict[str, float], circle: Circle) -> float:
+    """In metres, on a sphere as large as the earth."""
+    lat, lon, other_lat, other_lon = map(
+        math.radians, (place["lat"], place["lon"], circle.lat, circle.lon)
+    )
+    over = math.sin((lat - other_lat) / 2) ** 2
+    aside = math.sin((lon - other_lon) / 2) ** 2
+    chord = over + math.cos(lat) * math.cos(other_lat) * aside
+    return 2 * 6_371_000 * math.asin(math.sqrt(chord))
+
+
 def _passes(payload: dict[str, Any], where: Filter) -> bool:
     return all(_meets(payload, one) for one in where.must) and not any(
         _meets(payload, one) for one in where.must_not
@@ -128,7 +140,11 @@ def _passes(payload: dict[str, Any], where: Filter) -> bool:
 
 
 def _meets(payload: dict[str, Any], one: Condition) -> bool:
-    value = payload.get(one.field)
+    value: Any = payload
+    for name in one.field.split("."):
+        value = (value or {}).get(name)
+    if one.within is not None:
+        return bool(value) and _distance(value, one.within) <= one.within.metres
     if one.is_empty:
         return value in (None, [])
     if one.equals is not None:

@@ -11,9 +11,17 @@ import numpy as np
 import pytest
 
 from image_search.cache import EmbeddingCache, Vector
+from image_search.dates import Taken
+from image_search.metadata import Details
 from image_search.photos import PREPROCESSING, Facts
 
-FACTS = Facts(30, 40, "2019-05-01T12:00:00")
+TAKEN = Taken("2019-05-01T12:00:00", "exif")
+DETAILS: Details = {
+    "camera": "Canon EOS 5D",
+    "place": {"lat": 41.9, "lon": 12.5},
+    "keywords": ["Rom", "Zoë"],
+}
+FACTS = Facts(30, 40, TAKEN, DETAILS)
 DIGEST = hashlib.sha256(b"a photo").digest()
 
 
@@ -53,9 +61,9 @@ def test_a_cache_knows_what_it_was_told(cache: EmbeddingCache) -> None:
             assert opened.facts(b"of another photo") is None
 
 
-@pytest.mark.parametrize("taken", [None, "2019-05-01T12:00:00"])
+@pytest.mark.parametrize("taken", [None, TAKEN])
 def test_facts_come_back_as_they_were(
-    taken: str | None, cache: EmbeddingCache
+    taken: Taken | None, cache: EmbeddingCache
 ) -> None:
     """A photo without a date has none afterwards either."""
     facts = Facts(1, 2, taken)
@@ -174,3 +182,27 @@ def test_an_older_database_is_used_on(cache: EmbeddingCache) -> None:
     assert cache.facts(DIGEST) is None
     cache.put_facts(DIGEST, FACTS)
     assert cache.facts(DIGEST) == FACTS
+
+
+def test_facts_of_a_version_that_knew_less_are_read_anew(
+    cache: EmbeddingCache,
+) -> None:
+    """Its vectors are used on; what it told of a header is not all there is to tell."""
+    cache.put_vector(DIGEST, vector_of(0.6, 0.8))
+    cache.close()
+    with contextlib.closing(
+        sqlite3.connect(cache.file, isolation_level=None)
+    ) as database:
+        database.executescript("""
+            DROP TABLE headers;
+            CREATE TABLE facts
+                (version, photo, width, height, taken, PRIMARY KEY (version, photo))
+                WITHOUT ROWID;
+        """)
+        row = 1, DIGEST, 30, 40, "2019-05-01T12:00:00"
+        database.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", row)
+    with another(cache) as second:
+        assert second.vector(DIGEST) is not None
+        assert second.facts(DIGEST) is None
+        second.put_facts(DIGEST, FACTS)
+        assert second.facts(DIGEST) == FACTS

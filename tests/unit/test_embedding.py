@@ -18,6 +18,7 @@ from PIL import ExifTags, Image
 
 from image_search.cache import EmbeddingCache
 from image_search.clip import DualEncoder, Embedding, embed_images, embed_text
+from image_search.dates import NOT_TOLD, Taken
 from image_search.embedding import (
     UPLOAD_SECONDS,
     EmbeddedPhoto,
@@ -41,7 +42,8 @@ from image_search.workers import TRIES, PoolClosed, WorkerError, WorkerPool
 from tests.harness import PHOTOS, eventually
 
 SIDE = 32
-FACTS = Facts(30, 40, "2019-05-01T12:00:00")
+TAKEN = Taken("2019-05-01T12:00:00", "exif")
+FACTS = Facts(30, 40, TAKEN, {"camera": "Canon EOS 5D"})
 DIGEST = hashlib.sha256(b"a photo").digest()
 
 
@@ -132,6 +134,7 @@ def test_all_of_a_photo_is_known_after_one_visit(
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     exif[ExifTags.Base.DateTime] = "2019:05:01 12:00:00"
+    exif[ExifTags.Base.Model] = "Canon EOS 5D"
     content = encode(Image.new("RGB", (40, 30), "red"), "JPEG", exif=exif)
     [made] = embed_all(embedder, content)
     digest = hashlib.sha256(content).hexdigest()
@@ -139,7 +142,8 @@ def test_all_of_a_photo_is_known_after_one_visit(
     assert made.embedding.tolist() == [40, 30, 254, 0, 0]
     assert (made.error, made.sha256) == (None, digest)
     assert (made.width, made.height) == (30, 40)
-    assert made.taken == "2019-05-01T12:00:00"
+    assert made.taken == TAKEN
+    assert made.details == {"camera": "Canon EOS 5D"}
     assert decode_pool.jobs == ["read_photo"]
     thumbnail = embedder.thumbnails.find(version_of(digest), THUMBNAIL_SIZE)
     assert thumbnail is not None
@@ -184,7 +188,7 @@ def test_what_is_no_photo_says_so(new_embedder: NewEmbedder) -> None:
     [made] = embed_all(embedder, b"no photo")
     digest = hashlib.sha256(b"no photo").hexdigest()
     reason = "it is no image of a known format"
-    assert made == EmbeddedPhoto(None, reason, 0, 0, None, digest)
+    assert made == EmbeddedPhoto(None, reason, 0, 0, NOT_TOLD, digest)
 
 
 def fail(reason: str) -> Any:
@@ -389,7 +393,10 @@ def test_photos_and_words_meet_in_one_space(
         [made] = embed_all(embedder, content)
         assert made.embedding is not None
         assert made.embedding @ expected > 0.9999
-        assert read_facts(content) == Facts(made.width, made.height, made.taken)
+        facts = read_facts(content)
+        assert (facts.width, facts.height) == (made.width, made.height)
+        assert (facts.taken or NOT_TOLD) == made.taken
+        assert facts.details == made.details
         assert embedder.embed_upload(content) @ expected > 0.9999
         words = embedder.embed_query("a cat")
         assert np.array_equal(words, embed_text(encoder, "a cat"))

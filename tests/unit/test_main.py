@@ -7,15 +7,18 @@ from typing import Any, get_type_hints
 
 import pytest
 
+from image_search.dates import NOT_TOLD, Taken
 from image_search.embedding import EmbeddedPhoto
 from tests.harness import PHOTOS
+
+TAKEN = Taken("2019-05-01T12:00:00", "exif")
 
 
 @pytest.fixture(scope="module")
 def described() -> Any:
     import main
 
-    return main.describe_photo("cat.png", None, None)
+    return main.describe_photo("cat.png", NOT_TOLD, None)
 
 
 def test_a_photo_has_one_point_whatever_it_shows(described: Any) -> None:
@@ -23,33 +26,32 @@ def test_a_photo_has_one_point_whatever_it_shows(described: Any) -> None:
     import main
 
     assert described.id == uuid.uuid5(uuid.NAMESPACE_URL, "cat.png")
-    other = main.describe_photo(
-        "cat.png", "2019-05-01T12:00:00", "it is cut off"
-    )
+    other = main.describe_photo("cat.png", TAKEN, "it is cut off")
     assert other.id == described.id
-    assert main.describe_photo("coffee.png", None, None).id != described.id
+    assert main.describe_photo("coffee.png", NOT_TOLD, None).id != described.id
 
 
 def test_a_photo_lies_in_every_folder_above_it() -> None:
     """Its folders are all those above it, the innermost first; none at the top."""
     import main
 
-    deep = main.describe_photo("trips/rome/a.jpg", "2019-05-01T12:00:00", None)
+    deep = main.describe_photo("trips/rome/a.jpg", TAKEN, None)
     assert deep.folders == ["trips/rome", "trips"]
-    top = main.describe_photo("a.jpg", "2019-05-01T12:00:00", None)
+    top = main.describe_photo("a.jpg", TAKEN, None)
     assert top.folders == []
 
 
 def test_a_photo_without_a_date_was_taken_when_it_was_written(
     described: Any,
 ) -> None:
-    """EXIF's date goes first; else it is the time at which the file was written."""
+    """Its header's date goes first, else the file's; and the point says which it is."""
     import main
 
     written = datetime.fromtimestamp(int((PHOTOS / "cat.png").stat().st_mtime))
     assert datetime.fromisoformat(described.taken) == written
-    dated = main.describe_photo("cat.png", "2019-05-01T12:00:00", None)
-    assert dated.taken == "2019-05-01T12:00:00"
+    assert described.taken_from == "file"
+    dated = main.describe_photo("cat.png", TAKEN, None)
+    assert (dated.taken, dated.taken_from) == (TAKEN.time, TAKEN.source)
 
 
 def test_a_bug_is_not_explained_away() -> None:

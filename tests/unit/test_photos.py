@@ -239,58 +239,6 @@ def test_a_heic_photo_is_upright_too(orientation: int) -> None:
     assert size == Image.open(io.BytesIO(reading.thumbnail)).size
 
 
-@pytest.mark.parametrize(
-    "kind", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"]
-)
-@pytest.mark.parametrize(
-    ("tag", "stamp"),
-    [
-        (ExifTags.Base.DateTimeOriginal, "2019:05:01 12:00:00"),
-        (ExifTags.Base.DateTimeOriginal, "2019-05-01T12:00:00.123+02:00 "),
-        (ExifTags.Base.DateTimeDigitized, "2019:05:01 12:00:00"),
-        (ExifTags.Base.DateTime, "2019:05:01 12:00:00"),
-    ],
-)
-def test_exif_tells_when_a_photo_was_taken(
-    tag: ExifTags.Base, stamp: str, kind: str
-) -> None:
-    """The date is found in each of its three tags, however its parts are divided."""
-    exif = Image.Exif()
-    is_basic = tag is ExifTags.Base.DateTime
-    (exif if is_basic else exif.get_ifd(ExifTags.IFD.Exif))[tag] = stamp
-    content = encode(Image.new("RGB", (40, 30)), kind, exif=exif.tobytes())
-    expected = Facts(40, 30, "2019-05-01T12:00:00")
-    assert read_photo(content, SIDE).facts == read_facts(content) == expected
-
-
-def test_the_moment_of_the_shot_comes_first() -> None:
-    """Of several dates the one of the shot counts, then that of the scan."""
-    tags = ExifTags.Base
-    exif = Image.Exif()
-    details = exif.get_ifd(ExifTags.IFD.Exif)
-    blank = Image.new("RGB", (4, 3))
-    for tag, year in (
-        (tags.DateTime, 2003),
-        (tags.DateTimeDigitized, 2002),
-        (tags.DateTimeOriginal, 2001),
-    ):
-        stamp = f"{year}:05:01 12:00:00"
-        (exif if tag is tags.DateTime else details)[tag] = stamp
-        facts = read_facts(encode(blank, "JPEG", exif=exif))
-        assert facts.taken == f"{year}-05-01T12:00:00"
-
-
-@pytest.mark.parametrize(
-    "stamp", ["", "    :  :     :  :  ", "0000:00:00 00:00:00", "May", "2019"]
-)
-def test_a_date_that_is_none_is_left_out(stamp: str) -> None:
-    """A camera without a clock writes a date that is none: then it isn't known."""
-    exif = Image.Exif()
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = stamp
-    content = encode(Image.new("RGB", (4, 3)), "JPEG", exif=exif)
-    assert read_facts(content) == Facts(4, 3, None)
-
-
 @pytest.mark.filterwarnings("ignore::UserWarning")  # so Pillow tells of damage
 @pytest.mark.parametrize("value", [0, 255])
 def test_damaged_exif_does_not_hide_a_photo(value: int) -> None:

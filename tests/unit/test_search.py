@@ -98,6 +98,20 @@ def names(found: SearchResponse) -> list[str]:
         {"after": ""},
         {"after": "2024-02-30"},
         {"before": "2024-05-01T12:00:00Z"},  # photos have local time
+        {"near": ""},
+        {"near": "Rome"},
+        {"near": "41.9,12.5"},
+        {"near": "41.9,12.5,10,20"},
+        {"near": "90.1,12.5,10"},
+        {"near": "-90.1,12.5,10"},
+        {"near": "41.9,180.1,10"},
+        {"near": "41.9,-180.1,10"},
+        {"near": "41.9,12.5,0"},
+        {"near": "41.9,12.5,-1"},
+        {"near": "nan,12.5,10"},
+        {"near": "41.9,nan,10"},
+        {"near": "41.9,12.5,nan"},
+        {"near": "inf,12.5,10"},
         {"query": "cat"},  # misspelled
     ],
 )
@@ -106,6 +120,23 @@ def test_a_wrong_query_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as refused:
         Search.model_validate(wrong)
     assert refused.value.errors()[0]["loc"][0] == next(iter(wrong))
+
+
+def test_a_wrong_place_is_told_how_to_write_it() -> None:
+    """The sentence has an example, and what each of the three may be."""
+    with pytest.raises(
+        ValidationError, match=r"such as 41\.9,12\.5,10"
+    ) as told:
+        Search.model_validate({"near": "Rome"})
+    assert "-90 to 90" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "near", ["90,180,1", "-90,-180,0.1", " 0, 0, 1e9", "41.9,12.5,inf"]
+)
+def test_a_place_may_lie_at_the_edge(near: str) -> None:
+    """Poles and the date line are places, and a circle may hold all of the earth."""
+    assert Search.model_validate({"near": near}).near == near
 
 
 @pytest.mark.parametrize(
@@ -224,9 +255,16 @@ def put_fan(store: MemoryStore, number: int) -> None:
 def test_a_hit_tells_all_that_is_shown(
     searcher: Searcher, store: MemoryStore
 ) -> None:
-    """Name, score, size, time, and a version that changes with what is in the file."""
+    """Name, score, size, time, a version that changes with the file, and its header."""
     digest = "0123456789abcdef" * 4
-    store.put("a.jpg", axis(0), sha256=digest)
+    details = {"camera": "Canon EOS 5D", "place": {"lat": 41.9, "lon": 12.5}}
+    store.put(
+        "a.jpg",
+        axis(0),
+        sha256=digest,
+        taken_from="exif",
+        details=details,
+    )
     store.rounding = 1e-6
     [hit] = searcher.search(Search(q="x")).results
     assert hit.model_dump() == {
@@ -235,8 +273,40 @@ def test_a_hit_tells_all_that_is_shown(
         "width": 4,
         "height": 3,
         "taken": datetime(2022, 2, 2),
+        "taken_from": "exif",
         "version": "0123456789abcdef",
+        "details": details,
     }
+
+
+def test_a_point_of_an_earlier_version_is_a_hit(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """What was not read of its header yet is left out, and no error."""
+    store.put("a.jpg", axis(0))
+    [hit] = searcher.search(Search(q="x")).results
+    assert (hit.taken_from, hit.details) == (None, {})
+
+
+def test_a_camera_and_a_place_are_filters(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """Each by itself, both, and with words; a photo that tells of neither is left out."""
+    rome = {"lat": 41.9, "lon": 12.5}
+    store.put("a.jpg", axis(0), details={"camera": "A 1", "place": rome})
+    store.put("b.jpg", axis(0), details={"camera": "B 2", "place": rome})
+    store.put("c.jpg", axis(0), details={"camera": "A 1"})
+    store.put("d.jpg", axis(0))
+
+    def found(**asked: Any) -> set[str]:
+        answer = searcher.search(Search.model_validate(asked))
+        return {hit.filename for hit in answer.results}
+
+    assert found(camera="A 1") == {"a.jpg", "c.jpg"}
+    assert found(near="41.9,12.6,10") == {"a.jpg", "b.jpg"}
+    assert found(near="41.9,12.6,10", camera="A 1", q="x") == {"a.jpg"}
+    assert found(near="41.9,13.5,10", q="x") == set()
+    assert found(camera=" A 1 ", near="0,0,1e300") == {"a.jpg"}
 
 
 def test_no_query_is_the_newest(searcher: Searcher, store: MemoryStore) -> None:

@@ -18,6 +18,7 @@ from image_search.filters import (
     EVERYTHING,
     READABLE,
     UNREADABLE,
+    Circle,
     Condition,
     Filter,
 )
@@ -42,17 +43,39 @@ from tests.unit.memory_store import MemoryStore, id_of, payload_of
 DIMENSION = 24
 ROUNDING = 0.01  # the embedded store keeps a byte of each number
 
+
+def made_in(lat: float, lon: float, camera: str) -> dict[str, Any]:
+    """The details of a photo that was taken there."""
+    return {"camera": camera, "place": {"lat": lat, "lon": lon}}
+
+
 TWINS = [f"twins/{number}.jpg" for number in range(9)]
 BROKEN = ["broken/a.jpg", "broken/b.jpg"]
 PAYLOADS = {
     payload["filename"]: payload
     for payload in (
         payload_of(
-            "cat.jpg", taken="2024-05-01T12:00:00", width=640, height=480
+            "cat.jpg",
+            taken="2024-05-01T12:00:00",
+            width=640,
+            height=480,
+            details=made_in(-17.0, 179.9, "Canon EOS 5D"),
         ),
-        payload_of("trips/rome/a.jpg", taken="2019-05-01T12:00:00"),
-        payload_of("trips/rome/b.jpg", taken="2021-05-01T12:00:00"),
-        payload_of("trips/rome 2/c.jpg", taken="2020-05-01T12:00:00"),
+        payload_of(
+            "trips/rome/a.jpg",
+            taken="2019-05-01T12:00:00",
+            details=made_in(41.9, 12.5, "Canon EOS 5D"),
+        ),
+        payload_of(
+            "trips/rome/b.jpg",
+            taken="2021-05-01T12:00:00",
+            details=made_in(41.99, 12.5, "Canon EOS 5D Mark II"),
+        ),
+        payload_of(
+            "trips/rome 2/c.jpg",
+            taken="2020-05-01T12:00:00",
+            details=made_in(89.99, 0.0, "Apple iPhone 7"),
+        ),
         *(payload_of(name) for name in TWINS),
         payload_of(BROKEN[0], error="it is truncated", width=0, height=0),
         payload_of(BROKEN[1], error="it is empty", width=0, height=0),
@@ -271,6 +294,15 @@ def taken(at_least: str | None = None, before: str | None = None) -> Filter:
     return Filter((Condition("taken", at_least=at_least, before=before),))
 
 
+def within(lat: float, lon: float, km: float) -> Condition:
+    circle = Circle(lat, lon, 1000 * km)
+    return Condition("details.place", within=circle)
+
+
+def by(camera: str) -> Condition:
+    return Condition("details.camera", equals=camera)
+
+
 ROME = Condition("folders", equals="trips/rome")
 OF_TRIPS = {"trips/rome/a.jpg", "trips/rome/b.jpg", "trips/rome 2/c.jpg"}
 FILTERS: list[tuple[Filter, set[str]]] = [
@@ -300,6 +332,17 @@ FILTERS: list[tuple[Filter, set[str]]] = [
         Filter((ROME, *READABLE.must), (Condition("filename", equals="trips/rome/a.jpg"),)),
         {"trips/rome/b.jpg"},
     ),
+    (Filter((by("Canon EOS 5D"),)), {"cat.jpg", "trips/rome/a.jpg"}),
+    (Filter((by("Canon"),)), set()),
+    (Filter((ROME, by("Canon EOS 5D"))), {"trips/rome/a.jpg"}),
+    (Filter((within(41.9, 12.5, 1),)), {"trips/rome/a.jpg"}),
+    (Filter((within(41.9, 12.5, 9.9),)), {"trips/rome/a.jpg"}),
+    (Filter((within(41.9, 12.5, 10.1),)), {"trips/rome/a.jpg", "trips/rome/b.jpg"}),
+    (Filter((within(41.9, 12.5, 10.1), by("Canon EOS 5D"))), {"trips/rome/a.jpg"}),
+    # Beyond the date line, beyond a pole, and everywhere.
+    (Filter((within(-17, -179.9, 30),)), {"cat.jpg"}),
+    (Filter((within(90, 180, 5),)), {"trips/rome 2/c.jpg"}),
+    (Filter((within(0, 0, 20_040),)), {"cat.jpg", *OF_TRIPS}),
     (
         Filter(must_not=(ROME, Condition("folders", equals="twins"))),
         {"cat.jpg", "trips/rome 2/c.jpg", *BROKEN},
@@ -342,8 +385,10 @@ def test_a_check_changes_nothing_that_is_whole(store: Store) -> None:
 
 
 def test_every_field_is_searched_by() -> None:
-    """There is an index for each field of a payload, and for the folders."""
-    assert set(PAYLOAD_INDEXES) == {*Payload.model_fields, "folders"}
+    """There is an index for each field that is filtered or put in order by."""
+    told = {"taken_from", "details"}  # to whom a photo is shown
+    some = {"folders", "details.camera", "details.place"}
+    assert set(PAYLOAD_INDEXES) == {*Payload.model_fields} - told | some
 
 
 @pytest.mark.parametrize(
