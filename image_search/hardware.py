@@ -84,6 +84,6 @@ def prepack_linear_weights(model: Any) -> None:
 
 
 def return_freed_memory() -> None:
-    """Give some 60 MB that loading took back to the system (glibc keeps them)."""
+    """Give back to the system what is free again, and what glibc keeps."""
     with contextlib.suppress(AttributeError):  # another libc
         ctypes.CDLL(None).malloc_trim(0)

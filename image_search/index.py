@@ -9,6 +9,7 @@ from typing import Protocol
 from image_search.absence import Absences
 from image_search.exclusions import describe_left_out
 from image_search.filters import UNREADABLE, Condition, Filter
+from image_search.hardware import return_freed_memory
 from image_search.listing import Files, Snapshot
 from image_search.passes import Passes, Update
 from image_search.record import Record
@@ -206,6 +207,8 @@ class Index:
             readers=self.reader.readers,
         )
         await asyncio.to_thread(self.record.save, self.record_file)
+        # CocoIndex holds some 15 kB a photo until a pass is over.
+        await asyncio.to_thread(return_freed_memory)
 
     def _is_up_to_date(self, points: int) -> bool:
         was_whole = self.progress.is_ready and not self.progress.last_error
