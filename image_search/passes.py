@@ -47,17 +47,20 @@ class Passes:
         """Show it all that is new, or has changed since the record was made.
 
         `unnoticed`: photos that are to be left out of one pass, and so are new to
-        the next. `reads_all`: it may read the others too.
+        the next. `reads_all`: it may read the others too, as it does for `reexport`,
+        by which what is in the store is written again.
         """
         large = _large_news(snapshot.photos, record)
         later = unnoticed | large
-        await self.run_once(
-            snapshot,
-            record,
-            later,
-            reads_all=reads_all,
-            reexport=reexport,
-        )
+        others = _news(snapshot.photos, record) - large
+        if others or unnoticed or reads_all or not large:
+            await self.run_once(
+                snapshot,
+                record,
+                later,
+                reads_all=reads_all,
+                reexport=reexport,
+            )
         if not later:
             return
         if large:
@@ -77,20 +80,23 @@ class Passes:
         reexport: bool = False,
     ) -> None:
         """Run a pass that is not shown the photos that come `later`."""
+        photos = snapshot.photos
+        read: Set[str] = photos.keys()
+        if not reads_all:
+            read = read & (_news(photos, record) | unnoticed)
         self.folder.excluded = snapshot.hidden | later
         self.folder.rows = rows_in_flight(
-            file[1]
-            for name, file in snapshot.photos.items()
-            if name not in later
-            and (
-                reads_all
-                or name in unnoticed
-                or file != record.photos.get(name)
-            )
+            photos[name][1] for name in read - later
         )
         shown = self.folder.shown, self.folder.excluded, self.folder.rows
         await self.update(reopen=shown != self._opened, reexport=reexport)
         self._opened = shown
+
+
+def _news(photos: Files, record: Record) -> set[str]:
+    """Photos that are new, or have changed."""
+    known = record.photos
+    return {name for name, file in photos.items() if file != known.get(name)}
 
 
 def _large_news(photos: Files, record: Record) -> set[str]:

@@ -132,6 +132,7 @@ RULES: list[dict[str, str]] = [
 ]
 
 
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of [[]
 @pytest.mark.parametrize("rules", RULES, ids=ascii)
 def test_patterns_mean_what_they_mean_to_git(

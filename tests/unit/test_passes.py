@@ -55,6 +55,16 @@ def test_large_photos_come_after_the_others(world: World, index: Index) -> None:
     assert large <= {*world.shown()}
 
 
+def test_large_photos_alone_are_one_pass(world: World, index: Index) -> None:
+    """Where nothing else is new there is nothing to come before them."""
+    add_large(world, "a.tif", "b.tif", size=MOST_BYTES // 2 + 1)
+    (world.folder.path / "cat.jpg").unlink()
+    rows = rows_of_passes(world, index)
+    assert sync(index) is None
+    assert rows == [1]
+    assert {*world.shown()} == {"a.tif", "b.tif", "trips/dog.jpg"}
+
+
 def test_ordinary_photos_are_one_pass(world: World, index: Index) -> None:
     """Where none is large, one pass is enough, and it has as many under way as can be."""
     add_large(world, *(f"{number}.jpg" for number in range(40)), size=LARGE)
