@@ -183,6 +183,7 @@ export function App() {
           next={at < 0 ? undefined : photos[at + 1]}
           onTurn={turnTo}
           onLike={(filename) => askFor({ like: filename })}
+          onCamera={(camera) => askFor({ camera })}
           onClose={close}
         />
       )}

@@ -1,7 +1,7 @@
 import { useRef } from "preact/hooks";
 import "./Filters.css";
 import { Icon } from "./Icon";
-import { countFilters, type Query } from "./urlState";
+import { countFilters, NO_FILTERS, type Query } from "./urlState";
 
 type Props = { query: Query; folders: string[]; onQuery: (query: Query) => void };
 
@@ -20,7 +20,7 @@ export function Filters({ query, folders, onQuery }: Props) {
 
   function clear() {
     popover.current!.hidePopover();
-    onQuery({ ...query, folder: "", after: "", before: "" });
+    onQuery({ ...query, ...NO_FILTERS });
   }
 
   return (

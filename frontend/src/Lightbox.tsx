@@ -1,8 +1,10 @@
+import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { originalUrl, thumbUrl, type Photo } from "./api";
-import { folderOf, formatDate, formatNumber, nameOf } from "./format";
+import { folderOf, formatDate, formatExposure, formatNumber, nameOf } from "./format";
 import { Icon } from "./Icon";
 import "./Lightbox.css";
+import { EMPTY_QUERY, urlOf } from "./urlState";
 
 type Props = {
   filename: string;
@@ -12,39 +14,65 @@ type Props = {
   next: Photo | undefined;
   onTurn: (filename: string) => void;
   onLike: (filename: string) => void;
+  onCamera: (camera: string) => void;
   onClose: () => void;
 };
 
 const SWIPE = 48; // px
 
-function Details({ photo }: { photo: Photo }) {
-  const { filename, width, height, taken, score } = photo;
-  const folder = folderOf(filename);
+/** A page of OpenStreetMap, with a sign there. */
+function mapUrl({ lat, lon }: { lat: number; lon: number }): string {
+  return `https://www.openstreetmap.org/?mlat=${lat}&mlon=${lon}#map=15/${lat}/${lon}`;
+}
+
+type FactsProps = { photo: Photo; onCamera: (camera: string) => void };
+
+function Facts({ photo, onCamera }: FactsProps) {
+  const { filename, width, height, taken, taken_from, score, details = {} } = photo;
+  const { camera, lens, place, altitude, rating, title, description, keywords } = details;
+  const byCamera = (event: MouseEvent) => {
+    event.preventDefault();
+    onCamera(camera!);
+  };
+  const facts: [string, ComponentChildren][] = [
+    ["Title", title],
+    ["Folder", folderOf(filename)],
+    [taken_from === "file" ? "Modified" : "Taken", taken && formatDate(taken)],
+    ["Size", `${formatNumber(width)} × ${formatNumber(height)}`],
+    [
+      "Camera",
+      camera && (
+        <a href={urlOf({ ...EMPTY_QUERY, camera })} onClick={byCamera}>
+          {camera}
+        </a>
+      ),
+    ],
+    ["Lens", lens],
+    ["Exposure", formatExposure(details)],
+    [
+      "Place",
+      place && (
+        <a href={mapUrl(place)} target="_blank" rel="noreferrer">
+          {place.lat.toFixed(4)}, {place.lon.toFixed(4)}
+        </a>
+      ),
+    ],
+    ["Altitude", altitude !== undefined && `${formatNumber(Math.round(altitude))} m`],
+    ["Rating", rating && (rating < 0 ? "Rejected" : `${rating} of 5`)],
+    ["Score", score !== null && score.toFixed(3)],
+    ["Keywords", keywords?.join(", ")],
+    ["Description", description],
+  ];
   return (
     <dl>
-      {folder && (
-        <div>
-          <dt>Folder</dt>
-          <dd>{folder}</dd>
-        </div>
-      )}
-      {taken && (
-        <div>
-          <dt>Taken</dt>
-          <dd>{formatDate(taken)}</dd>
-        </div>
-      )}
-      <div>
-        <dt>Size</dt>
-        <dd>
-          {formatNumber(width)} × {formatNumber(height)}
-        </dd>
-      </div>
-      {score !== null && (
-        <div>
-          <dt>Score</dt>
-          <dd>{score.toFixed(3)}</dd>
-        </div>
+      {facts.map(
+        ([name, fact]) =>
+          fact && (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{fact}</dd>
+            </div>
+          ),
       )}
     </dl>
   );
@@ -75,7 +103,8 @@ function Picture({ filename, photo, onError }: PictureProps) {
   );
 }
 
-export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onClose }: Props) {
+export function Lightbox(props: Props) {
+  const { filename, photo, previous, next, onTurn, onLike, onCamera, onClose } = props;
   const dialog = useRef<HTMLDialogElement>(null);
   const shown = useRef(filename);
   const touch = useRef<{ x: number; y: number } | null>(null);
@@ -180,7 +209,7 @@ export function Lightbox({ filename, photo, previous, next, onTurn, onLike, onCl
       <div class="about">
         <div aria-live="polite">
           <h2 id="photo-name">{nameOf(filename)}</h2>
-          {photo && <Details photo={photo} />}
+          {photo && <Facts photo={photo} onCamera={onCamera} />}
         </div>
         {lost !== filename && (
           <div class="buttons">

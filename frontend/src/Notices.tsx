@@ -55,7 +55,7 @@ export function Failed({ failure, busy, onTryAgain, onWithoutPhoto }: FailedProp
 export function NoMatch({ onClear }: { onClear: () => void }) {
   return (
     <Notice icon="filters" title="Nothing found with these filters">
-      <p>No photo lies in this folder and was taken at this time.</p>
+      <p>No photo meets all of them.</p>
       <button class="strong" onClick={onClear}>
         Clear the filters
       </button>

@@ -3,7 +3,7 @@ import type { Photo, Status } from "./api";
 import { Grid } from "./Grid";
 import { Empty, Failed, NoMatch } from "./Notices";
 import "./Results.css";
-import { countFilters, type Query } from "./urlState";
+import { countFilters, NO_FILTERS, type Query } from "./urlState";
 import type { SearchState } from "./useSearch";
 
 const SKELETON = [1.5, 1, 1.5, 0.75, 1.33, 1.5, 1, 1.78, 0.75, 1.5, 1.33, 1, 1.5, 1.78, 0.75, 1];
@@ -79,7 +79,7 @@ export function Results({
     );
   }
   if (shown.photos.length === 0 && !busy) {
-    const clear = () => onQuery({ ...query, folder: "", after: "", before: "" });
+    const clear = () => onQuery({ ...query, ...NO_FILTERS });
     return countFilters(query) ? <NoMatch onClear={clear} /> : <Empty status={status} />;
   }
   return (

@@ -1,7 +1,7 @@
 import type { TargetedMouseEvent } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { thumbUrl } from "./api";
-import { formatDate, nameOf } from "./format";
+import { formatDate, formatNear, nameOf } from "./format";
 import { Icon, type IconName } from "./Icon";
 import "./Terms.css";
 import { findUpload } from "./uploads";
@@ -39,7 +39,7 @@ function Upload({ id }: { id: string }) {
 
 /** Everything that is asked for beside the words in the box, each removable. */
 function chipsOf(query: Query) {
-  const { q, like, image, minus, folder, after, before } = query;
+  const { q, like, image, minus, folder, after, before, near, camera } = query;
   const chips: { text: string; icon?: IconName; kind?: string; without: Partial<Query> }[] = [];
   if (image) chips.push({ text: "Your photo", kind: "image", without: { image: "" } });
   if (like) chips.push({ text: `Like ${nameOf(like)}`, kind: "like", without: { like: "" } });
@@ -54,6 +54,9 @@ function chipsOf(query: Query) {
     chips.push({ text: `From ${formatDate(after)}`, icon: "calendar", without: { after: "" } });
   if (before)
     chips.push({ text: `Before ${formatDate(before)}`, icon: "calendar", without: { before: "" } });
+  if (near)
+    chips.push({ text: `Near ${formatNear(near)}`, icon: "place", without: { near: "" } });
+  if (camera) chips.push({ text: camera, icon: "camera", without: { camera: "" } });
   return chips;
 }
 

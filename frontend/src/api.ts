@@ -1,11 +1,35 @@
 /** The server, as the page sees it: the only file that asks it anything. */
 
+/** What else a photo's header tells, as far as it does. */
+export type Details = {
+  camera?: string;
+  lens?: string;
+  /** In seconds. */
+  exposure?: number;
+  /** The f-number. */
+  aperture?: number;
+  iso?: number;
+  /** In millimetres. */
+  focal_length?: number;
+  place?: { lat: number; lon: number };
+  /** In metres. */
+  altitude?: number;
+  /** 1 to 5 stars, or -1: rejected. */
+  rating?: number;
+  title?: string;
+  description?: string;
+  keywords?: string[];
+};
+
 export type Photo = {
   filename: string;
   score: number | null;
   width: number;
   height: number;
   taken: string | null;
+  /** Where that is told; `file`: it is when the file was last written. */
+  taken_from?: string | null;
+  details?: Details;
   /** Another one as soon as there is something else in the file. */
   version: string;
 };
@@ -26,6 +50,9 @@ export type Question = {
   folder: string;
   after: string;
   before: string;
+  /** Latitude, longitude and kilometres, with commas. */
+  near: string;
+  camera: string;
   sort: "score" | "newest";
   upload: Blob | null;
   offset: number;
@@ -69,7 +96,8 @@ export const thumbUrl = ({ filename, version }: Address, size: 256 | 512 | 1024)
   `/thumb/${pathOf(filename)}?size=${size}${version ? `&v=${version}` : ""}`;
 
 function parametersOf(question: Question): URLSearchParams {
-  const { q, like, minus, folder, after, before, sort, upload, offset, showAll } = question;
+  const { q, like, minus, folder, after, before, near, camera } = question;
+  const { sort, upload, offset, showAll } = question;
   const scored = q || like || minus.length > 0 || upload;
   const wanted = {
     q,
@@ -77,6 +105,8 @@ function parametersOf(question: Question): URLSearchParams {
     folder,
     after,
     before,
+    near,
+    camera,
     sort: scored ? sort : "", // without scores there is one order: the newest first
     limit: String(PAGE_SIZE),
     offset: offset ? String(offset) : "",

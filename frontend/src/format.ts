@@ -1,5 +1,6 @@
 /** How the page writes numbers, dates, names and queries. */
 
+import type { Details } from "./api";
 import type { Query } from "./urlState";
 
 export const formatNumber = (value: number) => value.toLocaleString("en");
@@ -19,6 +20,24 @@ const DATE = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", y
 export function formatDate(iso: string): string {
   const date = new Date(iso.length === 10 ? `${iso}T00:00` : iso); // else it is taken for UTC
   return Number.isNaN(date.getTime()) ? iso : DATE.format(date); // addresses can say anything
+}
+
+/** Latitude, longitude and kilometres, as an address has them. */
+export function formatNear(near: string): string {
+  const [lat, lon, km] = near.split(",");
+  return km ? `${lat}, ${lon} (${km} km)` : near;
+}
+
+/** How a photo was exposed: 1/250 s, f/2.8, ISO 200, 50 mm. */
+export function formatExposure({ exposure, aperture, iso, focal_length }: Details): string {
+  const seconds = exposure && (exposure < 0.3 ? `1/${Math.round(1 / exposure)}` : exposure);
+  const parts = [
+    seconds && `${seconds} s`,
+    aperture && `f/${aperture}`,
+    iso && `ISO ${iso}`,
+    focal_length && `${focal_length} mm`,
+  ];
+  return parts.filter(Boolean).join(", ");
 }
 
 export function formatTimeToGo(seconds: number): string {

@@ -11,6 +11,8 @@ export type Query = {
   folder: string;
   after: string;
   before: string;
+  near: string;
+  camera: string;
   sort: "score" | "newest";
   /** Whether the photos that fit less well are wanted too. */
   showAll: boolean;
@@ -22,14 +24,14 @@ export type UrlState = { query: Query; key: string; open: string; saved: Saved }
 /** What the browser keeps with an entry of its history, besides the address. */
 type Saved = { y?: number; count?: number; opened?: boolean };
 
+export const NO_FILTERS = { folder: "", after: "", before: "", near: "", camera: "" };
+
 export const EMPTY_QUERY: Query = {
   q: "",
   like: "",
   image: "",
   minus: [],
-  folder: "",
-  after: "",
-  before: "",
+  ...NO_FILTERS,
   sort: "score",
   showAll: false,
 };
@@ -38,8 +40,8 @@ export const EMPTY_QUERY: Query = {
 export const isScored = ({ q, like, image, minus }: Query) =>
   Boolean(q || like || image || minus.length);
 
-export const countFilters = ({ folder, after, before }: Query) =>
-  [folder, after, before].filter(Boolean).length;
+export const countFilters = ({ folder, after, before, near, camera }: Query) =>
+  [folder, after, before, near, camera].filter(Boolean).length;
 
 export function urlOf(query: Query, open = ""): string {
   const { minus, sort, showAll, ...texts } = query;
@@ -62,6 +64,8 @@ function readUrl(): UrlState {
     folder: text("folder"),
     after: text("after"),
     before: text("before"),
+    near: text("near"),
+    camera: text("camera"),
     sort: text("sort") === "newest" ? "newest" : "score",
     showAll: parameters.has("rest"),
   };

@@ -566,7 +566,7 @@ def test_the_lightbox(page: Page) -> None:
     )
     expect(dialog).to_contain_text(re.compile(r"Size[\d,]{3,} \S [\d,]{3,}"))
     expect(dialog).to_contain_text(
-        re.compile(r"Taken\d{1,2} [A-Z][a-z]+ 20\d\d")
+        re.compile(r"(Taken|Modified)\d{1,2} [A-Z][a-z]+ 20\d\d")
     )
     expect(page).to_have_url(re.compile(r"\?photo="))
     page.keyboard.press("ArrowRight")
@@ -582,6 +582,86 @@ def test_the_lightbox(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page).to_have_url(re.compile(r"/$"))
     expect(photos(page).first.get_by_role("link")).to_be_focused()
+
+
+def have_told(page: Page, **told: Any) -> None:
+    """Have the server tell this of each photo."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        body = response.json()
+        body["results"] = [hit | told for hit in body["results"]]
+        route.fulfill(response=response, json=body)
+
+    page.route("**/search?*", answer)
+
+
+def test_the_lightbox_tells_what_the_header_does(page: Page) -> None:
+    """Whose the date is, the camera and its settings, the place, and words."""
+    details = {
+        "camera": "Canon EOS 5D",
+        "lens": "EF50mm f/1.8",
+        "exposure": 0.004,
+        "aperture": 2.8,
+        "iso": 200,
+        "focal_length": 50,
+        "place": {"lat": 41.9, "lon": -12.5},
+        "altitude": 0,
+        "rating": 4,
+        "title": "A <b>title</b>",
+        "description": "What is seen. " * 200,
+        "keywords": ["cat", "Rome"],
+    }
+    have_told(page, taken_from="exif", details=details)
+    page.goto("/?q=cat&rest=1&photo=cat.png")
+    dialog = page.get_by_role("dialog", name="cat.png")
+    for fact in (
+        "TitleA <b>title</b>",
+        "LensEF50mm f/1.8",
+        "Exposure1/250 s, f/2.8, ISO 200, 50 mm",
+        "Altitude0 m",
+        "Rating4 of 5",
+        "Keywordscat, Rome",
+    ):
+        expect(dialog).to_contain_text(fact)
+    expect(dialog).to_contain_text(re.compile(r"Taken\d"))
+    place = dialog.get_by_role("link", name="41.9000, -12.5000")
+    expect(place).to_have_attribute(
+        "href", re.compile(r"^https://www\.openstreetmap\.org/.*41\.9/-12\.5$")
+    )
+    picture = dialog.get_by_role("img").bounding_box()
+    assert picture
+    assert picture["height"] > 200  # however much there is to read
+    assert against_wcag(page) == []
+
+
+def test_a_file_time_is_no_shot(page: Page) -> None:
+    """A date that is only the file's is called what it is; nothing told is nothing shown."""
+    have_told(page, taken_from="file", details={})
+    page.goto("/?q=cat&rest=1&photo=cat.png")
+    dialog = page.get_by_role("dialog", name="cat.png")
+    expect(dialog).to_contain_text(re.compile(r"Modified\d"))
+    for name in ("Taken", "Camera", "Exposure", "Place", "Keywords"):
+        expect(dialog).not_to_contain_text(name)
+
+
+def test_a_camera_is_a_search(page: Page) -> None:
+    """A click on an open photo's camera shows what was taken with it, until it is removed."""
+    page.goto("/?q=cat&rest=1&photo=cat.png")
+    dialog = page.get_by_role("dialog", name="cat.png")
+    dialog.get_by_role("link", name="PENTAX K100D Super").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"\?camera=PENTAX\+K100D\+Super$"))
+    expect(photos(page)).to_have_count(1)
+    assert first_photo(page) == "cat.png"
+    expect(chips(page)).to_have_text(["PENTAX K100D Super"])
+    page.reload()
+    expect(photos(page)).to_have_count(1)
+    page.get_by_role("button", name="Remove PENTAX K100D Super").click()
+    expect(photos(page)).to_have_count(len(SAMPLES))
+    page.goto("/?near=41.9,12.5,10")
+    expect(chips(page)).to_have_text(["Near 41.9, 12.5 (10 km)"])
+    expect(page.get_by_text("Nothing found with these filters")).to_be_visible()
 
 
 def test_a_shared_photo_is_loaded_once(page: Page) -> None:

@@ -31,6 +31,12 @@ DATED = {
     "trips/rome/b.jpg": 2021,
     "trips/rome 2/c.jpg": 2020,
 }
+# By the year: the camera, and degrees and minutes to the north or south, and to the east.
+TOLD = {
+    2019: ("Canon EOS 5D", "N", (41.0, 54.0, 0.0), (12.0, 30.0, 0.0)),
+    2021: ("Canon EOS 5D", "N", (41.0, 59.0, 0.0), (12.0, 30.0, 0.0)),
+    2020: ("Apple iPhone 7", "S", (17.0, 0.0, 0.0), (179.0, 57.0, 0.0)),
+}
 EVERYTHING = [*SAMPLES, *FORMATS, *TURNED, *TWINS, *DATED]
 
 pillow_heif.register_heif_opener()
@@ -41,6 +47,8 @@ def exif(orientation: int = 1, year: int | None = None) -> Image.Exif:
     data[0x0112] = orientation
     if year:
         data.get_ifd(0x8769)[0x9003] = f"{year}:05:01 12:00:00"
+        data[0x0110], south, lat, lon = TOLD[year]
+        data.get_ifd(0x8825).update({1: south, 2: lat, 3: "E", 4: lon})
     return data
 
 
@@ -296,6 +304,41 @@ def test_time(app: App, what: dict[str, Any]) -> None:
         "2020-05-01T12:00:00",
         "2021-05-01T12:00:00",
     }
+
+
+@pytest.mark.parametrize("what", [{}, {"q": "temple"}, {"like": "temple.jpg"}])
+def test_camera_and_place(app: App, what: dict[str, Any]) -> None:
+    """camera= and near= go by what EXIF tells, beside all else; near= beyond the date line."""
+    rome = {"trips/rome/a.jpg", "trips/rome/b.jpg"}
+    assert set(names(ask(app, camera="Canon EOS 5D", **what))) == rome
+    assert ask(app, camera="Canon", **what) == []
+    assert set(names(ask(app, near="41.9,12.5,10", **what))) == rome
+    [at_hand] = ask(app, near="41.9,12.5,5", **what)
+    assert at_hand["filename"] == "trips/rome/a.jpg"
+    assert at_hand["taken_from"] == "exif"
+    assert at_hand["details"] == {
+        "camera": "Canon EOS 5D",
+        "place": {"lat": 41.9, "lon": 12.5},
+    }
+    [island] = ask(app, near="-17,-179.9,50", **what)
+    assert island["filename"] == "trips/rome 2/c.jpg"
+    assert names(ask(app, near="0,0,30000", after="2021", **what)) == [
+        "trips/rome/b.jpg"
+    ]
+    both = {"near": "41.9,12.5,10", "camera": "Apple iPhone 7"}
+    assert ask(app, **both, **what) == []
+
+
+@pytest.mark.parametrize(
+    "near", ["", "Rome", "91,0,1", "0,181,1", "0,0,0", "0,0", "nan,0,1"]
+)
+def test_no_place_gets_a_reason(app: App, near: str) -> None:
+    """A circle that there is none of is refused with what to write, never left out."""
+    response = app.get("/search", near=near)
+    assert response.status_code == 422
+    [error] = response.json()["detail"]
+    assert error["loc"] == ["query", "near"]
+    assert "such as 41.9,12.5,10" in error["msg"]
 
 
 def test_no_query_is_the_newest(app: App) -> None:

@@ -76,6 +76,11 @@ def test_an_index_of_the_last_version_is_opened_as_it_is(
         "coffee.png": (600, 400),
         "rocket.jpg": (640, 427),
     }
+    told = {
+        hit["filename"]: (hit["taken_from"], hit["details"].get("camera"))
+        for hit in app.get("/search").json()["results"]
+    }
+    assert told["cat.png"] == ("xmp", "PENTAX K100D Super")
     app.stop()
     app.start().finds(*FEW)
     assert vectors(file) == before
