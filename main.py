@@ -45,8 +45,9 @@ from image_search.flows import flow_def
 from image_search.follow import Follower
 from image_search.index import Index
 from image_search.photo_files import PhotoFiles
-from image_search.photos import PhotoError, is_photo, make_thumbnail
+from image_search.photos import is_photo, make_thumbnail
 from image_search.points import Described
+from image_search.reasons import PhotoError, log_reading
 from image_search.search import (
     MAX_QUERY_LENGTH,
     NotIndexedYet,
@@ -109,11 +110,10 @@ class EmbedImageExecutor:
 
 @cocoindex.op.function()
 def describe_photo(
-    filename: str, taken: str | None, error: str | None
+    filename: str, taken: str | None, error: str | None, remarks: str | None
 ) -> Described:
     """Complete what is known of a photo; if it can't be read, log why."""
-    if error:
-        logger.warning("%s is skipped: %s.", filename, error)
+    log_reading(logger, filename, error, remarks)
     if taken is None:
         written = (settings.image_dir / filename).stat().st_mtime
         taken = datetime.fromtimestamp(written).isoformat(timespec="seconds")
@@ -150,7 +150,8 @@ def image_search_flow(
         image["embedded"] = image["content"].transform(embed_image)
         embedded: Any = image["embedded"]
         image["described"] = image["filename"].transform(
-            describe_photo, embedded["taken"], embedded["error"]
+            describe_photo,
+            *(embedded[n] for n in ("taken", "error", "remarks")),
         )
         described: Any = image["described"]
         photos.collect(
@@ -164,6 +165,7 @@ def image_search_flow(
             folders=described["folders"],
             sort_key=described["sort_key"],
             sha256=embedded["sha256"],
+            damaged=embedded["damaged"],
         )
     store = get_store()
     store.check_at_start(is_set_up=is_set_up)

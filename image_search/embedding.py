@@ -12,19 +12,17 @@ import numpy as np
 
 from image_search.cache import FACTS_VERSION, EmbeddingCache
 from image_search.clip import DualEncoder, Embedding, TextEncoder, embed_images
+from image_search.colour import Pixels
+from image_search.looks import PREPROCESSING, READERS, looks_as_before
 from image_search.photos import (
-    PREPROCESSING,
-    READERS,
     THUMBNAIL_SIZE,
     Facts,
-    OutOfMemory,
-    PhotoError,
-    Pixels,
     Reading,
     read_facts,
     read_photo,
     read_pixels,
 )
+from image_search.reasons import OutOfMemory, PhotoError
 from image_search.settings import Settings, StartupError
 from image_search.sources import STAND_IN
 from image_search.thumbnails import ThumbnailCache, version_of
@@ -40,7 +38,7 @@ EMBED_SECONDS = 600
 CORES = os.cpu_count() or 1
 # The threads that numpy's BLAS starts, which no decoder needs, spin for a while.
 # Only in the workers that decode: some builds of PyTorch use a BLAS of this name.
-DECODER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
+DECODER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "VIPS_CONCURRENCY": "1"}
 
 
 @dataclass
@@ -53,6 +51,8 @@ class EmbeddedPhoto:
     height: int
     taken: str | None  # ISO 8601, local time; None if EXIF doesn't say
     sha256: str  # of the file, in hexadecimal
+    damaged: bool  # a part of the file is missing, or wrong, and it is shown
+    remarks: str | None  # what its decoder said, for the log
 
 
 class PhotoAway(Exception):
@@ -105,10 +105,13 @@ class Embedder:
         if content == STAND_IN:
             raise PhotoAway
         digest, vector, facts = await asyncio.to_thread(self._look_up, content)
+        if vector is None:
+            vector = await self._earlier_vector(digest, content)
+        remarks: list[str] = []
         try:
             if vector is None:
                 reading = await self._decode(content)
-                facts = reading.facts
+                facts, remarks = reading.facts, reading.remarks
                 vector = await self._embed(reading.pixels)
                 await asyncio.to_thread(self._keep, digest, vector, reading)
             elif facts is None:
@@ -117,9 +120,26 @@ class Embedder:
                         self._read_facts, digest, content
                     )
         except (PhotoError, WorkerError) as error:
-            return EmbeddedPhoto(None, str(error), 0, 0, None, digest.hex())
+            notes = getattr(error, "__notes__", [])
+            return EmbeddedPhoto(
+                embedding=None,
+                error=str(error),
+                width=0,
+                height=0,
+                taken=None,
+                sha256=digest.hex(),
+                damaged=False,
+                remarks="; ".join(notes) or None,
+            )
         return EmbeddedPhoto(
-            vector, None, facts.width, facts.height, facts.taken, digest.hex()
+            embedding=vector,
+            error=None,
+            width=facts.width,
+            height=facts.height,
+            taken=facts.taken,
+            sha256=digest.hex(),
+            damaged=self.cache.is_damaged(digest),
+            remarks="; ".join(remarks) or None,
         )
 
     @property
@@ -180,6 +200,21 @@ class Embedder:
         digest = hashlib.sha256(content).digest()
         return digest, self.cache.vector(digest), self.cache.facts(digest)
 
+    async def _earlier_vector(
+        self, digest: bytes, content: bytes
+    ) -> Embedding | None:
+        """The vector that the version before computed, if it saw the same."""
+        if not self.cache.has_earlier_vector(digest):
+            return None
+        look = functools.partial(
+            self.decode_pool.run, looks_as_before, content, tries=1
+        )
+        async with self._decoding:
+            with contextlib.suppress(WorkerError):
+                if await asyncio.to_thread(look):
+                    self.cache.keep_earlier_vector(digest)
+        return self.cache.vector(digest)
+
     async def _decode(self, content: bytes) -> Reading:
         """Read a photo beside others; by itself if that fails.
 
@@ -210,6 +245,7 @@ class Embedder:
             version_of(digest.hex()), THUMBNAIL_SIZE, reading.thumbnail
         )
         self.cache.put_facts(digest, reading.facts)
+        self.cache.put_damage(digest, is_damaged=reading.is_damaged)
         self.cache.put_vector(digest, vector)
 
     async def _embed(self, image: Pixels) -> Embedding:

@@ -56,6 +56,7 @@ class Payload(BaseModel):
     taken: datetime  # local time; by EXIF, else when the file was last written
     sha256: str  # of the file, in hexadecimal
     error: str | None = None  # why the photo can't be read
+    damaged: bool = False  # a part of its file is missing, or wrong
     sort_key: int | None = None
 
 

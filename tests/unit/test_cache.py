@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from image_search.cache import EmbeddingCache, Vector
-from image_search.photos import PREPROCESSING, Facts
+from image_search.looks import PREPROCESSING
+from image_search.photos import Facts
 
 FACTS = Facts(30, 40, "2019-05-01T12:00:00")
 DIGEST = hashlib.sha256(b"a photo").digest()
