@@ -16,7 +16,7 @@ Each room imports only from lower floors:
               qdrant_errors
     floor 2   decode
     floor 1   streamed, pillow_photo
-              colour, repair, raw
+              colour, repair, raw, sequence
     floor 0   settings, hardware, stopping
               points, filters
               files, guests, memory

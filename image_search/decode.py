@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from PIL import Image
 
-from image_search import bmp, raw, repair, streamed
+from image_search import bmp, raw, repair, sequence, streamed
 from image_search.cicp import Colours
 from image_search.colour import to_srgb_on_white
 from image_search.orientation import turn, upright_size
@@ -141,12 +141,16 @@ def _open(content: bytes, at_least: int | None, limits: Limits) -> Opened:
             preview = raw.read_preview(content, at_least or 1, limits.bytes)
             return PillowPhoto(*preview)
     try:
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        return _open_by_pillow(content)
     except Exception:
         other = _open_otherwise(content, limits)
         if other is None:
             raise
         return other
+
+
+def _open_by_pillow(content: bytes) -> PillowPhoto:
+    image = Image.open(io.BytesIO(content), formats=FORMATS)
     return PillowPhoto(
         image,
         orientation_of(image, content),
@@ -163,6 +167,9 @@ def _open_otherwise(content: bytes, limits: Limits) -> Opened | None:
     match kind_of(content):
         case "AVIF":
             return streamed.open_avif(content)
+        case "HEIC":
+            still = sequence.first_still(content)
+            return _open_by_pillow(still) if still else None
         case "BMP":
             return PillowPhoto(bmp.read_bmp(content, limits.bytes))
     return None
