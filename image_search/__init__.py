@@ -16,12 +16,13 @@ Each room imports only from lower floors:
               qdrant_errors
     floor 2   decode
     floor 1   streamed, pillow_photo
-              colour, repair, raw, sequence
+              colour, repair, sequence
+              bmp, raw
     floor 0   settings, hardware, stopping
               points, filters
               files, guests, memory
               reasons, quiet
-              png, bmp, boxes, orientation
+              png, boxes, orientation
               samples, cicp
               worker_process, postgres_programs
 

@@ -1,6 +1,7 @@
-"""BMPs of rare kinds, which Pillow refuses: samples of any bits, 2 bits, OS/2's.
+"""BMPs of rare kinds, which Pillow refuses.
 
-Compressed ones are Pillow's.
+Their samples have any bits, their pixels 2 bits, or
+their header is one of OS/2's.
 """
 
 import struct
@@ -8,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
+
+from image_search.reasons import check_memory
 
 CORE = 12  # bytes of the oldest header
 OS2_SHORT = 16  # and of one without colours' masks
@@ -41,12 +44,14 @@ class Layout(NamedTuple):
 
 
 def read_bmp(content: bytes, most_bytes: int) -> Image.Image:
-    """Read an image in RGB or RGBA; raises ValueError, struct.error, MemoryError."""
+    """Read an image in RGB or RGBA.
+
+    Raises ValueError or struct.error.
+    """
     layout = _read_header(content)
     if not (layout.width > 0 and layout.height > 0):
         raise ValueError("it has no pixels")
-    if BYTES * layout.width * layout.height > most_bytes:
-        raise MemoryError
+    check_memory(BYTES * layout.width * layout.height, most_bytes)
     size = layout.row_bytes * layout.height
     data = content[layout.start : layout.start + size]
     if len(data) < size:
@@ -90,7 +95,10 @@ def _number(content: bytes, at: int) -> int:
 
 
 def _colours(rows: Any, layout: Layout) -> Any:
-    """The pixels of rows of bytes, of shape (height, width, 3 or 4)."""
+    """The pixels of rows of bytes.
+
+    Of shape (height, width, 3 or 4).
+    """
     if layout.bits == RGB_BITS:
         return rows[:, : 3 * layout.width].reshape(len(rows), -1, 3)[..., ::-1]
     if layout.bits in PLAIN_MASKS:

@@ -28,6 +28,7 @@ from image_search.reasons import (
     DAMAGED,
     OutOfMemory,
     PhotoError,
+    check_memory,
     kind_of,
     why_not,
 )
@@ -188,12 +189,7 @@ def _no_raw_after_all(kind: str | None) -> Iterator[None]:
 
 
 def _load(opened: Opened, at_least: int | None, limits: Limits) -> Image.Image:
-    needed = opened.bytes_to_decode(at_least)
-    if needed > limits.bytes:
-        raise PhotoError(
-            f"it would take {needed / 1e9:.1f} GB of memory to decode:"
-            f" at most {limits.bytes / 1e9:g} GB"
-        )
+    check_memory(opened.bytes_to_decode(at_least), limits.bytes)
     try:
         return opened.load(at_least)
     except Exception:

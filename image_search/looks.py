@@ -14,6 +14,7 @@ import pillow_heif
 
 from image_search.decode import OF_ALL, open_photo
 from image_search.pillow_photo import PillowPhoto
+from image_search.quiet import held_remarks
 from image_search.streamed import StreamedPhoto
 
 # Count up when the model is to see some photos in another
@@ -40,7 +41,8 @@ def looks_as_before(content: bytes) -> bool:
     their side. What is unclear is looked at again.
     """
     try:
-        opened = open_photo(content, None, OF_ALL)
+        with held_remarks():
+            opened = open_photo(content, None, OF_ALL)
     except Exception:  # noqa: BLE001, decoders fail in many ways
         return False
     if not opened.colours.are_srgb or XMP_ORIENTATION.search(content[:HEAD]):

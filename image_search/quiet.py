@@ -7,6 +7,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from typing import IO
 
 MOST = 2**18  # bytes that are kept of what was said about one photo
 LINES = 5
@@ -24,7 +25,7 @@ def held_remarks() -> Iterator[list[str]]:
     with contextlib.ExitStack() as stack:
         told = stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("always")
-        file = stack.enter_context(tempfile.TemporaryFile())
+        file = stack.enter_context(_open_file())
         sys.stderr.flush()
         before = os.dup(STDERR)
         os.dup2(file.fileno(), STDERR)
@@ -38,6 +39,13 @@ def held_remarks() -> Iterator[list[str]]:
             said = file.read(MOST).decode(errors="replace").splitlines()
             said += [str(one.message) for one in told]
             remarks += _shortened(said)
+
+
+def _open_file() -> IO[bytes]:
+    """A file in memory; where the system has none, one that is deleted at once."""
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("remarks"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def one_line(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from image_search.orientation import orientation_in
+from image_search.reasons import check_memory
 
 RAW_BEGINNINGS = (
     b"FUJIFILMCCD-RAW",
@@ -65,7 +66,7 @@ def is_raw(content: bytes) -> bool:
 def read_preview(content: bytes, at_least: int, most_bytes: int) -> Preview:
     """The picture in a RAW file, or one developed from it if there is none.
 
-    Raises LibRaw's errors, and MemoryError where it would take too much.
+    Raises LibRaw's errors, and PhotoError where it would take too much.
     """
     import rawpy
 
@@ -80,8 +81,7 @@ def read_preview(content: bytes, at_least: int, most_bytes: int) -> Preview:
             own = orientation_in(image.info.get("exif"))
             if is_enough:
                 return Preview(image, own if own > 1 else turned, size)
-        if BYTES * size[0] * size[1] > most_bytes:
-            raise MemoryError
+        check_memory(BYTES * size[0] * size[1], most_bytes)
         developed = raw.postprocess(
             half_size=True, use_camera_wb=True, user_flip=0
         )

@@ -75,6 +75,15 @@ class OutOfMemory(PhotoError):
         super().__init__(reason)
 
 
+def check_memory(needed: int, most: int) -> None:
+    """Raise PhotoError if decoding would take more than so many bytes."""
+    if needed > most:
+        raise PhotoError(
+            f"it would take {needed / 1e9:.1f} GB of memory to decode:"
+            f" at most {most / 1e9:g} GB"
+        )
+
+
 def log_reading(
     logger: logging.Logger, name: str, error: str | None, remarks: str | None
 ) -> None:

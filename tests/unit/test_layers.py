@@ -24,7 +24,7 @@ FLOORS = {
     "files": 0,
     "guests": 0,
     "memory": 0,
-    "bmp": 0,
+    "bmp": 1,
     "boxes": 0,
     "cicp": 0,
     "quiet": 0,
