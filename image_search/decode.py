@@ -35,6 +35,12 @@ from image_search.reasons import (
 from image_search.samples import shrink_in_bands
 from image_search.streamed import StreamedPhoto
 
+# What shows as much as there is of what others refuse.
+LENIENT = {
+    "JPEG": streamed.open_jpeg,
+    "PNG": streamed.open_png,
+    "WebP": streamed.open_webp,
+}
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "TIFF")
 
 Image.MAX_IMAGE_PIXELS = None  # see Limits
@@ -124,11 +130,16 @@ def decode(content: bytes, at_least: int | None, limits: Limits) -> Decoded:
 def open_photo(content: bytes, at_least: int | None, limits: Limits) -> Opened:
     """Read a photo's header. Raises whatever its decoder does."""
     opened = _open(content, at_least, limits)
+    check_pixels(opened, limits)
+    return opened
+
+
+def check_pixels(opened: Opened, limits: Limits) -> None:
+    """Raise PhotoError if a photo has more than are decoded."""
     width, height = opened.size
     if width * height > limits.pixels:
         most = limits.pixels // 1_000_000
         raise PhotoError(f"more than {most} megapixels")
-    return opened
 
 
 def _open(content: bytes, at_least: int | None, limits: Limits) -> Opened:
@@ -233,22 +244,18 @@ def _load_mended(
     kind = kind_of(content)
     if kind == "GIF":
         at_least = None  # so that the rows can be told that are missing
-    try:
-        with repair.lenient_decoder(content):
+        again = streamed.open_gif(content)
+    else:
+        try:
             opened = open_photo(content, at_least, limits)
             return opened, _load(opened, at_least, limits)
-    except (PhotoError, MemoryError):
-        raise
-    except Exception:
-        if kind not in {"JPEG", "PNG", "WebP"}:
+        except (PhotoError, MemoryError):
             raise
-    if kind == "JPEG":
-        again = streamed.open_jpeg(content)
-    else:
-        opened = open_photo(content, at_least, limits)
-        if not isinstance(opened, StreamedPhoto):
-            raise ValueError("it can't be decoded")
-        again = opened
+        except Exception:
+            if kind not in LENIENT:
+                raise
+            again = LENIENT[kind](content)
+    check_pixels(again, limits)
     again = dataclasses.replace(again, is_lenient=True)
     return again, _load(again, at_least, limits)
 

@@ -13,7 +13,7 @@ import PIL
 import pillow_heif
 
 from image_search.decode import OF_ALL, open_photo
-from image_search.pillow_photo import PillowPhoto
+from image_search.pillow_photo import PillowPhoto, small_frame_of
 from image_search.quiet import held_remarks
 from image_search.streamed import StreamedPhoto
 
@@ -51,8 +51,9 @@ def looks_as_before(content: bytes) -> bool:
         image = opened.image
         is_deep = image.mode.startswith(DEEP_MODES)
         is_turned = image.format == "HEIF" and opened.orientation > 1
+        is_small = small_frame_of(image) is not None
         is_plain = image.mode in {"RGB", "CMYK", "L"}
-        same = not (is_deep or is_turned)
+        same = not (is_deep or is_turned or is_small)
         return same and (opened.profile is None or is_plain)
     is_plain = isinstance(opened, StreamedPhoto) and opened.is_plain
     return opened.profile is None or is_plain

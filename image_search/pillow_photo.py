@@ -51,10 +51,30 @@ class PillowPhoto:
         """Decode it, to no side under `at_least`, into samples of 8 bits."""
         if at_least:
             self.image.draft(None, (at_least, at_least))
-        self.image.load()
-        return shrink_in_bands(
-            self.image, smallest_factor(self.image, at_least)
-        )
+        image = _load_whole(self.image)
+        factor = smallest_factor(image, at_least)
+        return shrink_in_bands(image, factor)
+
+
+def small_frame_of(image: Image.Image) -> tuple[int, int, int, int] | None:
+    """Where the first frame of a GIF lies, if it is smaller than its canvas."""
+    tiles = getattr(image, "tile", [])
+    whole = 0, 0, *image.size
+    if image.format != "GIF" or not tiles or tiles[0][1] == whole:
+        return None
+    left, top, right, bottom = tiles[0][1]
+    return left, top, right, bottom
+
+
+def _load_whole(image: Image.Image) -> Image.Image:
+    """Decode an image; what a GIF's first frame leaves free is clear."""
+    frame = small_frame_of(image)
+    image.load()
+    if frame is None:
+        return image
+    canvas = Image.new("RGBA", image.size)
+    canvas.paste(image.convert("RGBA").crop(frame), frame)
+    return canvas
 
 
 def colours_of(image: Image.Image, content: bytes) -> Colours:

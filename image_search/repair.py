@@ -5,11 +5,10 @@ Every browser shows what is left of a photo, and so do we, if that is half of it
 
 import contextlib
 import io
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image
 
 from image_search import boxes, png
 from image_search.reasons import kind_of
@@ -113,25 +112,13 @@ def mend(content: bytes) -> Mended | None:
     return None
 
 
-@contextlib.contextmanager
-def lenient_decoder(content: bytes) -> Iterator[None]:
-    """Have Pillow show what there is of a GIF: others are filled up."""
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = kind_of(content) == "GIF"
-    try:
-        yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
-
-
 def part_shown(image: Image.Image, kind: str | None) -> float:
     """What part of a mended image's rows the decoder had, as far as they tell."""
+    if kind == "GIF" and image.mode == "RGBA":
+        # The rows that are missing are clear; they may come in four passes.
+        is_there = np.asarray(image.getchannel("A")).any(axis=1)
+        return float(is_there.mean())
     samples = np.asarray(image)
-    if kind == "GIF":
-        # What is missing has the first colour, or is clear; the rows may come in
-        # four passes.
-        lost = (samples == samples[-1, -1]).reshape(image.height, -1)
-        return 1 - float(lost.all(axis=1).mean())
     if kind == "JPEG" and image.mode in {"L", "RGB"}:
         distance = np.abs(samples.astype(np.int16) - GREY)
         lost = (distance <= NEAR).reshape(image.height, -1).all(axis=1)

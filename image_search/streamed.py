@@ -26,6 +26,7 @@ DEEP = 16  # bits of a sample
 LOSSLESS_BYTES = 6
 LOSSY_BYTES = 2
 AVIF_BYTES = 16  # of each pixel
+GIF_BYTES = 12
 HEAD = 2**16  # bytes of a WebP, whose first frame tells what it is
 # By libvips's names of them.
 BYTES_OF_FORMATS = {"uchar": 1, "char": 1, "ushort": 2, "short": 2}
@@ -142,6 +143,22 @@ def open_jpeg(content: bytes) -> StreamedPhoto:
         orientation_in(exif),
         exif,
         _field(image, "icc-profile-data"),
+        Colours(),
+        is_plain=False,
+    )
+
+
+def open_gif(content: bytes) -> StreamedPhoto:
+    """Read the header of a damaged GIF; raises libvips's error."""
+    image = vips().Image.gifload_buffer(content, fail_on="none")
+    return StreamedPhoto(
+        content,
+        "gifload_buffer",
+        (image.width, image.height),
+        GIF_BYTES * image.width * image.height,
+        1,
+        b"",
+        None,
         Colours(),
         is_plain=False,
     )

@@ -59,6 +59,7 @@ FINE = [
     "palette.png",
     "moving.gif",
     "is a png.jpg",
+    "no end.jpg",
 ]
 
 
@@ -83,6 +84,7 @@ def fill(folder: Path) -> None:
         folder / "moving.gif", save_all=True, append_images=[photo.rotate(90)]
     )
     (folder / "is a png.jpg").write_bytes(cat)
+    (folder / "no end.jpg").write_bytes(rocket[:-2])
     # What is no file of this folder, or can't be opened, is no photo.
     (folder / "outside.jpg").symlink_to(PHOTOS / "temple.jpg")
     (folder / "nowhere.jpg").symlink_to(folder / "no such file.jpg")
@@ -118,6 +120,14 @@ def app(new_app: NewApp) -> Iterator[App]:
     app.finds(*ODD_NAMES, *FINE, within=90)
     yield app
     app.stop()
+
+
+def test_a_damaged_photo_is_shown_and_told(app: App) -> None:
+    """A photo without its end is found, and known as damaged; no other is."""
+    hits = app.get("/search?limit=100").json()["results"]
+    damaged = [hit["filename"] for hit in hits if hit["damaged"]]
+    assert damaged == ["no end.jpg"]
+    assert app.get("/thumb/no end.jpg").status_code == 200
 
 
 def test_each_bad_file_is_named_with_its_reason(app: App) -> None:

@@ -154,6 +154,22 @@ def test_sixteen_bits_with_a_clear_colour() -> None:
     assert found[:, 10:].min() == 255
 
 
+@pytest.mark.parametrize("transparency", [None, 3])
+def test_what_a_gif_leaves_free_is_white(transparency: int | None) -> None:
+    """Around a first frame that is smaller than its canvas a person sees white."""
+    image = Image.new("P", (50, 50), 1)
+    image.putpalette([0, 0, 0, 200, 30, 30, 9, 9, 9, 1, 2, 3])
+    options = {} if transparency is None else {"transparency": transparency}
+    content = bytearray(encode(image, "GIF", **options))
+    content[6:10] = struct.pack("<HH", 100, 80)
+    at = content.index(b"\x2c\0\0\0\0" + struct.pack("<HH", 50, 50))
+    content[at + 1 : at + 5] = struct.pack("<HH", 20, 10)
+    found = seen(bytes(content))
+    assert found.shape == (80, 100, 3)
+    assert np.abs(found[15:55, 25:65] - [200, 30, 30]).max() <= 1
+    assert found[:9].min() == found[:, 71:].min() == 255
+
+
 # --- Colours told by numbers ------------------------------------------------------------
 
 
