@@ -48,8 +48,9 @@ from image_search.in_flight import INFLIGHT_BYTES
 from image_search.index import Index
 from image_search.kinds import PHOTO_PATTERNS
 from image_search.photo_files import PhotoFiles
-from image_search.photos import PhotoError, make_thumbnail
+from image_search.photos import make_thumbnail
 from image_search.points import Described
+from image_search.reasons import PhotoError, log_reading
 from image_search.search import (
     MAX_QUERY_LENGTH,
     NotIndexedYet,
@@ -111,10 +112,11 @@ class EmbedImageExecutor:
 
 
 @cocoindex.op.function()
-def describe_photo(filename: str, taken: Taken, error: str | None) -> Described:
+def describe_photo(
+    filename: str, taken: Taken, error: str | None, remarks: str | None
+) -> Described:
     """Complete what is known of a photo; if it can't be read, log why."""
-    if error:
-        logger.warning("%s is skipped: %s.", filename, error)
+    log_reading(logger, filename, error, remarks)
     if not taken.time:
         taken = taken_by_file(settings.image_dir / filename)
     return Described.by(filename, taken.time, taken.source)
@@ -152,7 +154,8 @@ def image_search_flow(
         image["embedded"] = image["content"].transform(embed_image)
         embedded: Any = image["embedded"]
         image["described"] = image["filename"].transform(
-            describe_photo, embedded["taken"], embedded["error"]
+            describe_photo,
+            *(embedded[n] for n in ("taken", "error", "remarks")),
         )
         described: Any = image["described"]
         photos.collect(
@@ -168,6 +171,7 @@ def image_search_flow(
             sort_key=described["sort_key"],
             sha256=embedded["sha256"],
             details=embedded["details"],
+            damaged=embedded["damaged"],
         )
     store = get_store()
     store.check_at_start(is_set_up=is_set_up)

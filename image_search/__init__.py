@@ -2,29 +2,37 @@
 
 Each room imports only from lower floors:
 
-    floor 6   follow
-    floor 5   index, turns, skipped
-    floor 4   edge_store, server_store
+    floor 8   follow
+    floor 7   index, turns, skipped
+    floor 6   edge_store, server_store
               search, status, absence
               passes
-    floor 3   embedding, store, record
+    floor 5   embedding, store, record
               web, download, adoption
               sources
-    floor 2   clip, cache, state, listing
+    floor 4   clip, cache, state, listing
               flows, photo_files, access
-    floor 1   photos, thumbnails, workers
+    floor 3   photos, looks
+              thumbnails, workers
               postgres, attempts, connections
               qdrant_errors, exclusions
+    floor 2   decode
+    floor 1   streamed, pillow_photo
+              colour, repair, sequence
+              bmp, raw
     floor 0   settings, hardware, stopping
               points, filters, kinds
               dates, headers, metadata
-              files, guests, memory, colour
-              in_flight
+              files, guests, memory
+              in_flight, reasons, quiet
+              png, boxes, orientation
+              samples, cicp
               worker_process, postgres_programs
 
 A photo of the folder:
     sources -> CocoIndex -> embedding
-    -> photos (in a worker), clip (in another)
+    -> photos -> decode (in a worker)
+    -> clip (in another)
     -> store
 A search:
     connections -> access -> main

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from image_search.dates import Taken
-from image_search.photos import PREPROCESSING, Facts
+from image_search.looks import PREPROCESSING
+from image_search.photos import Facts
 from image_search.settings import logger
 
 # Count up when more, or other things, are read of a photo's header.
@@ -33,12 +34,15 @@ class EmbeddingCache:
         DROP TABLE IF EXISTS facts; -- of versions that knew less
         CREATE TABLE IF NOT EXISTS headers
             (version, photo, facts, PRIMARY KEY (version, photo)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS damaged
+            (photo PRIMARY KEY) WITHOUT ROWID;
     """
 
     def __init__(self, file: Path, model: str) -> None:
         """`model` names the space of the vectors."""
         self.file = file
         self.space = f"{model}/{PREPROCESSING}"
+        self.earlier_space = f"{model}/{PREPROCESSING - 1}"
         self._database: sqlite3.Connection | None = None
         self._lock = threading.Lock()
 
@@ -48,6 +52,38 @@ class EmbeddingCache:
         for (vector,) in self._execute(ask, self.space, digest):
             return np.frombuffer(vector, np.float32)
         return None
+
+    def has_earlier_vector(self, digest: bytes) -> bool:
+        """Whether there is one of when photos were seen in another way."""
+        key = self.earlier_space, digest
+        return bool(
+            self._execute(
+                "SELECT 1 FROM vectors WHERE (model, photo) = (?, ?)",
+                *key,
+            )
+        )
+
+    def keep_earlier_vector(self, digest: bytes) -> None:
+        """Take it for one of now: this photo is seen as it was."""
+        self._execute(
+            "UPDATE OR REPLACE vectors SET model = ?"
+            " WHERE (model, photo) = (?, ?)",
+            self.space,
+            self.earlier_space,
+            digest,
+        )
+
+    def is_damaged(self, digest: bytes) -> bool:
+        """Whether a photo that is shown is damaged."""
+        ask = "SELECT 1 FROM damaged WHERE photo = ?"
+        return bool(self._execute(ask, digest))
+
+    def put_damage(self, digest: bytes, *, is_damaged: bool) -> None:
+        """Remember that a photo is damaged, or is not."""
+        change = "DELETE FROM damaged WHERE photo = ?"
+        if is_damaged:
+            change = "INSERT OR IGNORE INTO damaged VALUES (?)"
+        self._execute(change, digest)
 
     def facts(self, digest: bytes) -> Facts | None:
         """What its header tells, if it is known."""

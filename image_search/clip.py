@@ -17,13 +17,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
+from image_search.colour import Pixels
 from image_search.hardware import (
     best_batch_size,
     choose_hardware,
     prepack_linear_weights,
     return_freed_memory,
 )
-from image_search.photos import Pixels
 from image_search.settings import Settings, StartupError
 
 # Shape (d,), length 1; d is the model's, 768 for CLIP ViT-L/14. Written out,

@@ -1,68 +1,57 @@
-"""An image of any mode becomes RGB, on white, in sRGB."""
+"""Samples of 8 bits become RGB on white in sRGB: what a person sees."""
 
 import contextlib
 import io
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import Image, ImageCms
+
+from image_search.cicp import Colours, to_srgb
 
 SRGB = ImageCms.createProfile("sRGB")
-BAND_PIXELS = 2**23
+# What a profile is for, by the modes of images.
+SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}
+
+# An image as an array of shape (height, width, 3), RGB, 8 bits.
+Pixels = np.ndarray[tuple[Any, ...], np.dtype[np.uint8]]
 
 
-def shrink_in_bands(image: Image.Image, factor: int) -> Image.Image:
-    """Shrink by a whole factor, and bring to RGB, band by band; EXIF stays."""
-    width, height = image.size
-    rows = max(1, BAND_PIXELS // (width * factor)) * factor
-    small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
-    white = white_of(image)
-    for top in range(0, height, rows):
-        band = image.crop((0, top, width, min(top + rows, height)))
-        band = in_colour(band, white).reduce(factor)
-        small.paste(band, (0, top // factor))
-    with contextlib.suppress(Exception):  # there is none, or it is broken
-        orientation = image.getexif()[ExifTags.Base.Orientation]
-        small.getexif()[ExifTags.Base.Orientation] = orientation
-    return small
+def to_srgb_on_white(
+    image: Image.Image, profile: bytes | None, colours: Colours
+) -> Image.Image:
+    """Bring samples of 8 bits, in any of the modes above, to what a person sees.
 
-
-def in_colour(image: Image.Image, white: float) -> Image.Image:
-    """Bring an image of any mode to RGB.
-
-    `white`: as `white_of` says of the whole.
+    `profile`: ICC; where it does not fit, or is broken, `colours` count.
     """
-    image = _to_srgb(_to_eight_bits(image, white))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        blank = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(blank, image)
-    return image.convert("RGB")
+    alpha = None
+    if image.mode in {"LA", "RGBA"}:
+        alpha = image.getchannel("A")
+        image = image.convert(image.mode.removesuffix("A"))
+    converted = _by_profile(image, profile) if profile else None
+    if converted is None:
+        converted = image.convert("RGB")
+        if not colours.are_srgb and image.mode != "CMYK":
+            converted = to_srgb(converted, colours)
+    if alpha is None:
+        return converted
+    blank = Image.new("RGB", image.size, "white")
+    blank.paste(converted, mask=alpha)
+    return blank
 
 
-def white_of(image: Image.Image) -> float:
-    """What stands for white in an image of 32 bits: its brightest sample."""
-    most: Any = image.getextrema()[1] if image.mode in "IF" else 0
-    return float(most or 1)
-
-
-def _to_eight_bits(image: Image.Image, white: float) -> Image.Image:
-    """Bring samples of 16 or 32 bits to 8, which Pillow would clip."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in "IF":
-        return image.point(lambda value: value * (255 / white))
-    return image
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """Apply the colour profile, if there is one that fits the image."""
-    profile = image.info.get("icc_profile")
-    if not profile:
-        return image
-    with contextlib.suppress(ImageCms.PyCMSError, OSError):  # broken, or unfit
-        converted = ImageCms.profileToProfile(
-            image, io.BytesIO(profile), SRGB, outputMode="RGB"
-        )
-        return converted or image
-    return image
+def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """Apply a colour profile; None if it is broken, or for another kind of image."""
+    # Broken, or of no use.
+    with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        space = SPACES.get(opened.profile.xcolor_space)
+        if space == "RGB" and image.mode == "L":
+            image = image.convert("RGB")
+        if space == "L" and image.mode == "RGB":
+            image = image.convert("L")
+        if space == image.mode:
+            return ImageCms.profileToProfile(
+                image, opened, SRGB, outputMode="RGB"
+            )
+    return None

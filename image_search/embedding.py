@@ -13,21 +13,19 @@ import numpy as np
 
 from image_search.cache import FACTS_VERSION, EmbeddingCache
 from image_search.clip import DualEncoder, Embedding, TextEncoder, embed_images
-from image_search.listing import STAND_IN
+from image_search.colour import Pixels
 from image_search.dates import NOT_TOLD, Taken
+from image_search.listing import STAND_IN
+from image_search.looks import PREPROCESSING, READERS, looks_as_before
 from image_search.photos import (
-    PREPROCESSING,
-    READERS,
     THUMBNAIL_SIZE,
     Facts,
-    OutOfMemory,
-    PhotoError,
-    Pixels,
     Reading,
     read_facts,
     read_photo,
     read_pixels,
 )
+from image_search.reasons import OutOfMemory, PhotoError
 from image_search.settings import Settings, StartupError
 from image_search.thumbnails import ThumbnailCache, version_of
 from image_search.workers import TRIES, PoolUnavailable, WorkerError, WorkerPool
@@ -42,7 +40,7 @@ EMBED_SECONDS = 600
 CORES = os.cpu_count() or 1
 # The threads that numpy's BLAS starts, which no decoder needs, spin for a while.
 # Only in the workers that decode: some builds of PyTorch use a BLAS of this name.
-DECODER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
+DECODER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "VIPS_CONCURRENCY": "1"}
 
 
 @dataclass
@@ -55,6 +53,10 @@ class EmbeddedPhoto:
     height: int
     taken: Taken  # NOT_TOLD by its header: CocoIndex hands no null over
     sha256: str  # of the file, in hexadecimal
+    damaged: bool = (
+        False  # a part of its file is missing, or wrong, and it is shown
+    )
+    remarks: str | None = None  # what its decoder said, for the log
     # metadata.Details; CocoIndex would take a dict's type for a table.
     details: Any = field(default_factory=dict)
 
@@ -109,10 +111,13 @@ class Embedder:
         if content == STAND_IN:
             raise PhotoAway
         digest, vector, facts = await asyncio.to_thread(self._look_up, content)
+        if vector is None:
+            vector = await self._earlier_vector(digest, content)
+        remarks: list[str] = []
         try:
             if vector is None:
                 reading = await self._decode(content)
-                facts = reading.facts
+                facts, remarks = reading.facts, reading.remarks
                 vector = await self._embed(reading.pixels)
                 await asyncio.to_thread(self._keep, digest, vector, reading)
             elif facts is None:
@@ -121,15 +126,27 @@ class Embedder:
                         self._read_facts, digest, content
                     )
         except (PhotoError, WorkerError) as error:
-            return EmbeddedPhoto(None, str(error), 0, 0, NOT_TOLD, digest.hex())
+            notes = getattr(error, "__notes__", [])
+            return EmbeddedPhoto(
+                embedding=None,
+                error=str(error),
+                width=0,
+                height=0,
+                taken=NOT_TOLD,
+                sha256=digest.hex(),
+                damaged=False,
+                remarks="; ".join(notes) or None,
+            )
         return EmbeddedPhoto(
-            vector,
-            None,
-            facts.width,
-            facts.height,
-            facts.taken or NOT_TOLD,
-            digest.hex(),
-            {**facts.details},
+            embedding=vector,
+            error=None,
+            width=facts.width,
+            height=facts.height,
+            taken=facts.taken or NOT_TOLD,
+            sha256=digest.hex(),
+            damaged=self.cache.is_damaged(digest),
+            remarks="; ".join(remarks) or None,
+            details={**facts.details},
         )
 
     @property
@@ -190,6 +207,21 @@ class Embedder:
         digest = hashlib.sha256(content).digest()
         return digest, self.cache.vector(digest), self.cache.facts(digest)
 
+    async def _earlier_vector(
+        self, digest: bytes, content: bytes
+    ) -> Embedding | None:
+        """The vector that the version before computed, if it saw the same."""
+        if not self.cache.has_earlier_vector(digest):
+            return None
+        look = functools.partial(
+            self.decode_pool.run, looks_as_before, content, tries=1
+        )
+        async with self._decoding:
+            with contextlib.suppress(WorkerError):
+                if await asyncio.to_thread(look):
+                    self.cache.keep_earlier_vector(digest)
+        return self.cache.vector(digest)
+
     async def _decode(self, content: bytes) -> Reading:
         """Read a photo beside others; by itself if that fails.
 
@@ -220,6 +252,7 @@ class Embedder:
             version_of(digest.hex()), THUMBNAIL_SIZE, reading.thumbnail
         )
         self.cache.put_facts(digest, reading.facts)
+        self.cache.put_damage(digest, is_damaged=reading.is_damaged)
         self.cache.put_vector(digest, vector)
 
     async def _embed(self, image: Pixels) -> Embedding:

@@ -40,7 +40,7 @@ def bytes_to_decode(image: Image.Image, size: tuple[int, int]) -> int:
     in_file = size[0] * size[1]
     per_pixel = PIXEL_BYTES.get(image.mode, 4)
     decoded = image.width * image.height * per_pixel
-    if image.format == "JPEG":
+    if image.format in {"JPEG", "MPO"}:
         return decoded + _bytes_of_coefficients(image, in_file)
     if image.format == "TIFF":
         return decoded + _bytes_of_strip(image, in_file)

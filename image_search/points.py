@@ -63,7 +63,7 @@ class Payload(BaseModel):
     taken_from: str | None = None  # where that is told: see dates.Taken
     sha256: str  # of the file, in hexadecimal
     error: str | None = None  # why the photo can't be read
-    damaged: bool = False  # a part of it can't be
+    damaged: bool = False  # a part of its file is missing, or wrong
     sort_key: int | None = None
     details: dict[str, Any] = {}  # what else is told: see metadata.Details
 

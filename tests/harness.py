@@ -1,15 +1,16 @@
 """What the tests stand on: the app as a real process, real stores, real photos, a real browser."""
 
-import io
 import json
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -17,7 +18,6 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 import psutil
 import pytest
-from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = ROOT / "img"
@@ -87,16 +87,15 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def webp_of_many_pixels(width: int, height: int) -> bytes:
-    """A WebP of a few hundred bytes: of a large canvas, with a small picture on it."""
-    first, second = [Image.new("RGB", (4, 4), one) for one in ("teal", "red")]
-    buffer = io.BytesIO()
-    first.save(buffer, "WEBP", save_all=True, append_images=[second])
-    content = bytearray(buffer.getvalue())
-    assert content[12:16] == b"VP8X"
-    content[24:27] = (width - 1).to_bytes(3, "little")
-    content[27:30] = (height - 1).to_bytes(3, "little")
-    return bytes(content)
+def png_of_many_pixels(width: int, height: int) -> bytes:
+    """A PNG of a few bytes: interlaced, of 16 bits, so that all of it has to be held."""
+    header = struct.pack(">IIBBBBB", width, height, 16, 6, 0, 0, 1)
+    content = b"\x89PNG\r\n\x1a\n"
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")
+    for kind, data in parts:
+        checksum = struct.pack(">I", zlib.crc32(kind + data))
+        content += struct.pack(">I", len(data)) + kind + data + checksum
+    return content
 
 
 def copy_code(folder: Path) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -14,7 +13,14 @@ import pytest
 from PIL import Image
 
 from image_search.sources import MAX_FILE_BYTES
-from tests.harness import PHOTOS, App, NewApp, eventually, names
+from tests.harness import (
+    PHOTOS,
+    App,
+    NewApp,
+    eventually,
+    names,
+    png_of_many_pixels,
+)
 
 ODD_NAMES = [
     "a#b&c?d%20e.jpg",
@@ -28,17 +34,17 @@ ODD_NAMES = [
     "-rf.jpg",
 ]
 REASONS = {
-    "forged\nINFO:     a.jpg": "known format",
-    "empty.jpg": "known format",
-    "text.png": "known format",
+    "forged\nINFO:     a.jpg": "empty file",
+    "empty.jpg": "empty file",
+    "text.png": "a text with a photo's name",
     "loop": "link",
     "ancient.jpg": "modification time is before 1970",
     "loop.jpg": "symbolic links",
     "nowhere at all.jpg": "Not a directory",
     "link \ufffd": "UTF-8",
-    "cut.jpg": "truncated",
-    "cut.png": "truncated",
-    "bomb.png": "decompression bomb",
+    "cut.jpg": "cut off",
+    "cut.png": "cut off",
+    "bomb.png": "more than 500 megapixels",
     "outside.jpg": "link",
     "outside": "link",
     "pipe.jpg": "not a regular file",
@@ -53,6 +59,7 @@ FINE = [
     "palette.png",
     "moving.gif",
     "is a png.jpg",
+    "no end.jpg",
 ]
 
 
@@ -67,9 +74,7 @@ def fill(folder: Path) -> None:
     (folder / "text.png").write_text("no photo")
     (folder / "cut.jpg").write_bytes(rocket[:20_000])
     (folder / "cut.png").write_bytes(cat[:20_000])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        Image.new("1", (20_000, 20_000)).save(folder / "bomb.png")
+    (folder / "bomb.png").write_bytes(png_of_many_pixels(23_000, 23_000))
     Image.new("RGB", (10_000, 1), "red").save(folder / "strip.png")
     photo.convert("CMYK").save(folder / "cmyk.jpg")
     deep = np.asarray(photo.convert("L")).astype(np.uint16) * 257
@@ -79,6 +84,7 @@ def fill(folder: Path) -> None:
         folder / "moving.gif", save_all=True, append_images=[photo.rotate(90)]
     )
     (folder / "is a png.jpg").write_bytes(cat)
+    (folder / "no end.jpg").write_bytes(rocket[:-2])
     # What is no file of this folder, or can't be opened, is no photo.
     (folder / "outside.jpg").symlink_to(PHOTOS / "temple.jpg")
     (folder / "nowhere.jpg").symlink_to(folder / "no such file.jpg")
@@ -114,6 +120,14 @@ def app(new_app: NewApp) -> Iterator[App]:
     app.finds(*ODD_NAMES, *FINE, within=90)
     yield app
     app.stop()
+
+
+def test_a_damaged_photo_is_shown_and_told(app: App) -> None:
+    """A photo without its end is found, and known as damaged; no other is."""
+    hits = app.get("/search?limit=100").json()["results"]
+    damaged = [hit["filename"] for hit in hits if hit["damaged"]]
+    assert damaged == ["no end.jpg"]
+    assert app.get("/thumb/no end.jpg").status_code == 200
 
 
 def test_each_bad_file_is_named_with_its_reason(app: App) -> None:

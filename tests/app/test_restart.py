@@ -335,7 +335,8 @@ def test_a_new_version_embeds_only_what_it_sees_otherwise(
     told = 'sha256=embedded["sha256"],'
     tells_more = "main.py", told, f'{told} kind=image["filename"],'
     version = "PREPROCESSING = "
-    sees_otherwise = "image_search/photos.py", f"{version}3", f"{version}4"
+    # Two further: no vector is one of the version before.
+    sees_otherwise = "image_search/looks.py", f"{version}4", f"{version}6"
     table = stopped.data / "vectors.sqlite"
     with contextlib.closing(sqlite3.connect(table)) as database:
         database.execute("UPDATE vectors SET vector = zeroblob(length(vector))")

@@ -55,8 +55,8 @@ def test_status_says_what_there_is(app: App) -> None:
     reasons = {
         photo["filename"]: photo["reason"] for photo in now["skipped_photos"]
     }
-    assert reasons["broken.jpg"] == "it is no image of a known format"
-    assert "truncated" in reasons["half.png"]
+    assert reasons["broken.jpg"] == "a text with a photo's name"
+    assert "cut off" in reasons["half.png"]
     assert now["last_error"] is None
     assert now["seconds_to_go"] is None
 

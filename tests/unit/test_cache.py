@@ -12,8 +12,9 @@ import pytest
 
 from image_search.cache import EmbeddingCache, Vector
 from image_search.dates import Taken
+from image_search.looks import PREPROCESSING
 from image_search.metadata import Details
-from image_search.photos import PREPROCESSING, Facts
+from image_search.photos import Facts
 
 TAKEN = Taken("2019-05-01T12:00:00", "exif")
 DETAILS: Details = {

@@ -19,7 +19,8 @@ from image_search.clip import (
     l2_normalize,
     load_tower,
 )
-from image_search.photos import Pixels, read_pixels
+from image_search.colour import Pixels
+from image_search.photos import read_pixels
 from image_search.settings import Settings, StartupError
 from tests.harness import PHOTOS, ROOT, STARTER
 from tests.models import (

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageCms
 
 from image_search.cache import EmbeddingCache
 from image_search.clip import DualEncoder, Embedding, embed_images, embed_text
+from image_search.colour import Pixels
 from image_search.dates import NOT_TOLD, Taken
 from image_search.embedding import (
     UPLOAD_SECONDS,
@@ -29,13 +30,11 @@ from image_search.listing import STAND_IN
 from image_search.photos import (
     THUMBNAIL_SIZE,
     Facts,
-    OutOfMemory,
-    PhotoError,
-    Pixels,
     read_facts,
     read_photo,
     read_pixels,
 )
+from image_search.reasons import OutOfMemory, PhotoError
 from image_search.settings import Settings
 from image_search.thumbnails import ThumbnailCache, version_of
 from image_search.workers import TRIES, PoolClosed, WorkerError, WorkerPool
@@ -187,8 +186,49 @@ def test_what_is_no_photo_says_so(new_embedder: NewEmbedder) -> None:
     embedder = new_embedder(PoolHere(), PoolHere(embed_images=no_work))
     [made] = embed_all(embedder, b"no photo")
     digest = hashlib.sha256(b"no photo").hexdigest()
-    reason = "it is no image of a known format"
-    assert made == EmbeddedPhoto(None, reason, 0, 0, NOT_TOLD, digest)
+    reason = "a text with a photo's name"
+    assert (made.embedding, made.error, made.sha256) == (None, reason, digest)
+    assert (made.width, made.height, made.taken) == (0, 0, NOT_TOLD)
+    assert made.remarks is not None
+
+
+def test_what_is_seen_as_before_keeps_its_vector(
+    new_embedder: NewEmbedder,
+) -> None:
+    """Of an earlier version's vectors those stay whose photos look the same; a header tells."""
+    decode_pool = PoolHere()
+    image_pool = PoolHere(embed_images=fake_vectors)
+    embedder = new_embedder(decode_pool, image_pool)
+    sorts = Image.new("RGB", (20, 20), "red"), Image.new("RGBA", (20, 20))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    same, different = (
+        encode(image, icc_profile=profile.tobytes()) for image in sorts
+    )
+    cache = embedder.cache
+    now, cache.space = cache.space, cache.earlier_space
+    for content in (same, different):
+        digest = hashlib.sha256(content).digest()
+        cache.put_vector(digest, vector_of(0.6, 0.8))
+        cache.put_facts(digest, FACTS)
+    cache.space = now
+    for jobs in (["looks_as_before", "looks_as_before", "read_photo"], []):
+        decode_pool.jobs.clear()
+        first, second = embed_all(embedder, same, different)
+        assert first.embedding is not None
+        assert first.embedding.tolist() == pytest.approx([0.6, 0.8])
+        assert second.embedding is not None
+        assert len(second.embedding) == 5
+        assert sorted(decode_pool.jobs) == jobs
+
+
+def test_damage_is_remembered(new_embedder: NewEmbedder) -> None:
+    """A damaged photo that is shown is known for it, after a restart too."""
+    whole = encode(Image.new("RGB", (40, 30), "red"), "JPEG")
+    for _ in range(2):
+        embedder = new_embedder(PoolHere(), PoolHere(embed_images=fake_vectors))
+        made = embed_all(embedder, whole, whole[:-2])
+        assert [one.error for one in made] == [None, None]
+        assert [one.damaged for one in made] == [False, True]
 
 
 def fail(reason: str) -> Any:
@@ -368,7 +408,7 @@ def test_an_upload_that_crashes_is_the_senders(
     pools = {"decode_pool": PoolHere(), "image_pool": crash} | {broken: crash}
     with pytest.raises(PhotoError, match="it crashed"):
         new_embedder(**pools).embed_upload(photo(20))
-    with pytest.raises(PhotoError, match="known format"):
+    with pytest.raises(PhotoError, match="a text with a photo's name"):
         new_embedder(PoolHere(), crash).embed_upload(b"no photo")
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from qdrant_client import models
 
 from image_search.clip import Embedding, l2_normalize
-from image_search.photos import PhotoError
+from image_search.reasons import PhotoError
 from image_search.search import (
     CANDIDATES,
     NothingLeft,

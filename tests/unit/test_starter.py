@@ -17,7 +17,7 @@ from image_search.clip import (
     embed_text,
     load_tower,
 )
-from image_search.photos import Pixels
+from image_search.colour import Pixels
 from image_search.starter.__main__ import is_replaceable, replace_folder
 from image_search.starter.ingredients import (
     CLASS_COUNT,

@@ -14,7 +14,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from starlette.types import ASGIApp, Message
 
 from image_search import web
-from image_search.photos import PhotoError
+from image_search.reasons import PhotoError
 from image_search.settings import StartupError
 from image_search.thumbnails import ThumbnailCache, version_of
 from image_search.workers import WorkerError

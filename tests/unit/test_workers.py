@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from image_search.embedding import DECODER_ENVIRONMENT
-from image_search.photos import PhotoError, load_image, read_pixels
+from image_search.photos import load_image, read_pixels
+from image_search.reasons import PhotoError
 from image_search.workers import (
     NICENESS,
     PoolClosed,
@@ -83,7 +84,7 @@ def test_a_job_is_done_elsewhere(new_pool: NewPool) -> None:
     assert pool.run(os.getpid) == pid != os.getpid()
     with pytest.raises(ZeroDivisionError):
         pool.run(divmod, 1, 0)
-    with pytest.raises(PhotoError, match="known format"):
+    with pytest.raises(PhotoError, match="a text with a photo's name"):
         pool.run(load_image, b"no photo")
     assert pool.workers() == [pid]  # an error is no reason to start another
 
