@@ -35,6 +35,8 @@ def boxes(
 
 def properties(content: bytes) -> list[tuple[str, bytes]]:
     """The type and body of each property of the main image; [] if it can't be told."""
+    if content[4:8] != b"ftyp":
+        return []
     with contextlib.suppress(struct.error, IndexError, KeyError):
         return _properties(content)
     return []

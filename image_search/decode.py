@@ -18,7 +18,7 @@ from image_search.colour import to_srgb_on_white
 from image_search.orientation import turn, upright_size
 from image_search.pillow_photo import (
     PillowPhoto,
-    colours_of,
+    colours_in_boxes,
     orientation_of,
     smallest_factor,
 )
@@ -29,6 +29,7 @@ from image_search.reasons import (
     OutOfMemory,
     PhotoError,
     check_memory,
+    check_pixels,
     kind_of,
     why_not,
 )
@@ -72,6 +73,8 @@ class Opened(Protocol):
     def profile(self) -> bytes | None: ...
     @property
     def colours(self) -> Colours: ...
+    @property
+    def is_damaged(self) -> bool: ...  # as far as its header tells
     def bytes_to_decode(self, at_least: int | None) -> int: ...
     def load(self, at_least: int | None) -> Image.Image: ...
 
@@ -109,7 +112,7 @@ def decode(content: bytes, at_least: int | None, limits: Limits) -> Decoded:
     try:
         with _decoder_errors(content):
             opened = open_photo(content, at_least, limits)
-            return _seen(opened, _load(opened, at_least, limits))
+            return _seen(*_load(opened, at_least, limits))
     except Undecodable as failure:
         try:
             return _decode_damaged(content, at_least, limits)
@@ -120,16 +123,8 @@ def decode(content: bytes, at_least: int | None, limits: Limits) -> Decoded:
 def open_photo(content: bytes, at_least: int | None, limits: Limits) -> Opened:
     """Read a photo's header. Raises whatever its decoder does."""
     opened = _open(content, at_least, limits)
-    check_pixels(opened, limits)
+    check_pixels(opened.size, limits.pixels)
     return opened
-
-
-def check_pixels(opened: Opened, limits: Limits) -> None:
-    """Raise PhotoError if a photo has more than are decoded."""
-    width, height = opened.size
-    if width * height > limits.pixels:
-        most = limits.pixels // 1_000_000
-        raise PhotoError(f"more than {most} megapixels")
 
 
 def _open(content: bytes, at_least: int | None, limits: Limits) -> Opened:
@@ -157,7 +152,7 @@ def _open_by_pillow(content: bytes) -> PillowPhoto:
         image,
         orientation_of(image, content),
         None,
-        colours_of(image, content),
+        colours_in_boxes(content),
         content,
     )
 
@@ -168,7 +163,7 @@ def _open_otherwise(content: bytes, limits: Limits) -> Opened | None:
         return streamed.open_tiff(content)
     match kind_of(content):
         case "AVIF":
-            return streamed.open_avif(content)
+            return _open_avif(content)
         case "HEIC":
             still = sequence.first_still(content)
             return _open_by_pillow(still) if still else None
@@ -189,24 +184,37 @@ def _no_raw_after_all(kind: str | None) -> Iterator[None]:
             raise
 
 
-def _load(opened: Opened, at_least: int | None, limits: Limits) -> Image.Image:
+def _load(
+    opened: Opened, at_least: int | None, limits: Limits
+) -> tuple[Opened, Image.Image]:
+    """Decode a photo; also returns who did it."""
     check_memory(opened.bytes_to_decode(at_least), limits.bytes)
     try:
-        return opened.load(at_least)
+        return opened, opened.load(at_least)
     except Exception:
         # Pillow may know the header of what it can't decode.
         other = _second_reader(opened)
         if other is None:
             raise
-        return other.load(at_least)
+        check_memory(other.bytes_to_decode(at_least), limits.bytes)
+        return other, other.load(at_least)
 
 
 def _second_reader(opened: Opened) -> StreamedPhoto | None:
     if not isinstance(opened, PillowPhoto):
         return None
-    readers = {"TIFF": streamed.open_tiff, "AVIF": streamed.open_avif}
-    read = readers.get(opened.image.format or "")
-    return read(opened.content) if read else None
+    match opened.image.format:
+        case "TIFF":
+            return streamed.open_tiff(opened.content)
+        case "AVIF":
+            return _open_avif(opened.content)
+    return None
+
+
+def _open_avif(content: bytes) -> StreamedPhoto:
+    return dataclasses.replace(
+        streamed.open_avif(content), colours=colours_in_boxes(content)
+    )
 
 
 def _decode_damaged(
@@ -238,16 +246,16 @@ def _load_mended(
     else:
         try:
             opened = open_photo(content, at_least, limits)
-            return opened, _load(opened, at_least, limits)
+            return _load(opened, at_least, limits)
         except (PhotoError, MemoryError):
             raise
         except Exception:
             if kind not in LENIENT:
                 raise
             again = LENIENT[kind](content)
-    check_pixels(again, limits)
+    check_pixels(again.size, limits.pixels)
     again = dataclasses.replace(again, is_lenient=True)
-    return again, _load(again, at_least, limits)
+    return _load(again, at_least, limits)
 
 
 @contextlib.contextmanager
@@ -273,9 +281,5 @@ def _seen(opened: Opened, image: Image.Image) -> Decoded:
     """Turn samples of 8 bits upright, and bring them to RGB on white in sRGB."""
     image = to_srgb_on_white(image, opened.profile, opened.colours)
     image = turn(image, opened.orientation)
-    is_damaged = getattr(opened, "is_damaged", False)
-    return Decoded(
-        image,
-        upright_size(opened.size, opened.orientation),
-        is_damaged,
-    )
+    size = upright_size(opened.size, opened.orientation)
+    return Decoded(image, size, opened.is_damaged)

@@ -18,6 +18,8 @@ pillow_heif.register_heif_opener()
 class PillowPhoto:
     """A photo that Pillow decodes."""
 
+    is_damaged = False  # as far as its header tells
+
     def __init__(
         self,
         image: Image.Image,
@@ -74,10 +76,8 @@ def _load_whole(image: Image.Image) -> Image.Image:
     return canvas
 
 
-def colours_of(image: Image.Image, content: bytes) -> Colours:
+def colours_in_boxes(content: bytes) -> Colours:
     """The colours that a HEIC or AVIF file tells by numbers."""
-    if image.format not in {"AVIF", "HEIF"}:
-        return Colours()
     colours = Colours()
     for kind, body in boxes.properties(content):
         if kind == "colr" and body[:4] == b"nclx":

@@ -16,6 +16,11 @@ KNOWN_BY_BEGINNING = (
     (b"MM\0*", "TIFF"),
     (b"II+\0", "TIFF"),
     (b"MM\0+", "TIFF"),
+    (b"FUJIFILMCCD-RAW", "RAW"),
+    (b"IIRO", "RAW"),
+    (b"IIRS", "RAW"),
+    (b"MMOR", "RAW"),
+    (b"IIU\0", "RAW"),
 )
 # The brands of a file of boxes.
 BRANDS = {
@@ -31,6 +36,7 @@ BRANDS = {
     b"hevs": "HEIC",
     b"mif1": "HEIC",
     b"msf1": "HEIC",
+    b"crx ": "RAW",  # of Canon's
 }
 # Files of other kinds, that come with a photo's name.
 OTHERS = (
@@ -50,7 +56,6 @@ OTHERS = (
     (rb"ID3|OggS|fLaC|RIFF....WAVE", "a sound"),
     (rb"\x1a\x45\xdf\xa3|RIFF....AVI |....ftyp(isom|mp4|qt|M4V|3gp|avc)|....moov",
      "a video"),
-    (rb"....ftyp(crx )", "a RAW file of a kind that is not read"),
     (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL picture"),
     (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (rb"\0\0\x01\0", "an icon"),
@@ -82,6 +87,12 @@ def check_memory(needed: int, most: int) -> None:
             f"it would take {needed / 1e9:.1f} GB of memory to decode:"
             f" at most {most / 1e9:g} GB"
         )
+
+
+def check_pixels(size: tuple[int, int], most: int) -> None:
+    """Raise PhotoError if there are more than so many pixels."""
+    if size[0] * size[1] > most:
+        raise PhotoError(f"more than {most // 1_000_000} megapixels")
 
 
 def log_reading(

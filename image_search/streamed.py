@@ -73,7 +73,7 @@ class StreamedPhoto:
             return _to_pillow(self._open(scale=1 / factor))
         image = self._open(access="sequential")
         if self.loader == "tiffload_buffer":
-            image = image.colourspace("srgb")
+            image = _to_eight_bits(image)
         if factor > 1:
             image = _shrink(image, factor)
         return _to_pillow(image)
@@ -179,13 +179,16 @@ def open_tiff(content: bytes) -> StreamedPhoto:
     image = vips().Image.tiffload_buffer(content)
     sample = BYTES_OF_FORMATS.get(image.format, 4)
     whole = image.width * image.height * image.bands * sample
+    # Of others libvips makes sRGB.
+    has_own = image.interpretation in {"srgb", "rgb16", "b-w", "grey16"}
+    profile = _field(image, "icc-profile-data") if has_own else None
     return StreamedPhoto(
         content,
         "tiffload_buffer",
         (image.width, image.height),
         whole,
         int(_field(image, "orientation") or 1),
-        None,  # libvips has brought it to sRGB
+        profile,
         Colours(),
         is_plain=False,
     )
@@ -220,6 +223,12 @@ def _shrink(image: Any, factor: int) -> Any:
         return image.shrink(factor, factor)
     small = image.premultiply().shrink(factor, factor)
     return small.unpremultiply().cast(kind)
+
+
+def _to_eight_bits(image: Any) -> Any:
+    """Bring a TIFF's samples of any kind to grey or RGB of 8 bits."""
+    is_grey = image.interpretation in {"b-w", "grey16"}
+    return image.colourspace("b-w" if is_grey else "srgb")
 
 
 def _to_pillow(image: Any) -> Image.Image:

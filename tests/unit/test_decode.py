@@ -99,7 +99,11 @@ def png(colour: int, depth: int, rows: Any, *others: bytes) -> bytes:
         ("HEIF", "RGBA", {}),
     ],
 )
-@pytest.mark.parametrize("profile", [None, SRGB, grey_profile()])
+@pytest.mark.parametrize(
+    "profile",
+    [None, SRGB, grey_profile()],
+    ids=["none", "sRGB", "grey"],  # sRGB's has the time in it
+)
 def test_what_is_clear_is_white_with_any_profile(
     kind: str,
     mode: str,
@@ -497,6 +501,27 @@ def test_tiffs_of_programs_for_photos(
     found = seen(image.tiffsave_buffer(**options), at_least)
     expected = coffee() if at_least is None else coffee().reduce(6)
     assert np.abs(found - np.asarray(expected)).mean() < 2
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_second_reader_sees_what_the_first_would(orientation: int) -> None:
+    """A TIFF that Pillow can't decode has its profile and its orientation all the same."""
+    swapped = bytearray(SRGB)
+    first, second = swapped.find(b"rXYZ"), swapped.find(b"bXYZ")
+    swapped[first : first + 4], swapped[second : second + 4] = b"bXYZ", b"rXYZ"
+    red = Image.new("RGB", (64, 48), (200, 30, 30))
+    image = vips().Image.new_from_array(np.asarray(red))
+    image = image.copy(interpretation="srgb")
+    image.set_type(vips().GValue.gint_type, "orientation", orientation)
+    image.set_type(vips().GValue.blob_type, "icc-profile-data", bytes(swapped))
+    for compression in ("none", "webp"):
+        options = {"lossless": True} if compression == "webp" else {}
+        content = image.tiffsave_buffer(compression=compression, **options)
+        decoded = decode(content, None, OF_ALL)
+        assert decoded.size == ((64, 48) if orientation == 1 else (48, 64))
+        assert decoded.size == decoded.image.size
+        pixel: Any = decoded.image.getpixel((9, 9))
+        assert pixel[2] > pixel[0]
 
 
 def test_an_avif_that_only_lenient_readers_take() -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from image_search.decode import OF_ALL, decode
 from image_search.raw import is_raw
+from image_search.reasons import PhotoError
 from tests.harness import PHOTOS
 
 SIZE = 640, 480
@@ -141,3 +142,15 @@ def test_a_tiff_is_no_raw_file() -> None:
     photo.save(buffer, "TIFF", tiffinfo={271: "Canon"})
     assert not is_raw(buffer.getvalue())
     assert decode(buffer.getvalue(), None, OF_ALL).size == photo.size
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [b"FUJIFILMCCD-RAW", b"IIRO", b"IIU\0", b"\0\0\0\x18ftypcrx \0\0\0\1"],
+)
+def test_a_raw_file_that_is_broken_says_so(beginning: bytes) -> None:
+    """What begins as a RAW file does, and is none, is called one."""
+    with pytest.raises(
+        PhotoError, match="a damaged RAW file, or a kind of RAW"
+    ):
+        decode(beginning + bytes(range(256)) * 9, None, OF_ALL)
