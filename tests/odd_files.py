@@ -109,7 +109,8 @@ def turned() -> Iterator[Odd]:
     for format_name in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"):
         for orientation in range(1, 9):
             stored = look
-            if way := UPRIGHT.get(orientation):
+            if orientation in UPRIGHT:
+                way = UPRIGHT[orientation]
                 stored = look.transpose(INVERSE.get(way, way))
             exif = Image.Exif()
             exif[ExifTags.Base.Orientation] = orientation
