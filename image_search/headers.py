@@ -22,10 +22,11 @@ from PIL.ImageFile import ImageFile
 from PIL.IptcImagePlugin import getiptcinfo
 from PIL.JpegImagePlugin import JpegImageFile
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF")
+FORMATS = ("JPEG", "PNG", "TIFF", "HEIF", "AVIF")
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 PNG_METADATA = {b"eXIf", b"tEXt", b"zTXt", b"iTXt"}
+WEBP_METADATA = {b"EXIF", b"XMP "}
 MOST_CHUNKS = 64  # of a PNG
 MOST_XMP = 2**22  # bytes
 MOST_VALUES = 1000  # of one name
@@ -54,9 +55,12 @@ Tags = dict[str, list[Any]]
 def read_tags(content: bytes) -> Tags:
     """Read what a photo's bytes tell; what is broken is as if it weren't there."""
     pillow_heif.register_heif_opener()
-    parts = _png_parts(content) if content.startswith(PNG) else [content]
     tags: Tags = {}
     with warnings.catch_warnings(action="ignore"):
+        if content[:4] == b"RIFF":
+            _add_webp(tags, content)
+            return tags
+        parts = _png_parts(content) if content.startswith(PNG) else [content]
         for part in parts:
             # Decoders fail in many ways.
             with contextlib.suppress(Exception):
@@ -92,9 +96,7 @@ def _png_parts(content: bytes) -> Iterator[bytes]:
     Pillow would decode the pixels for what lies behind them, and fail where one chunk
     is broken. Checksums are made anew.
     """
-    start = content[
-        : len(PNG) + 25
-    ]  # with the first chunk, of width and height
+    start = content[: len(PNG) + 25]  # with its first chunk
     at, left = len(start), MOST_CHUNKS
     while left and at + 12 <= len(content):
         size, kind = struct.unpack_from(">I4s", content, at)
@@ -104,6 +106,22 @@ def _png_parts(content: bytes) -> Iterator[bytes]:
             yield start + content[at : at + 4] + body + checksum + PNG_END
             left -= 1
         at += 12 + size
+
+
+def _add_webp(tags: Tags, content: bytes) -> None:
+    """Look for the chunks: Pillow makes room for all the pixels when it opens one."""
+    at = len(b"RIFF....WEBP")
+    while at + 8 <= len(content):
+        kind, size = struct.unpack_from("<4sI", content, at)
+        data = content[at + 8 : at + 8 + size] if kind in WEBP_METADATA else b""
+        if kind == b"EXIF":
+            exif = Image.Exif()
+            with contextlib.suppress(Exception):
+                exif.load(data)
+                _add_exif(tags, exif)
+        elif kind == b"XMP ":
+            _add_xmp(tags, data)
+        at += 8 + size + size % 2
 
 
 def _open(content: bytes) -> Image.Image:
