@@ -116,6 +116,7 @@ def describe_photo(
     filename: str, taken: Taken, error: str | None, remarks: str | None
 ) -> Described:
     """Complete what is known of a photo; if it can't be read, log why."""
+    get_embedder().pulse.beat()
     log_reading(logger, filename, error, remarks)
     if not taken.time:
         taken = taken_by_file(settings.image_dir / filename)

@@ -24,7 +24,7 @@ Each room imports only from lower floors:
               points, filters, kinds
               dates, headers, metadata
               files, guests, memory
-              in_flight, reasons, quiet
+              in_flight, reasons, quiet, pulse
               png, boxes, orientation
               samples, cicp
               worker_process, postgres_programs

@@ -25,6 +25,7 @@ from image_search.photos import (
     read_photo,
     read_pixels,
 )
+from image_search.pulse import Pulse
 from image_search.reasons import OutOfMemory, PhotoError
 from image_search.settings import Settings, StartupError
 from image_search.thumbnails import ThumbnailCache, version_of
@@ -86,6 +87,7 @@ class Embedder:
         self.decode_pool = decode_pool
         self.image_pool = image_pool  # its worker holds the model's image tower
         self.text = TextEncoder(encoder)  # this process holds the text tower
+        self.pulse = Pulse()
         self._decoding = asyncio.Semaphore(CORES)
         self._one_at_a_time = asyncio.Lock()
         self._embedding = asyncio.Lock()
@@ -110,6 +112,10 @@ class Embedder:
         """Embed a photo of the folder, and read what is to know about it."""
         if content == STAND_IN:
             raise PhotoAway
+        with self.pulse.working():
+            return await self._embed_photo(content)
+
+    async def _embed_photo(self, content: bytes) -> EmbeddedPhoto:
         digest, vector, facts = await asyncio.to_thread(self._look_up, content)
         if vector is None:
             vector = await self._earlier_vector(digest, content)

@@ -12,6 +12,7 @@ from image_search.filters import UNREADABLE, Condition, Filter
 from image_search.hardware import return_freed_memory
 from image_search.listing import Files, Snapshot
 from image_search.passes import Passes, Update
+from image_search.pulse import Pulse
 from image_search.record import Record
 from image_search.settings import Settings, logger
 from image_search.sources import PhotoFolder
@@ -43,6 +44,10 @@ class Reader(Protocol):
     def trouble(self) -> str:
         """Why none can be read just now, or nothing."""
 
+    @property
+    def pulse(self) -> Pulse:
+        """When one was last read or embedded."""
+
 
 class Index:
     """The photos of a folder as points in a store.
@@ -73,7 +78,7 @@ class Index:
         )
         self.record = Record()
 
-        self.passes = Passes(folder, update, self.record_file)
+        self.passes = Passes(folder, update, self.record_file, reader.pulse)
 
         self.progress.photos = folder.first_look.photos
         # Whether the next sync is to look at every photo again that was skipped.

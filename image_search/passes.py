@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Set
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from image_search.in_flight import LARGE, rows_in_flight
 from image_search.listing import Files, Snapshot
+from image_search.pulse import Pulse, patience_for, wait_unless_stuck
 from image_search.record import Record
 from image_search.sources import PhotoFolder
 
@@ -27,13 +28,18 @@ class Passes:
     """Has CocoIndex bring a store up to date with what a folder holds."""
 
     def __init__(
-        self, folder: PhotoFolder, update: Update, record_file: Path
+        self,
+        folder: PhotoFolder,
+        update: Update,
+        record_file: Path,
+        pulse: Pulse,
     ) -> None:
         self.folder = folder
         self.update = update
         self.record_file = record_file
+        self.pulse = pulse
         # What CocoIndex was shown when the flow was opened, and how much at a time.
-        self._opened = folder.shown, folder.excluded, folder.rows
+        self._opened: Any = folder.shown, folder.excluded, folder.rows
 
     async def run(
         self,
@@ -89,7 +95,13 @@ class Passes:
             photos[name][1] for name in read - later
         )
         shown = self.folder.shown, self.folder.excluded, self.folder.rows
-        await self.update(reopen=shown != self._opened, reexport=reexport)
+        reopen = shown != self._opened
+        self._opened = None  # should it fail, the next one begins anew
+        await wait_unless_stuck(
+            self.update(reopen=reopen, reexport=reexport),
+            self.pulse,
+            patience_for(len(photos)),
+        )
         self._opened = shown
 
 

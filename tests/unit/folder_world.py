@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from image_search.index import Index
 from image_search.kinds import is_photo
 from image_search.listing import STAND_IN
+from image_search.pulse import Pulse
 from image_search.settings import Settings
 from image_search.sources import PhotoFolder
 from image_search.status import Equipment, StatusBoard
@@ -25,6 +26,7 @@ class Reader:
         self.readers = "Pillow 1"
         self.passing_errors = {"it crashed the decoder three times"}
         self.trouble = ""
+        self.pulse = Pulse()
 
 
 EQUIPMENT = Equipment(model="", device="", precision="", store="")

@@ -20,6 +20,7 @@ FLOORS = {
     "postgres_programs": 0,
     "stopping": 0,
     "points": 0,
+    "pulse": 0,
     "filters": 0,
     "files": 0,
     "guests": 0,

@@ -18,7 +18,7 @@ TAKEN = Taken("2019-05-01T12:00:00", "exif")
 def described() -> Any:
     import main
 
-    return main.describe_photo("cat.png", NOT_TOLD, None)
+    return main.describe_photo("cat.png", NOT_TOLD, None, None)
 
 
 def test_a_photo_has_one_point_whatever_it_shows(described: Any) -> None:
@@ -26,18 +26,21 @@ def test_a_photo_has_one_point_whatever_it_shows(described: Any) -> None:
     import main
 
     assert described.id == uuid.uuid5(uuid.NAMESPACE_URL, "cat.png")
-    other = main.describe_photo("cat.png", TAKEN, "it is cut off")
+    other = main.describe_photo("cat.png", TAKEN, "it is cut off", None)
     assert other.id == described.id
-    assert main.describe_photo("coffee.png", NOT_TOLD, None).id != described.id
+    assert (
+        main.describe_photo("coffee.png", NOT_TOLD, None, None).id
+        != described.id
+    )
 
 
 def test_a_photo_lies_in_every_folder_above_it() -> None:
     """Its folders are all those above it, the innermost first; none at the top."""
     import main
 
-    deep = main.describe_photo("trips/rome/a.jpg", TAKEN, None)
+    deep = main.describe_photo("trips/rome/a.jpg", TAKEN, None, None)
     assert deep.folders == ["trips/rome", "trips"]
-    top = main.describe_photo("a.jpg", TAKEN, None)
+    top = main.describe_photo("a.jpg", TAKEN, None, None)
     assert top.folders == []
 
 
@@ -50,7 +53,7 @@ def test_a_photo_without_a_date_was_taken_when_it_was_written(
     written = datetime.fromtimestamp(int((PHOTOS / "cat.png").stat().st_mtime))
     assert datetime.fromisoformat(described.taken) == written
     assert described.taken_from == "file"
-    dated = main.describe_photo("cat.png", TAKEN, None)
+    dated = main.describe_photo("cat.png", TAKEN, None, None)
     assert (dated.taken, dated.taken_from) == (TAKEN.time, TAKEN.source)
 
 

@@ -148,3 +148,15 @@ def test_a_pass_that_fails_is_run_again_as_it_was(
     assert sync(index) == "no Postgres"
     assert sync(index) is None
     assert "a.tif" in world.shown()
+
+
+def test_after_a_failure_the_flow_is_opened_anew(
+    world: World, index: Index
+) -> None:
+    """What a pass left behind that failed, or hung, holds the next one up no more."""
+    world.write("new.jpg", "new")
+    world.cocoindex.failures = [RuntimeError("no Postgres")]
+    assert sync(index) == "no Postgres"
+    assert sync(index) is None
+    reopened = [one.reopen for one in world.passes]
+    assert reopened == [False, True]

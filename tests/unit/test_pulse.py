@@ -1,0 +1,65 @@
+"""A pass that gets on is waited for, however long it takes; one that hangs is broken off."""
+
+import asyncio
+import time
+
+import pytest
+
+from image_search.pulse import (
+    PATIENCE,
+    PassStuck,
+    Pulse,
+    patience_for,
+    wait_unless_stuck,
+)
+
+SHORT = 0.1
+
+
+def test_a_pass_that_hangs_is_broken_off() -> None:
+    """Where nothing is seen of it for too long it is cancelled, and can tidy up."""
+    tidied = []
+
+    async def hang() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            tidied.append(True)
+
+    began = time.monotonic()
+    with pytest.raises(PassStuck, match="held the indexing up"):
+        asyncio.run(wait_unless_stuck(hang(), Pulse(), SHORT))
+    assert tidied
+    assert time.monotonic() - began < 5
+
+
+def test_a_pass_that_works_is_waited_for() -> None:
+    """While a photo is being read or embedded nothing is broken off; nor is one that gets on."""
+    pulse = Pulse()
+
+    async def work() -> None:
+        with pulse.working():
+            await asyncio.sleep(2.5)
+        for _ in range(10):
+            pulse.beat()
+            await asyncio.sleep(SHORT)
+
+    asyncio.run(wait_unless_stuck(work(), pulse, 10 * SHORT))
+
+
+def test_what_a_pass_raises_is_raised() -> None:
+    """Its own error comes through, at once."""
+
+    async def fail() -> None:
+        raise ValueError("the store is away")
+
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="the store is away"):
+        asyncio.run(wait_unless_stuck(fail(), Pulse(), SHORT))
+    assert time.monotonic() - began < 1
+
+
+def test_a_large_folder_has_more_time() -> None:
+    """Photos that have not changed are looked at unseen: each may take a while."""
+    assert patience_for(0) == PATIENCE
+    assert patience_for(200_000) > 1000
