@@ -99,7 +99,11 @@ def png(colour: int, depth: int, rows: Any, *others: bytes) -> bytes:
         ("HEIF", "RGBA", {}),
     ],
 )
-@pytest.mark.parametrize("profile", [None, SRGB, grey_profile()])
+@pytest.mark.parametrize(
+    "profile",
+    [None, SRGB, grey_profile()],
+    ids=["none", "sRGB", "grey"],  # sRGB's has the time in it
+)
 def test_what_is_clear_is_white_with_any_profile(
     kind: str,
     mode: str,
