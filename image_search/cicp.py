@@ -28,9 +28,10 @@ LUMA = np.array([0.2627, 0.6780, 0.0593], np.float32)  # of BT.2020
 KNEE = 0.04045  # of the curve of sRGB
 HALF = 0.5  # above which HLG is logarithmic
 
+# Where red, green, blue and white lie, as CIE x and y.
+Points = tuple[tuple[float, float], ...]
 D65 = (0.3127, 0.3290)
-# By number: where red, green, blue and white lie, as CIE x and y.
-PRIMARIES: dict[int, tuple[tuple[float, float], ...]] = {
+PRIMARIES: dict[int, Points] = {
     1: ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060), D65),
     4: ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08), (0.310, 0.316)),
     5: ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), D65),
@@ -58,18 +59,20 @@ class Colours(NamedTuple):
     transfer: int = UNKNOWN
     gamma: float | None = None  # light is the sample to this power
     peak: float = HLG_PEAK  # of HDR: candelas of the brightest pixel
+    points: Points | None = None  # of the primaries, in place of their number
 
     @property
     def are_srgb(self) -> bool:
         """Whether an image of these needs no conversion."""
         is_curve_known = self.gamma is None and self.transfer in LIKE_SRGB
-        return is_curve_known and self.primaries in NEAR_SRGB
+        is_near = self.points is None and self.primaries in NEAR_SRGB
+        return is_curve_known and is_near
 
 
 def to_srgb(image: Image.Image, colours: Colours) -> Image.Image:
     """Convert an RGB image of 8 bits, a band at a time: it takes floats."""
     curve = light_of(colours)
-    matrix = _to_srgb_primaries(colours.primaries)
+    matrix = _to_srgb_primaries(colours)
     samples = np.asarray(image)
     converted = np.empty_like(samples)
     for top in range(0, image.height, BAND_ROWS):
@@ -157,23 +160,24 @@ def seen_of(peak: float) -> tuple[Any, Any]:
     return np.append(0, points[0]), np.append(0, points[1])
 
 
-def _to_srgb_primaries(primaries: int) -> Floats:
+def _to_srgb_primaries(colours: Colours) -> Floats:
     """The matrix of shape (3, 3) from linear light in these to that in sRGB."""
-    if primaries in NEAR_SRGB or primaries not in PRIMARIES:
+    points = colours.points
+    if points is None and colours.primaries not in NEAR_SRGB:
+        points = PRIMARIES.get(colours.primaries)
+    if points is None:
         return np.eye(3, dtype=np.float32)
-    source = _to_xyz(primaries)
+    source = _to_xyz(points)
     white = source.sum(axis=1)
-    target = _to_xyz(SRGB_PRIMARIES)
+    target = _to_xyz(PRIMARIES[SRGB_PRIMARIES])
     # Von Kries's way: white stays white.
     scale = np.diag(target.sum(axis=1) / white)
     matrix = np.linalg.inv(target) @ scale @ source
     return np.asarray(matrix, np.float32)
 
 
-def _to_xyz(primaries: int) -> Any:
-    *colours, white = (
-        np.array([x / y, 1, (1 - x - y) / y]) for x, y in PRIMARIES[primaries]
-    )
+def _to_xyz(points: Points) -> Any:
+    *colours, white = (np.array([x / y, 1, (1 - x - y) / y]) for x, y in points)
     matrix = np.stack(colours, axis=1)
     return matrix * np.linalg.solve(matrix, white)
 

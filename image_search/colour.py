@@ -48,8 +48,6 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
         space = SPACES.get(opened.profile.xcolor_space)
         if space == "RGB" and image.mode == "L":
             image = image.convert("RGB")
-        if space == "L" and image.mode == "RGB":
-            image = image.convert("L")
         if space == image.mode:
             return ImageCms.profileToProfile(
                 image, opened, SRGB, outputMode="RGB"

@@ -226,11 +226,13 @@ def _decode_damaged(
         if mended is None:
             raise ValueError("it can't be mended")
         opened, image = _load_mended(mended.content, at_least, limits)
-        part = min(mended.part, repair.part_shown(image, kind_of(content)))
-        if part < repair.LEAST:
+        part = repair.part_shown(image, kind_of(content))
+        if min(part, mended.part) < repair.LEAST:
             is_cut = repair.is_cut_off(content)
             is_cut = is_cut or repair.ends_in_zeros(content)
             raise PhotoError(CUT_OFF if is_cut else DAMAGED)
+        if kind_of(content) == "JPEG":
+            image = repair.without_grey(image, part)
         image = shrink_in_bands(image, smallest_factor(image, at_least))
         return _seen(opened, image)._replace(is_damaged=True)
 

@@ -150,7 +150,7 @@ class Embedder:
             height=facts.height,
             taken=facts.taken or NOT_TOLD,
             sha256=digest.hex(),
-            damaged=self.cache.is_damaged(digest),
+            damaged=await asyncio.to_thread(self.cache.is_damaged, digest),
             remarks="; ".join(remarks) or None,
             details={**facts.details},
         )
@@ -217,7 +217,7 @@ class Embedder:
         self, digest: bytes, content: bytes
     ) -> Embedding | None:
         """The vector that the version before computed, if it saw the same."""
-        if not self.cache.has_earlier_vector(digest):
+        if not await asyncio.to_thread(self.cache.has_earlier_vector, digest):
             return None
         look = functools.partial(
             self.decode_pool.run, looks_as_before, content, tries=1
@@ -225,8 +225,9 @@ class Embedder:
         async with self._decoding:
             with contextlib.suppress(WorkerError):
                 if await asyncio.to_thread(look):
-                    self.cache.keep_earlier_vector(digest)
-        return self.cache.vector(digest)
+                    keep = self.cache.keep_earlier_vector
+                    await asyncio.to_thread(keep, digest)
+        return await asyncio.to_thread(self.cache.vector, digest)
 
     async def _decode(self, content: bytes) -> Reading:
         """Read a photo beside others; by itself if that fails.

@@ -14,7 +14,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHUNK_BYTES = 12  # of a chunk beside its data
 NEEDED = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 # What changes how an image looks; other chunks may be left out.
-LOOKS = {*NEEDED, b"tRNS", b"iCCP", b"gAMA", b"cICP", b"sRGB", b"eXIf"}
+LOOKS = {*NEEDED, b"tRNS", b"iCCP", b"gAMA", b"cHRM", b"cICP", b"sRGB", b"eXIf"}
 TEXTS = {b"tEXt", b"zTXt"}
 RAW_EXIF = b"Raw profile type exif\0"  # as ImageMagick keeps it
 MOST_EXIF = 2**20  # bytes
@@ -29,6 +29,12 @@ PASSES = (
     (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2),
 )  # fmt: skip
 PART = 2**20
+CHRM_BYTES = 32
+# Where white, red, green and blue of sRGB lie.
+SRGB = 0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06
+NEAR_POINT = 0.005
+
+Points = tuple[tuple[float, float], ...]
 
 
 class Chunk(NamedTuple):
@@ -59,6 +65,8 @@ class PngHeader:
         tuple[int, int] | None
     )  # for primaries and curve, as H.273 has them
     gamma: float | None  # light is a sample to this power, if not as in sRGB
+    # Where red, green, blue and white lie, as CIE x and y, if not as in sRGB.
+    points: Points | None
     exif: bytes
     is_damaged: bool  # a chunk beside the pixels' is
 
@@ -129,6 +137,7 @@ def read_header(content: bytes) -> PngHeader | None:
             has_profile=b"iCCP" in found,
             numbers=_numbers(found),
             gamma=_gamma(found),
+            points=_points(found),
             exif=found.get(b"eXIf") or found.get(b"", b""),
             is_damaged=is_damaged,
         )
@@ -187,6 +196,25 @@ def _gamma(found: dict[bytes, bytes]) -> float | None:
     if gamma <= 0 or abs(gamma - GAMMA_OF_SRGB) < NEAR:
         return None
     return float(1 / gamma)
+
+
+def _points(found: dict[bytes, bytes]) -> Points | None:
+    """What cHRM says; only gAMA makes it count, as in browsers."""
+    if b"gAMA" not in found or {b"sRGB", b"iCCP", b"cICP"} & found.keys():
+        return None
+    told = found.get(b"cHRM", b"")
+    if len(told) != CHRM_BYTES:
+        return None
+    numbers = [number / 100_000 for number in struct.unpack(">8I", told)]
+    near = [abs(a - b) < NEAR_POINT for a, b in zip(numbers, SRGB, strict=True)]
+    # A colour needs some light, and three of them an area.
+    if all(near) or not all(0 < number < 1 for number in numbers):
+        return None
+    pairs = [*zip(numbers[::2], numbers[1::2], strict=True)]
+    white, red, green, blue = pairs
+    area = (green[0] - red[0]) * (blue[1] - red[1])
+    area -= (green[1] - red[1]) * (blue[0] - red[0])
+    return (red, green, blue, white) if abs(area) > NEAR_POINT else None
 
 
 def _raw_exif(chunk: Chunk) -> bytes:

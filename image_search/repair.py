@@ -127,6 +127,15 @@ def part_shown(image: Image.Image, kind: str | None) -> float:
     return 1 - _run_at_the_end(lost) / image.height
 
 
+def without_grey(image: Image.Image, part: float) -> Image.Image:
+    """A damaged JPEG whose missing rows are as white as a page."""
+    if part < 1:
+        top = round(part * image.height)
+        image = image.convert("RGB") if image.mode == "L" else image
+        image.paste("white", (0, top, *image.size))
+    return image
+
+
 def _run_at_the_end(rows: Any) -> int:
     """How many rows at the end are all True."""
     others = np.flatnonzero(~np.asarray(rows))

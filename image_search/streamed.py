@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from image_search import png
-from image_search.cicp import SRGB_PRIMARIES, Colours
+from image_search.cicp import Colours
 from image_search.orientation import orientation_in
 from image_search.png import PngHeader
 
@@ -197,9 +197,7 @@ def open_tiff(content: bytes) -> StreamedPhoto:
 def _colours(header: PngHeader) -> Colours:
     if header.numbers:
         return Colours(*header.numbers)
-    if header.gamma:
-        return Colours(SRGB_PRIMARIES, gamma=header.gamma)
-    return Colours()
+    return Colours(gamma=header.gamma, points=header.points)
 
 
 def _field(image: Any, name: str) -> Any:

@@ -351,7 +351,9 @@ def test_a_new_version_embeds_only_what_it_sees_otherwise(
             assert database.execute(HAS_VECTOR).fetchone() == (embedded,)
             assert names(stopped.search("cat"))[0] == "cat.png"
             stopped.stop()
-            assert "kind" in stopped.python(TOLD, cwd=tmp_path)
+            told = stopped.python(TOLD, cwd=tmp_path)
+            assert "kind" in told
+            assert "damaged" in told
 
 
 # --- However it ends --------------------------------------------------------------------

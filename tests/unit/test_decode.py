@@ -124,15 +124,14 @@ def test_what_is_clear_is_white_with_any_profile(
 
 
 @pytest.mark.parametrize("mode", ["L", "LA"])
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG"])
 def test_a_profile_for_grey_is_one_for_grey(kind: str, mode: str) -> None:
     """Grey with a linear profile is brighter, and lies where it lay."""
     if mode == "LA" and kind == "JPEG":
         mode = "L"
     image = Image.new(mode, (300, 200), (55, 255) if mode == "LA" else 55)
     image.paste((0, 255) if mode == "LA" else 0, (150, 0, 300, 200))
-    options = {"lossless": True} if kind == "WEBP" else {}
-    content = encode(image, kind, icc_profile=grey_profile(1.0), **options)
+    content = encode(image, kind, icc_profile=grey_profile(1.0))
     found = seen(content)
     # 55 / 255 of the light is 128 in sRGB.
     assert np.abs(found[:, :140] - 128).max() <= 3
@@ -187,6 +186,21 @@ def test_gamma_of_a_png(gamma: int, expected: int) -> None:
     assert np.abs(seen(png(2, 8, rows, told)) - expected).max() <= 2
     both = chunk(b"sRGB", b"\0") + told
     assert np.abs(seen(png(2, 8, rows, both)) - 128).max() <= 1
+
+
+def test_primaries_of_a_png() -> None:
+    """A PNG's cHRM says what its red is, where gAMA says how much of it there is."""
+    rows = np.asarray(Image.new("RGB", (4, 4), (200, 100, 50))).reshape(4, -1)
+    gamma = chunk(b"gAMA", struct.pack(">I", 45_455))
+    p3 = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+    points = chunk(b"cHRM", struct.pack(">8I", *p3))
+    found = seen(png(2, 8, rows, gamma, points))
+    assert np.abs(found - (215, 93, 31)).max() <= 3
+    flat = chunk(b"cHRM", struct.pack(">8I", *[33000] * 8))
+    for others in ((points,), (gamma, flat), (gamma, chunk(b"cHRM", b"short"))):
+        assert (
+            np.abs(seen(png(2, 8, rows, *others)) - (200, 100, 50)).max() <= 1
+        )
 
 
 def with_numbers(
@@ -350,10 +364,19 @@ def test_what_is_left_of_a_photo_is_shown(
     assert np.abs(difference).mean() < most
 
 
-def test_what_is_missing_of_a_png_is_white() -> None:
-    """As a page shows it, what a cut PNG misses is as white as what is clear."""
-    content = encode(coffee(), "PNG")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF"])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_what_is_missing_is_white(kind: str, mode: str) -> None:
+    """As a page shows it, what a cut photo misses is as white as what is clear."""
+    options = {"interlace": 0} if kind == "GIF" else {}
+    content = encode(coffee().convert(mode), kind, **options)
     assert seen(cut(0.7)(content))[-1].min() == 255
+
+
+def test_a_profile_for_grey_takes_no_colour() -> None:
+    """A photo in colour whose profile is one for grey keeps its colours."""
+    content = encode(coffee(), "JPEG", icc_profile=grey_profile(1.0))
+    assert np.abs(seen(content) - seen(encode(coffee(), "JPEG"))).max() == 0
 
 
 @pytest.mark.parametrize(
