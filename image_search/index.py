@@ -264,12 +264,7 @@ class Index:
         It looks only for newer modification times. Left out of one pass, they are
         new to the next.
         """
-        known = self.record.photos
-        older = {
-            name
-            for name in photos.keys() & known.keys()
-            if photos[name] != known[name] and photos[name][0] <= known[name][0]
-        }
+        older = self.record.changed_without_a_newer_time(photos)
         return older | self._to_be_retried() - self.absences.kept()
 
     def _to_be_retried(self) -> set[str]:

@@ -1,6 +1,7 @@
-"""A photo's bytes become the image that a person sees, and what is known of it.
+"""A photo's bytes become the image that a person sees.
 
-Run it in a worker: decoders crash, hang and take gigabytes on some files.
+And what is known of it. Run it in a worker: decoders
+crash, hang and take gigabytes on some files.
 """
 
 import contextlib
@@ -79,17 +80,20 @@ def read_facts(content: bytes) -> Facts:
 def load_image(content: bytes, at_least: int | None = None) -> Image.Image:
     """Decode a photo (or its first frame): upright, RGB, on white, in sRGB.
 
-    With `at_least` it may come out smaller, which is quicker, but with no side under
-    so many pixels. Raises PhotoError, also for one that would take too much memory.
+    With `at_least` it may come out smaller, which is
+    quicker, but with no side under so many pixels.
+    Raises PhotoError, also for one that would take
+    too much memory.
     """
     with _remarks_held():
         return decode(content, at_least, OF_THE_FOLDER).image
 
 
 def make_thumbnail(photo: Path, size: int) -> tuple[str, bytes]:
-    """The SHA-256 of a photo's file in hexadecimal, and a JPEG copy without metadata.
+    """A JPEG copy of a photo's file, without metadata.
 
-    The copy lies within `size` x `size` pixels. Raises PhotoError.
+    Comes after the file's SHA-256 in hexadecimal, and lies
+    within `size` x `size` pixels. Raises PhotoError.
     """
     import hashlib  # 3 MiB, which no other job of a worker needs
 
@@ -135,9 +139,10 @@ def _model_input(image: Image.Image, side: int) -> Pixels:
 def _thumbnail(image: Image.Image, size: int) -> bytes:
     """A JPEG copy within `size` x `size` pixels.
 
-    Made for each photo that is indexed, so it has to be quick: a WebP of as many
-    bytes takes ten times as long, and Hamming's filter, as sharp as the bicubic one
-    when it makes smaller, half.
+    Made for each photo that is indexed, so it has to be
+    quick: a WebP of as many bytes takes ten times as
+    long, and Hamming's filter, as sharp as the bicubic
+    one when it makes smaller, half.
     """
     small = _reduce(image, size)
     if small is image:

@@ -39,6 +39,15 @@ class Record(BaseModel):
                 return cls.model_validate_json(content)
         return cls()
 
+    def changed_without_a_newer_time(self, photos: Files) -> set[str]:
+        """Photos that are others now, but were not written later."""
+        known = self.photos
+        return {
+            name
+            for name in photos.keys() & known.keys()
+            if photos[name] != known[name] and photos[name][0] <= known[name][0]
+        }
+
     def save(self, file: Path) -> None:
         """Write it whole, or not at all; raises OSError."""
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -113,6 +113,7 @@ WITHOUT = {
     "postgres": HEAVY - {"pydantic"} | {"numpy", "PIL"},
     "stopping": HEAVY | {"numpy", "PIL", "click", "dotenv", "psutil"},
     "points": HEAVY - {"pydantic"} | {"numpy", "PIL"},
+    "pulse": HEAVY | {"numpy", "PIL", "click", "dotenv"},
     "filters": HEAVY | {"numpy", "PIL"},
     "qdrant_errors": HEAVY - {"pydantic"} | {"numpy", "PIL"},
     "adoption": {"cocoindex", "fastapi", "qdrant_edge", "torch"},
