@@ -324,8 +324,8 @@ def test_camera_and_place(app: App, what: dict[str, Any]) -> None:
     assert names(ask(app, near="0,0,30000", after="2021", **what)) == [
         "trips/rome/b.jpg"
     ]
-    both = {"near": "41.9,12.5,10", "camera": "Apple iPhone 7"}
-    assert ask(app, **both, **what) == []
+    phone = "Apple iPhone 7"
+    assert ask(app, near="41.9,12.5,10", camera=phone, **what) == []
 
 
 @pytest.mark.parametrize(
