@@ -15,6 +15,7 @@ PAYLOAD_INDEXES = {
     "folders": "keyword",
     "sha256": "keyword",
     "error": "keyword",
+    "damaged": "bool",
     "taken": "datetime",
     "width": "integer",
     "height": "integer",

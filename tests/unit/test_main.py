@@ -15,7 +15,7 @@ from tests.harness import PHOTOS
 def described() -> Any:
     import main
 
-    return main.describe_photo("cat.png", None, None)
+    return main.describe_photo("cat.png", None, None, None)
 
 
 def test_a_photo_has_one_point_whatever_it_shows(described: Any) -> None:
@@ -24,19 +24,23 @@ def test_a_photo_has_one_point_whatever_it_shows(described: Any) -> None:
 
     assert described.id == uuid.uuid5(uuid.NAMESPACE_URL, "cat.png")
     other = main.describe_photo(
-        "cat.png", "2019-05-01T12:00:00", "it is cut off"
+        "cat.png", "2019-05-01T12:00:00", "cut off", None
     )
     assert other.id == described.id
-    assert main.describe_photo("coffee.png", None, None).id != described.id
+    assert (
+        main.describe_photo("coffee.png", None, None, None).id != described.id
+    )
 
 
 def test_a_photo_lies_in_every_folder_above_it() -> None:
     """Its folders are all those above it, the innermost first; none at the top."""
     import main
 
-    deep = main.describe_photo("trips/rome/a.jpg", "2019-05-01T12:00:00", None)
+    deep = main.describe_photo(
+        "trips/rome/a.jpg", "2019-05-01T12:00:00", None, None
+    )
     assert deep.folders == ["trips/rome", "trips"]
-    top = main.describe_photo("a.jpg", "2019-05-01T12:00:00", None)
+    top = main.describe_photo("a.jpg", "2019-05-01T12:00:00", None, None)
     assert top.folders == []
 
 
@@ -48,7 +52,7 @@ def test_a_photo_without_a_date_was_taken_when_it_was_written(
 
     written = datetime.fromtimestamp(int((PHOTOS / "cat.png").stat().st_mtime))
     assert datetime.fromisoformat(described.taken) == written
-    dated = main.describe_photo("cat.png", "2019-05-01T12:00:00", None)
+    dated = main.describe_photo("cat.png", "2019-05-01T12:00:00", None, None)
     assert dated.taken == "2019-05-01T12:00:00"
 
 
