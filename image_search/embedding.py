@@ -255,9 +255,9 @@ class Embedder:
         return facts
 
     def _keep(self, digest: bytes, vector: Embedding, reading: Reading) -> None:
-        self.thumbnails.put(
-            version_of(digest.hex()), THUMBNAIL_SIZE, reading.thumbnail
-        )
+        version = version_of(digest.hex())
+        self.thumbnails.forget(version)
+        self.thumbnails.put(version, THUMBNAIL_SIZE, reading.thumbnail)
         self.cache.put_facts(digest, reading.facts)
         self.cache.put_damage(digest, is_damaged=reading.is_damaged)
         self.cache.put_vector(digest, vector)

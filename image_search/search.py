@@ -112,6 +112,9 @@ class Hit(BaseModel):
         " file: when it was last written."
     )
     version: str = Field(description="Changes with what is in the file.")
+    damaged: bool = Field(
+        description="Whether a part of the file is missing, or wrong."
+    )
     details: Details = Field(description="What else its header tells.")
 
 
@@ -273,6 +276,7 @@ def _hit(point: Point, *, is_scored: bool) -> Hit:
         taken=payload.taken,
         taken_from=payload.taken_from,
         version=version_of(payload.sha256),
+        damaged=payload.damaged,
         details=payload.details,
     )
 

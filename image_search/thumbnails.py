@@ -52,6 +52,12 @@ class ThumbnailCache:
             return
         self._prune_now_and_then()
 
+    def forget(self, version: str) -> None:
+        """Delete all thumbnails of a photo, which is seen in another way now."""
+        for path in (self.folder / version[:2]).glob(f"{version}-*.jpg"):
+            with contextlib.suppress(OSError):  # somebody else deleted it
+                path.unlink()
+
     def prune(self) -> None:
         """Delete the oldest until what is left is a tenth below the limit."""
         files = []

@@ -186,6 +186,23 @@ class Faults:
         if IS_ROOT:
             self.mount_usb()
 
+    def leave_a_folder_out(self) -> None:
+        """By a file that says so, for a while."""
+        rule = self.app.img / "1" / ".nomedia"
+        rule.parent.mkdir(exist_ok=True)
+        rule.touch()
+        time.sleep(self.random.uniform(0.1, 5))
+        rule.unlink()
+
+    def copy_slowly(self) -> None:
+        """A photo that is there by halves, as one that comes over a network."""
+        path = self.app.img / f"{self.serial}.jpg"
+        self.new_photo(path)
+        content = path.read_bytes()
+        path.write_bytes(content[: self.random.randrange(len(content))])
+        time.sleep(self.random.uniform(0.1, 3))
+        path.write_bytes(content)
+
     def add_a_deadly_photo(self) -> None:
         """One that kills the process which decodes it; it is to be skipped."""
         # A known one would not be tried.
@@ -330,11 +347,13 @@ class Faults:
         """Those that leave the app's process as it is."""
         always = [
             self.add_a_deadly_photo,
+            self.copy_slowly,
             self.be_hostile,
             self.hide_folder,
             self.hold_connections,
             self.kill_children,
             self.kill_postgres,
+            self.leave_a_folder_out,
             self.let_no_worker_start,
             self.put_a_fifo,
             self.send_bombs,

@@ -29,6 +29,7 @@ type FactsProps = { photo: Photo; onCamera: (camera: string) => void };
 
 function Facts({ photo, onCamera }: FactsProps) {
   const { filename, width, height, taken, taken_from, score, details = {} } = photo;
+  const damage = photo.damaged && "Damaged: a part is missing, or wrong";
   const { camera, lens, place, altitude, rating, title, description, keywords } = details;
   const byCamera = (event: MouseEvent) => {
     event.preventDefault();
@@ -36,6 +37,7 @@ function Facts({ photo, onCamera }: FactsProps) {
   };
   const facts: [string, ComponentChildren][] = [
     ["Title", title],
+    ["File", damage],
     ["Folder", folderOf(filename)],
     [taken_from === "file" ? "Modified" : "Taken", taken && formatDate(taken)],
     ["Size", `${formatNumber(width)} × ${formatNumber(height)}`],

@@ -30,6 +30,7 @@ export type Photo = {
   /** Where that is told; `file`: it is when the file was last written. */
   taken_from?: string | null;
   details?: Details;
+  damaged?: boolean;
   /** Another one as soon as there is something else in the file. */
   version: string;
 };

@@ -69,6 +69,21 @@ def test_a_version_is_the_beginning_of_a_digest() -> None:
     assert version_of("ab" * 32) != version_of("ba" * 32)
 
 
+def test_one_that_looks_different_now_is_forgotten(
+    cache: ThumbnailCache,
+) -> None:
+    """All sizes of a photo go, and none of another's."""
+    first, second = version(1), version(2)
+    for size in (256, 512):
+        cache.put(first, size, b"x")
+        cache.put(second, size, b"x")
+    cache.forget(first)
+    cache.forget(version(3))
+    assert cache.find(first, 256) is None
+    assert cache.find(first, 512) is None
+    assert cache.find(second, 256) is not None
+
+
 def test_the_oldest_go_first(cache: ThumbnailCache) -> None:
     """Beyond the limit the oldest are deleted, until a tenth of it is free."""
     versions = put_many(cache, 15)
