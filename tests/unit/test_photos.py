@@ -63,7 +63,8 @@ def turned_photo(orientation: int, upright: Image.Image, kind: str) -> bytes:
     stored = upright
     if orientation > 1:
         stored = upright.transpose(TURN_BACK[orientation])
-    return encode(stored, kind, exif=exif)
+    # Of a large PNG, compression would take seconds.
+    return encode(stored, kind, exif=exif, compress_level=1)
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:

@@ -275,6 +275,7 @@ def test_a_hit_tells_all_that_is_shown(
         "taken": datetime(2022, 2, 2),
         "taken_from": "exif",
         "version": "0123456789abcdef",
+        "damaged": False,
         "details": details,
     }
 

@@ -1,5 +1,6 @@
 """A HEIC sequence, which has no still, shows its first image."""
 
+import functools
 import io
 import struct
 from typing import Any
@@ -28,12 +29,14 @@ def photo() -> Image.Image:
     return Image.open(PHOTOS / "coffee.png").convert("RGB").resize((128, 96))
 
 
+@functools.cache
 def still() -> bytes:
     buffer = io.BytesIO()
     photo().save(buffer, "HEIF", quality=90)
     return buffer.getvalue()
 
 
+@functools.cache
 def sequence(*, large: bool = False) -> bytes:
     """What a phone writes of a burst: a track of two samples, the first is the photo's."""
     content = still()
