@@ -11,14 +11,17 @@ from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec, RegexPattern
 
-from image_search.files import open_regular_file
+from image_search.files import Identity, identity_of, open_regular_file
 from image_search.settings import check_pattern, logger
 
 IGNORE_FILE = ".ignore"
 NO_MEDIA_FILE = ".nomedia"
 # What a change of means that other photos are left out.
 RULE_FILES = frozenset({IGNORE_FILE, NO_MEDIA_FILE})
-MOST_BYTES = 2**20  # of an .ignore file
+MOST_LINES = (
+    1000  # of an .ignore file that count: each costs time for each photo
+)
+MOST_BYTES = 2**18
 NAMED = 3  # of what is left out, for a person
 # Folders that systems keep for themselves: thumbnails, what was deleted, copies.
 SYSTEM_FOLDERS = (
@@ -43,6 +46,7 @@ LIBRARIES = (
 )
 ORIGINALS = frozenset({"originals", "masters"})
 PREVIEWS = ".lrdata"  # Lightroom's
+STAR = "[^/]*"  # in pathspec's expressions
 
 
 class Patterns:
@@ -54,7 +58,11 @@ class Patterns:
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._rules = [
-            (pattern.include, regex.search, "/" in line.rstrip("/ "))
+            (
+                pattern.include,
+                re.compile(_in_linear_time(regex.pattern)).search,
+                "/" in line.rstrip("/ "),
+            )
             # `x/**/` means the folders in x; pathspec takes it for x itself.
             for line in (re.sub(r"/\*\*/\s*$", "/**/*/", one) for one in lines)
             for pattern in GitIgnoreSpec.from_lines([line]).patterns
@@ -91,6 +99,21 @@ def _is_of_all(match: re.Match[str], subject: str) -> bool:
     if slash is None:  # of all that lies within `x/`, as by `x/**`
         return not match[0].endswith("/") or match.end() < len(subject)
     return match.end(slash) == len(subject)
+
+
+def _in_linear_time(regex: str) -> str:
+    """An expression of pathspec's, as quick on a name that was made to be slow.
+
+    `*a*a*b` would be tried in all the ways in which a name can be divided. What stands
+    between two stars need only be found where it comes first.
+    """
+    pieces = re.sub(rf"({re.escape(STAR)})+", STAR, regex).split(STAR)
+    made = pieces[0]
+    for number, piece in enumerate(pieces[1:], 1):
+        of_signs = re.sub(r"\\.|\[[^\]]*\]", "", piece)
+        is_between = number < len(pieces) - 1 and not set("/(") & set(of_signs)
+        made += f"(?>{STAR}?{piece})" if is_between else STAR + piece
+    return made
 
 
 EVERYTHING = Patterns(["*"])
@@ -139,6 +162,8 @@ class Exclusions:
         # Where a folder has rules of its own, as it was last listed.
         self.scopes: dict[str, Scope] = {}
         self._warned: set[str] = set()
+        # What was read of a file, for as long as it is the same.
+        self._known: dict[str, tuple[Identity, Patterns]] = {}
 
     def scope_in(
         self, folder: str, hidden: Iterable[os.DirEntry[str]], above: Scope
@@ -149,7 +174,7 @@ class Exclusions:
         for entry in hidden:
             if entry.name == NO_MEDIA_FILE:
                 return Scope(((start, EVERYTHING),))
-            if entry.name == IGNORE_FILE and entry.is_file():
+            if entry.name == IGNORE_FILE and _is_file(entry):
                 own = self._read(entry.path)
                 scope = Scope(((start, own), *above.patterns))
         return scope
@@ -179,24 +204,40 @@ class Exclusions:
         """The patterns of a file; wrong ones are left aside, with a warning."""
         try:
             with open_regular_file(path) as file:
-                content = file.read(MOST_BYTES)
+                identity = identity_of(os.fstat(file.fileno()))
+                known = self._known.get(path)
+                if known and known[0] == identity:
+                    return known[1]
+                content = file.read(MOST_BYTES + 1)
         except FileNotFoundError:
-            content = b""  # it has just gone
-        text = content.decode("utf-8-sig", errors="surrogateescape")
+            return Patterns([])  # it has just gone
+        lines = content.decode("utf-8-sig", errors="surrogateescape").split(
+            "\n"
+        )
+        if len(content) > MOST_BYTES or len(lines) > MOST_LINES:
+            # The last one may be cut in two.
+            lines = lines[:-1][:MOST_LINES]
+            self._warn_once(f"Of {path} the first {len(lines)} lines count.")
         patterns = []
-        for line in text.split("\n"):
+        for line in lines:
             pattern = line.rstrip("\r")
             try:
                 check_pattern(pattern)
                 patterns.append(pattern)
             except ValueError as error:
                 self._warn_once(f"{path} has a wrong pattern: {error}.")
-        return Patterns(patterns)
+        self._known[path] = identity, Patterns(patterns)
+        return self._known[path][1]
 
     def _warn_once(self, message: str) -> None:
         if message not in self._warned:
             self._warned.add(message)
             logger.warning("%s", message)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether a rule file is one: a link may lead out of the folder."""
+    return entry.is_file(follow_symlinks=False)
 
 
 def describe_left_out(names: set[str]) -> str:

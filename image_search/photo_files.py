@@ -16,7 +16,12 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from image_search.files import Identity, identity_of, open_regular_file
+from image_search.files import (
+    Identity,
+    identity_of,
+    open_regular_file,
+    place_of,
+)
 from image_search.kinds import KINDS, ending_of, is_photo
 from image_search.thumbnails import version_of
 
@@ -37,13 +42,17 @@ class PhotoResponse(FileResponse):
         path: str | os.PathLike[str],
         stat_result: os.stat_result,
         status_code: int = 200,
+        *,
+        may_be_sent: Callable[[str], bool],
     ) -> None:
+        """`may_be_sent`: whether what lies at a path is a photo of the folder."""
         # By its name: a browser is never to take what it holds for a page.
         kind = KINDS[ending_of(os.fspath(path))]
         super().__init__(
             path, status_code, media_type=kind.mime, stat_result=stat_result
         )
         self.identity = identity_of(stat_result)
+        self.may_be_sent = may_be_sent
 
     async def __call__(
         self, scope: Scope, receive: Receive, send: Send
@@ -53,6 +62,9 @@ class PhotoResponse(FileResponse):
         except OSError:
             raise HTTPException(404, "This photo has just gone.") from None
         with file:
+            # A link may have taken its name since it was looked up.
+            if not self.may_be_sent(place_of(file)):
+                raise HTTPException(404, "This photo has just gone.")
             self._describe(os.fstat(file.fileno()))
             self.path = f"/dev/fd/{file.fileno()}"
             await super().__call__(scope, receive, send)
@@ -99,11 +111,11 @@ class PhotoFiles(StaticFiles):
         return "", None
 
     def find(self, filename: str) -> Path:
-        """The file of a photo, or a 404."""
+        """The file of a photo, links followed, or a 404."""
         path, status = self.lookup_path(filename)
         if status is None:
             raise HTTPException(404, f"There is no photo {filename}.")
-        return Path(path)
+        return Path(path).resolve()
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
@@ -122,7 +134,12 @@ class PhotoFiles(StaticFiles):
         scope: Scope,
         status_code: int = 200,
     ) -> Response:
-        response = PhotoResponse(full_path, stat_result, status_code)
+        response = PhotoResponse(
+            full_path,
+            stat_result,
+            status_code,
+            may_be_sent=self.leads_to_photo,
+        )
         current = self.cache_control(has_version=False)
         response.headers["Cache-Control"] = current
         if self.is_not_modified(response.headers, Headers(scope=scope)):

@@ -98,7 +98,8 @@ def make_thumbnail(photo: Path, size: int) -> tuple[str, bytes]:
     import hashlib  # 3 MiB, which no other job of a worker needs
 
     try:
-        with open_regular_file(photo) as file:
+        # A link may have taken its name since it was looked up.
+        with open_regular_file(photo, follows_link=False) as file:
             content = file.read()
     except OSError as error:
         raise PhotoError(f"it can't be read: {error.strerror}") from None

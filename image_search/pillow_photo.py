@@ -11,6 +11,8 @@ from image_search.samples import shrink_in_bands
 
 # Where no side can be made smaller: as it is, converted, turned, on white.
 COPIES = 4
+# Of a GIF whose first frame is smaller than its canvas: itself, and the canvas.
+CANVASES = 2
 
 pillow_heif.register_heif_opener()
 
@@ -42,6 +44,8 @@ class PillowPhoto:
         if at_least:
             self.image.draft(None, (at_least, at_least))
         needed = bytes_to_decode(self.image, self.in_file)
+        if small_frame_of(self.image):
+            needed += CANVASES * 4 * self.image.width * self.image.height
         if smallest_factor(self.image, at_least) > 1:
             return needed
         return max(needed, COPIES * 4 * self.image.width * self.image.height)

@@ -117,7 +117,8 @@ def read_header(content: bytes) -> PngHeader | None:
         if chunk.kind == b"IDAT":
             continue
         if chunk.kind in TEXTS and bytes(chunk.data[:22]) == RAW_EXIF:
-            found.setdefault(b"", _raw_exif(chunk))
+            if b"" not in found:  # the first one counts
+                found[b""] = _raw_exif(chunk)
         elif chunk.is_whole or chunk.kind == b"IHDR":
             found.setdefault(chunk.kind, bytes(chunk.data))
         is_damaged = is_damaged or not chunk.is_whole

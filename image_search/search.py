@@ -1,6 +1,7 @@
 """What can be asked, how it becomes one vector, and what is answered."""
 
 import math
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -35,6 +36,8 @@ MODEL_SECONDS = prometheus_client.Histogram(
 
 def _complete_date(text: str) -> str:
     """A year or a month stands for its beginning: 2024 is 2024-01-01."""
+    if not re.fullmatch(r"\d{4}(-\d\d)?", text, re.ASCII):
+        return text
     return text + "0000-01-01"[len(text) :]
 
 

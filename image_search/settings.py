@@ -60,6 +60,10 @@ def _absolute(path: Path) -> Path:
 Folder = Annotated[Path, AfterValidator(_absolute)]
 
 
+# In a pattern: each more costs as many times as a path has parts.
+MOST_DOUBLE_STARS = 2
+
+
 def check_pattern(pattern: str) -> None:
     """Raise ValueError if a line of a `.gitignore` is no pattern of one."""
     try:
@@ -69,6 +73,9 @@ def check_pattern(pattern: str) -> None:
     is_none = not pattern.strip() or pattern.startswith("#")
     if not is_none and all(one.include is None for one in compiled):
         raise ValueError(f"{pattern!r} matches nothing")
+    for one in compiled:
+        if one.regex and one.regex.pattern.count(".+") > MOST_DOUBLE_STARS:
+            raise ValueError(f"{pattern!r} has too many **")
 
 
 def _split_patterns(value: Any) -> Any:

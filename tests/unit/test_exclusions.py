@@ -2,10 +2,12 @@
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from image_search.exclusions import MOST_LINES
 from image_search.sources import PhotoFolder
 from tests.harness import PHOTOS
 
@@ -230,3 +232,61 @@ def test_what_only_has_the_name_of_a_rule_holds_none(
     else:
         (path / ".ignore").symlink_to("nowhere")
     assert found(path) == {"a.jpg"}
+
+
+def test_rules_elsewhere_hold_nothing(path: Path, tmp_path: Path) -> None:
+    """An `.ignore` that is a link may lead out of the folder, and is none."""
+    (tmp_path / "rules").write_text("*.jpg")
+    add(path, "a.jpg")
+    (path / ".ignore").symlink_to(tmp_path / "rules")
+    assert found(path) == {"a.jpg"}
+
+
+@pytest.mark.parametrize(
+    "pattern", ["**/*a*a*a*a*a*a*b", "*a*a*a*a*a*[b-c]", "a*?*?*?*?*?*b"]
+)
+def test_no_name_is_slow_to_match(path: Path, pattern: str) -> None:
+    """However many stars there are: a name that nearly matches costs no time."""
+    add(path, "a" * 240 + ".jpg")
+    (path / ".ignore").write_text(pattern)
+    began = time.monotonic()
+    assert len(found(path)) == 1
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "is_out"),
+    [
+        ("*a*b.jpg", "xaxbaxb.jpg", True),
+        ("*ab*b.jpg", "xaab.jpg", False),
+        ("*a?b*c.jpg", "aabaxbc.jpg", True),
+        ("x*a*b/*.jpg", "xaabb/a.jpg", True),
+    ],
+)
+def test_stars_match_as_before(
+    path: Path, pattern: str, name: str, *, is_out: bool
+) -> None:
+    """What stands between two stars may come more than once."""
+    add(path, name)
+    (path / ".ignore").write_text(pattern)
+    assert found(path) == (set() if is_out else {name})
+
+
+def test_too_many_folders_between_are_refused(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A pattern that would be slow on deep folders is told, and holds nothing."""
+    add(path, "a.jpg")
+    (path / ".ignore").write_text("**/a/**/a/**/a.jpg\n")
+    assert found(path) == {"a.jpg"}
+    assert "has too many **" in caplog.text
+
+
+def test_the_beginning_of_a_long_file_counts(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a file with more lines than count that is said; none counts that is cut in two."""
+    add(path, "a.jpg", "b.jpg")
+    (path / ".ignore").write_text("a.jpg\n" + "x\n" * MOST_LINES + "b.jpg\n")
+    assert found(path) == {"b.jpg"}
+    assert f"the first {MOST_LINES} lines count" in caplog.text

@@ -144,10 +144,33 @@ def send(response: PhotoResponse) -> list[Message]:
     return sent
 
 
+def is_anything(path: str) -> bool:
+    return True
+
+
+def test_what_became_a_link_out_of_the_folder_is_not_sent(
+    folder: Path, tmp_path: Path
+) -> None:
+    """A link that takes a photo's name between the look at it and its sending leads nowhere."""
+    cat = folder / "cat.png"
+    files = photo_files(folder)
+    response = files.file_response(
+        cat, cat.stat(), {"type": "http", "method": "GET", "headers": []}
+    )
+    assert isinstance(response, PhotoResponse)
+    secret = tmp_path / "secret.png"
+    shutil.copy(PHOTOS / "rocket.jpg", secret)
+    cat.unlink()
+    cat.symlink_to(secret)
+    with pytest.raises(HTTPException) as refused:
+        send(response)
+    assert refused.value.status_code == 404
+
+
 def test_what_became_a_fifo_is_not_waited_for(folder: Path) -> None:
     """A photo that is replaced between the look at it and its sending is a 404 then."""
     cat = folder / "cat.png"
-    response = PhotoResponse(cat, cat.stat())
+    response = PhotoResponse(cat, cat.stat(), may_be_sent=is_anything)
     cat.unlink()
     os.mkfifo(cat)
     with pytest.raises(HTTPException) as refused:
@@ -158,7 +181,7 @@ def test_what_became_a_fifo_is_not_waited_for(folder: Path) -> None:
 def test_what_is_sent_is_told_as_it_is(folder: Path) -> None:
     """A photo that is replaced in that moment comes with its own length, not to be kept."""
     cat = folder / "cat.png"
-    response = PhotoResponse(cat, cat.stat())
+    response = PhotoResponse(cat, cat.stat(), may_be_sent=is_anything)
     response.headers["Cache-Control"] = IMMUTABLE
     shutil.copy(PHOTOS / "rocket.jpg", folder / "new.png")
     (folder / "new.png").replace(cat)

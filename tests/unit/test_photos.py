@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import os
+import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -381,6 +382,14 @@ def test_what_would_fill_the_memory_is_refused() -> None:
             match=r"would take [\d.]+ GB of memory to decode: at most",
         ):
             read(content, SIDE)
+
+
+def test_a_gif_of_a_huge_canvas_is_refused() -> None:
+    """One whose first frame is small takes as much as its canvas, which is known before."""
+    content = bytearray(encode(Image.new("P", (30, 20), 7), "GIF"))
+    content[6:10] = struct.pack("<HH", 20_000, 20_000)
+    with pytest.raises(PhotoError, match=r"would take 3\.\d GB of memory"):
+        read_photo(bytes(content), SIDE)
 
 
 def test_a_large_strip_is_read() -> None:
