@@ -134,7 +134,7 @@ def image_search_flow(
     is_set_up = bool(flow_names_with_setup())
     if not is_set_up and not settings.image_dir.is_dir():
         raise StartupError(
-            f"IMAGE_DIR={settings.image_dir} is not a folder: set it to your photos'."
+            f"IMAGE_DIR={settings.image_dir} is no folder: name that of your photos."
         )
     embed_image = EmbedImage(encoder.key, encoder.dimension)
 

@@ -105,10 +105,18 @@ class PhotoFiles(StaticFiles):
         # No file can have a name so long, or NUL in it.
         with contextlib.suppress(OSError, ValueError):
             found, _ = super().lookup_path(path)
-            if is_photo(path) and self.leads_to_photo(found):
+            if not is_photo(path) or self._is_behind_a_link(path):
+                return "", None
+            if self.leads_to_photo(found):
                 with open_regular_file(found) as file:  # or it may not be read
                     return found, os.fstat(file.fileno())
         return "", None
+
+    def _is_behind_a_link(self, path: str) -> bool:
+        """Whether a folder on the way to a photo is a link: it is not followed."""
+        folder = Path(os.fspath(self.directory or "")).resolve()
+        above = (folder / path).parent
+        return above.resolve() != above
 
     def find(self, filename: str) -> Path:
         """The file of a photo, links followed, or a 404."""

@@ -144,6 +144,17 @@ def send(response: PhotoResponse) -> list[Message]:
     return sent
 
 
+def test_no_link_to_a_folder_is_followed(folder: Path) -> None:
+    """Not even back into the folder: it would tell where that lies."""
+    (folder / "trips").mkdir(exist_ok=True)
+    shutil.copy(CAT, folder / "trips" / "cat.png")
+    (folder / "back").symlink_to(folder)
+    files = photo_files(folder)
+    assert get(files, "trips/cat.png").status_code == 200
+    assert get(files, "back/cat.png").status_code == 404
+    assert get(files, "back/trips/cat.png").status_code == 404
+
+
 def is_anything(path: str) -> bool:
     return True
 

@@ -67,9 +67,7 @@ def app_that_raises(error: Exception | None) -> FastAPI:
 
 def test_a_startup_error_is_a_sentence() -> None:
     """What keeps the app from starting is told to the server as one sentence."""
-    error = StartupError(
-        "IMAGE_DIR=/x is not a folder: set it to your photos'."
-    )
+    error = StartupError("IMAGE_DIR=/x is no folder: name that of your photos.")
     said, raised = start(app_that_raises(error))
     assert raised is error
     assert said == [
