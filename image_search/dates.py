@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import parsedate
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +113,8 @@ def read_date(text: str) -> Date | None:
     """
     text = text.strip(AROUND)
     if text[:1].isalpha():  # Tue, 03 Sep 2019 12:13:14 +0000, as in e-mails
+        from email.utils import parsedate  # 1 MiB, which few photos need
+
         numbers = parsedate(text)
         text = "{}-{}-{} {}:{:02}:{:02}".format(*numbers) if numbers else ""
     found = STAMP.match(text)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from typing import IO
@@ -45,6 +44,8 @@ def _open_file() -> IO[bytes]:
     """A file in memory; where the system has none, one that is deleted at once."""
     if sys.platform == "linux":
         return os.fdopen(os.memfd_create("remarks"), "w+b")
+    import tempfile  # 1 MiB
+
     return tempfile.TemporaryFile()
 
 
