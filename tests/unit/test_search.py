@@ -96,6 +96,7 @@ def names(found: SearchResponse) -> list[str]:
         {"sort": "oldest"},
         {"after": "yesterday"},
         {"after": ""},
+        {"after": "24"},
         {"after": "2024-02-30"},
         {"before": "2024-05-01T12:00:00Z"},  # photos have local time
         {"near": ""},
