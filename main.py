@@ -132,10 +132,7 @@ def image_search_flow(
     CocoIndex runs this when the flow is first used, and each time it is reopened.
     """
     is_set_up = bool(flow_names_with_setup())
-    if not is_set_up and not settings.image_dir.is_dir():
-        raise StartupError(
-            f"IMAGE_DIR={settings.image_dir} is no folder: name that of your photos."
-        )
+    folder.check_at_start(is_set_up=is_set_up)
     embed_image = EmbedImage(encoder.key, encoder.dimension)
 
     data_scope["images"] = flow_builder.add_source(
@@ -156,7 +153,9 @@ def image_search_flow(
         embedded: Any = image["embedded"]
         image["described"] = image["filename"].transform(
             describe_photo,
-            *(embedded[n] for n in ("taken", "error", "remarks")),
+            embedded["taken"],
+            embedded["error"],
+            embedded["remarks"],
         )
         described: Any = image["described"]
         photos.collect(

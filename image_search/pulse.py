@@ -22,8 +22,8 @@ class PassStuck(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__(
-            "A file held the indexing up: it may be no regular file, or on a disk that"
-            " does not answer. It is tried again."
+            "Something held the indexing up: a file that is no regular one, or a disk"
+            " or a server that does not answer. It is tried again."
         )
 
 

@@ -15,6 +15,7 @@ from image_search.exclusions import RULE_FILES, Exclusions
 from image_search.in_flight import MOST_BYTES, rows_in_flight
 from image_search.kinds import is_photo
 from image_search.listing import Listing, Snapshot, is_utf8
+from image_search.settings import StartupError
 
 MAX_FILE_BYTES = MOST_BYTES
 # A file is being copied, perhaps: we look once nothing has changed for so long,
@@ -46,6 +47,13 @@ class PhotoFolder:
         self.excluded: frozenset[str] | None = None  # None: not looked at yet
         self.rows = 0  # at a time; 0: as above
         self.first_look = self.last_look = Snapshot()
+
+    def check_at_start(self, *, is_set_up: bool) -> None:
+        """Raise StartupError where it is no folder; once indexed it may be away."""
+        if not is_set_up and not self.path.is_dir():
+            raise StartupError(
+                f"IMAGE_DIR={self.path} is no folder: name that of your photos."
+            )
 
     def scan(self) -> Snapshot:
         """List every photo, and what is to be left alone. Raises no OSError."""

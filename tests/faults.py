@@ -4,6 +4,7 @@ As root DATA_DIR is a small disk, which is filled at times, and a folder of the 
 one, which goes and comes. Without root's rights that folder becomes unreadable instead.
 """
 
+import abc
 import contextlib
 import io
 import os
@@ -49,7 +50,7 @@ STRICT = models.StrictModeConfig(
 )
 
 
-class Faults:
+class Faults(abc.ABC):
     """One app, and all that can go wrong around it; what was wrong about it is noted."""
 
     def __init__(
@@ -90,9 +91,9 @@ class Faults:
                 unmount = ["umount", "--lazy", str(place)]
                 subprocess.run(unmount, check=False, stderr=subprocess.DEVNULL)
 
+    @abc.abstractmethod
     def new_photo(self, path: Path, age: float = 0) -> None:
         """One unlike all others; written `age` seconds ago."""
-        raise NotImplementedError
 
     # To the folder, the processes and the disks.
 

@@ -18,6 +18,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """An empty folder for photos."""
+    path = tmp_path / "img"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     for name in ("img", "data"):
         (tmp_path / name).mkdir()

@@ -14,13 +14,6 @@ from tests.harness import PHOTOS
 ROCKET = PHOTOS / "rocket.jpg"
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "img"
-    path.mkdir()
-    return path
-
-
 def add(path: Path, *names: str) -> None:
     for name in names:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +127,6 @@ RULES: list[dict[str, str]] = [
 ]
 
 
-@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of [[]
 @pytest.mark.parametrize("rules", RULES, ids=ascii)
 def test_patterns_mean_what_they_mean_to_git(

@@ -2,17 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
 from image_search.listing import Snapshot
 from image_search.sources import MAX_FILE_BYTES, PhotoFolder
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "img"
-    path.mkdir()
-    return path
 
 
 def add(path: Path, *names: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from image_search.exclusions import Exclusions
 from image_search.kinds import KINDS, PHOTO_PATTERNS
 from image_search.photo_files import PhotoFiles
+from image_search.settings import StartupError
 from image_search.sources import MAX_FILE_BYTES, PhotoFolder
 from tests.harness import ORDINARY, PHOTOS, eventually
 
@@ -190,6 +191,15 @@ def test_a_folder_that_is_not_there_has_no_photos(tmp_path: Path) -> None:
     file.touch()
     for place in (tmp_path / "gone", file, file / "below"):
         assert PhotoFolder(place).scan().photos == {}
+
+
+def test_a_folder_that_never_was_there_is_refused(tmp_path: Path) -> None:
+    """A wrong setting is told before anything is indexed; a folder that is away later is waited for."""
+    gone = PhotoFolder(tmp_path / "gone")
+    with pytest.raises(StartupError, match="gone is no folder"):
+        gone.check_at_start(is_set_up=False)
+    gone.check_at_start(is_set_up=True)
+    PhotoFolder(tmp_path).check_at_start(is_set_up=False)
 
 
 @pytest.mark.parametrize("suffix", KINDS)
