@@ -19,10 +19,10 @@ Each room imports only from lower floors:
     floor 2   decode
     floor 1   streamed, pillow_photo
               colour, repair, sequence
-              bmp, raw
+              bmp, raw, headers
     floor 0   settings, hardware, stopping
               points, filters, kinds
-              dates, headers, metadata
+              dates, metadata
               files, guests, memory
               in_flight, reasons, quiet, pulse
               png, boxes, orientation

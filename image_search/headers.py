@@ -9,7 +9,6 @@ import io
 import re
 import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from typing import Any, cast
 from xml.etree.ElementTree import Element, ParseError
@@ -22,9 +21,9 @@ from PIL.ImageFile import ImageFile
 from PIL.IptcImagePlugin import getiptcinfo
 from PIL.JpegImagePlugin import JpegImageFile
 
+from image_search.png import SIGNATURE, without_pixels
+
 FORMATS = ("JPEG", "PNG", "TIFF", "HEIF", "AVIF")
-PNG = b"\x89PNG\r\n\x1a\n"
-PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 PNG_METADATA = {b"eXIf", b"tEXt", b"zTXt", b"iTXt"}
 WEBP_METADATA = {b"EXIF", b"XMP "}
 MOST_CHUNKS = 64  # of a PNG
@@ -60,8 +59,7 @@ def read_tags(content: bytes) -> Tags:
         if content[:4] == b"RIFF":
             _add_webp(tags, content)
             return tags
-        parts = _png_parts(content) if content.startswith(PNG) else [content]
-        for part in parts:
+        for part in _parts(content):
             # Decoders fail in many ways.
             with contextlib.suppress(Exception):
                 _add(tags, _open(part))
@@ -90,22 +88,15 @@ def clean(value: str | bytes) -> str:
     return " ".join(text.split())[:LONGEST]
 
 
-def _png_parts(content: bytes) -> Iterator[bytes]:
-    """A PNG without pixels for each chunk that tells something.
+def _parts(content: bytes) -> Iterator[bytes]:
+    """What Pillow is to open: of a PNG each chunk by itself.
 
-    Pillow would decode the pixels for what lies behind them, and fail where one chunk
-    is broken. Checksums are made anew.
+    It would decode the pixels for what lies behind them, and fail where one chunk is
+    broken.
     """
-    start = content[: len(PNG) + 25]  # with its first chunk
-    at, left = len(start), MOST_CHUNKS
-    while left and at + 12 <= len(content):
-        size, kind = struct.unpack_from(">I4s", content, at)
-        if kind in PNG_METADATA:
-            body = content[at + 4 : at + 8 + size]
-            checksum = struct.pack(">I", zlib.crc32(body))
-            yield start + content[at : at + 4] + body + checksum + PNG_END
-            left -= 1
-        at += 12 + size
+    if content.startswith(SIGNATURE):
+        return without_pixels(content, PNG_METADATA, MOST_CHUNKS)
+    return iter([content])
 
 
 def _add_webp(tags: Tags, content: bytes) -> None:

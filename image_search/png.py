@@ -4,9 +4,10 @@ W3C, Portable Network Graphics, third edition. Only the repair decodes anything.
 """
 
 import contextlib
+import itertools
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -61,9 +62,8 @@ class PngHeader:
     is_interlaced: bool
     has_transparency: bool
     has_profile: bool
-    numbers: (
-        tuple[int, int] | None
-    )  # for primaries and curve, as H.273 has them
+    # For primaries and curve, as H.273 has them.
+    numbers: tuple[int, int] | None
     gamma: float | None  # light is a sample to this power, if not as in sRGB
     # Where red, green, blue and white lie, as CIE x and y, if not as in sRGB.
     points: Points | None
@@ -169,6 +169,24 @@ def mend(content: bytes) -> tuple[bytes, float] | None:
             mended += _chunk(chunk.kind, chunk.data)
     mended += [*_chunk(b"IDAT", packed), *_chunk(b"IEND", b"")]
     return b"".join(mended), part
+
+
+def without_pixels(
+    content: bytes, kinds: Set[bytes], most: int
+) -> Iterator[bytes]:
+    """A PNG without pixels for each chunk of some kinds, as far as `most` of them.
+
+    Checksums are made anew.
+    """
+    found = chunks(content)
+    first = next(found, None)
+    if first is None:
+        return
+    told = (chunk for chunk in found if chunk.kind in kinds)
+    for chunk in itertools.islice(told, most):
+        parts = [first, chunk, Chunk(b"IEND", memoryview(b""), b"")]
+        made = (_chunk(part.kind, part.data) for part in parts)
+        yield SIGNATURE + b"".join(itertools.chain(*made))
 
 
 def is_whole(content: bytes) -> bool:

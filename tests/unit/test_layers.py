@@ -35,7 +35,7 @@ FLOORS = {
     "kinds": 0,
     "in_flight": 0,
     "dates": 0,
-    "headers": 0,
+    "headers": 1,
     "metadata": 0,
     "bmp": 1,
     "raw": 1,
