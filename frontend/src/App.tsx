@@ -1,82 +1,24 @@
-import { useEffect, useState } from "preact/hooks";
-import { followStatus, type Status } from "./api";
+import { useEffect } from "preact/hooks";
 import "./App.css";
-import { Filters } from "./Filters";
-import { folderOf, formatQuery, nameOf, photoCount } from "./format";
+import { Filters } from "./box/Filters";
+import { Headline } from "./box/Headline";
+import { PhotoDrop } from "./box/PhotoDrop";
+import { SearchBar } from "./box/SearchBar";
+import { Terms } from "./box/Terms";
+import { saveUpload } from "./box/uploads";
+import { Welcome } from "./box/Welcome";
+import { folderOf, formatQuery, nameOf } from "./format";
+import { NewPhotos } from "./grid/NewPhotos";
+import { Results } from "./grid/Results";
 import { Icon } from "./Icon";
-import { Lightbox } from "./Lightbox";
-import { PhotoDrop } from "./PhotoDrop";
-import { Results } from "./Results";
-import { SearchBar } from "./SearchBar";
-import { StatusLine } from "./StatusLine";
-import { Exclude, Terms } from "./Terms";
-import { saveUpload } from "./uploads";
-import {
-  countFilters,
-  EMPTY_QUERY,
-  isScored,
-  parseQuery,
-  urlOf,
-  useUrlState,
-  type Query,
-} from "./urlState";
+import { StatusLine } from "./status/StatusLine";
+import { useStatus } from "./status/useStatus";
+import { texts } from "./texts";
+import { EMPTY_QUERY, parseQuery, urlOf, useUrlState, type Query } from "./urlState";
 import { useFreshResults } from "./useFreshResults";
 import { useScrollMemory } from "./useScrollMemory";
-import { useSearch, type SearchState } from "./useSearch";
-
-const NAME = "Image Search";
-const EXAMPLES = ["a cup of coffee", "a rocket launch", "animal -cat"];
-
-/** What a screen reader says, and the line above the photos. */
-function headline(state: SearchState, query: Query): string {
-  const phrase = formatQuery(query);
-  if (state.kind === "loading")
-    return phrase ? `Searching ${phrase}…` : "Loading the newest photos…";
-  if (state.kind === "failed") return "";
-  const { length } = state.photos;
-  if (length === 0) return `No photos ${phrase}`.trim();
-  if (!phrase && !countFilters(query)) return "Newest photos";
-  const first = state.more && !state.truncated ? "The first " : "";
-  return `${first}${photoCount(length)} ${phrase}`.trim();
-}
-
-function Sort({ query, onQuery }: { query: Query; onQuery: (query: Query) => void }) {
-  const choice = (sort: Query["sort"], label: string) => (
-    <button aria-pressed={query.sort === sort} onClick={() => onQuery({ ...query, sort })}>
-      {label}
-    </button>
-  );
-  return (
-    <div class="sort" role="group" aria-label="Sort">
-      {choice("score", "Best")}
-      {choice("newest", "Newest")}
-    </div>
-  );
-}
-
-function Welcome({ onSearch }: { onSearch: (typed: string) => void }) {
-  return (
-    <section class="welcome">
-      <p>Say in plain words what you want to see, or start from a photo.</p>
-      <ul class="chips examples" role="list" aria-label="Examples">
-        {EXAMPLES.map((example) => (
-          <li key={example}>
-            <button class="chip" onClick={() => onSearch(example)}>
-              {example}
-            </button>
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
-}
-
-/** The status of the server, and its index's version, which is another one after each change. */
-function useStatus() {
-  const [status, setStatus] = useState<Status | null>(null);
-  useEffect(() => followStatus(setStatus), []);
-  return { status, version: status && `${status.indexed} ${status.last_change}` };
-}
+import { useSearch } from "./useSearch";
+import { Lightbox } from "./viewer/Lightbox";
 
 export function App() {
   const { url, go, turn, close } = useUrlState();
@@ -94,7 +36,7 @@ export function App() {
 
   useEffect(() => {
     const phrase = query.q || formatQuery(query);
-    document.title = [open && nameOf(open), phrase, NAME].filter(Boolean).join(" · ");
+    document.title = [open && nameOf(open), phrase, texts.name].filter(Boolean).join(" · ");
   }, [key, open]);
 
   /** Leave for another query, from a place that Back finds again. */
@@ -115,11 +57,6 @@ export function App() {
 
   const searchByUpload = async (file: File) => askFor({ image: await saveUpload(file) });
 
-  function showNews() {
-    scrollTo(0, 0);
-    refresh();
-  }
-
   function openPhoto(filename: string) {
     savePosition();
     go({ open: filename });
@@ -137,7 +74,7 @@ export function App() {
         <h1 class="brand">
           <a href="/" onClick={(event) => (event.preventDefault(), askFor({}))}>
             <Icon name="brand" />
-            <span>{NAME}</span>
+            <span>{texts.name}</span>
           </a>
         </h1>
         <SearchBar q={query.q} onSearch={search} onPhoto={searchByUpload} />
@@ -146,22 +83,8 @@ export function App() {
       <main>
         {isStart && <Welcome onSearch={(example) => askFor(parseQuery(example))} />}
         <Terms query={query} onQuery={refine} />
-        <div class="line">
-          <p class={state.kind === "loading" ? "busy" : ""} role="status">
-            {headline(state, query)}
-          </p>
-          {isScored(query) && state.kind !== "failed" && (
-            <div class="controls">
-              <Exclude query={query} onQuery={refine} />
-              <Sort query={query} onQuery={ask} />
-            </div>
-          )}
-        </div>
-        {hasNews && (
-          <button class="strong news" onClick={showNews}>
-            Show new photos
-          </button>
-        )}
+        <Headline state={state} query={query} onRefine={refine} onSort={ask} />
+        {hasNews && <NewPhotos onShow={() => (scrollTo(0, 0), refresh())} />}
         <Results
           state={state}
           query={query}

@@ -1,4 +1,6 @@
-/** The server, as the page sees it: the only file that asks it anything. */
+/** What the page asks the server for: photos, in full size and in small. */
+
+import { texts } from "./texts";
 
 /** What else a photo's header tells, as far as it does. */
 export type Details = {
@@ -60,28 +62,9 @@ export type Question = {
   showAll: boolean;
 };
 
-export type Status = {
-  state: "indexing" | "ready";
-  model: string;
-  photos: number;
-  indexed: number;
-  waiting: number;
-  skipped: number;
-  skipped_photos: { filename: string; reason: string }[];
-  damaged: number;
-  damaged_photos: string[];
-  not_read: Record<string, number>;
-  raw_beside: number;
-  seconds_to_go: number | null;
-  last_change: string | null;
-  notices: string[];
-  last_error: string | null;
-};
-
 const PAGE_SIZE = 100;
 // Photos that score less than this share of the best one are shown on demand only.
 const CUTOFF = 0.75;
-const RECONNECT_MS = 3000;
 
 const pathOf = (filename: string) => filename.split("/").map(encodeURIComponent).join("/");
 
@@ -130,19 +113,10 @@ function failure({ status, statusText }: Response, body: Body | null, isUpload: 
     typeof detail === "string"
       ? detail
       : (detail?.map(({ loc, msg }) => `${loc.at(-1)}: ${msg}`).join(". ") ??
-        `The server gave an unexpected answer (${status} ${statusText}).`);
+        texts.unexpectedAnswer(`${status} ${statusText}`));
   if (status === 503) return { reason: "not ready", message };
   const unreadable = isUpload && [413, 415, 422].includes(status);
   return { reason: unreadable ? "unreadable" : "refused", message };
-}
-
-/** Where every photo that was skipped is listed, for a spreadsheet. */
-export const ALL_SKIPPED_URL = "/status/skipped?format=csv";
-
-/** Have every photo that was skipped looked at again; whether the server was told. */
-export async function retrySkipped(): Promise<boolean> {
-  const response = await fetch("/status/retry", { method: "POST" }).catch(() => null);
-  return response?.ok ?? false;
 }
 
 export async function search(question: Question, signal: AbortSignal): Promise<Found | Failure> {
@@ -152,8 +126,7 @@ export async function search(question: Question, signal: AbortSignal): Promise<F
   const response = await fetch(`/search?${parameters}`, options).catch(() => null);
   // 502 and 504 are a proxy, such as Vite's, saying that nobody answers behind it.
   if (!response || response.status === 502 || response.status === 504) {
-    const message = "Make sure that it is running. This page goes on as soon as it answers.";
-    return { reason: "unreachable", message };
+    return { reason: "unreachable", message: texts.makeSureItRuns };
   }
   const body: Body | null = await response.json().catch(() => null);
   if (!response.ok || !body?.results) return failure(response, body, upload !== null);
@@ -165,37 +138,4 @@ export async function search(question: Question, signal: AbortSignal): Promise<F
     return search({ ...question, showAll: true }, signal);
   }
   return { photos, more, truncated };
-}
-
-/**
- * Hand on the server's status now and at each change, null while it is away; returns the end.
- * A hidden page lets go of its connection: a browser has six for all its tabs.
- */
-export function followStatus(tell: (status: Status | null) => void): () => void {
-  let timer: number;
-  let events: EventSource | undefined;
-  let failures = 0; // in a row: one is a connection that ended, and is made anew at once
-  function connect() {
-    disconnect();
-    if (document.hidden) return;
-    events = new EventSource("/status/events");
-    events.onopen = () => (failures = 0);
-    events.onmessage = ({ data }) => tell(JSON.parse(data));
-    events.onerror = () => {
-      failures += 1;
-      if (failures > 1) tell(null);
-      // A lost connection is made anew by the browser, a refused one is not.
-      if (events?.readyState === EventSource.CLOSED) timer = setTimeout(connect, RECONNECT_MS);
-    };
-  }
-  function disconnect() {
-    clearTimeout(timer);
-    events?.close();
-  }
-  connect();
-  document.addEventListener("visibilitychange", connect);
-  return () => {
-    document.removeEventListener("visibilitychange", connect);
-    disconnect();
-  };
 }

@@ -1,26 +1,29 @@
 /** How the page writes numbers, dates, names and queries. */
 
 import type { Details } from "./api";
+import { locale, texts } from "./texts";
 import type { Query } from "./urlState";
 
-export const formatNumber = (value: number) => value.toLocaleString("en");
+export const formatNumber = (value: number) => value.toLocaleString(locale);
 
-export const formatCount = (count: number, noun: string) =>
-  `${formatNumber(count)} ${count === 1 ? noun : `${noun}s`}`;
+export const photoCount = (count: number) => texts.photos(formatNumber(count), count);
 
-export const photoCount = (count: number) => formatCount(count, "photo");
+export const fileCount = (count: number) => texts.files(formatNumber(count), count);
 
 export const nameOf = (filename: string) => filename.slice(filename.lastIndexOf("/") + 1);
 
 export const folderOf = (filename: string) =>
   filename.slice(0, Math.max(0, filename.lastIndexOf("/")));
 
-const DATE = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
+const DATE = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
+const TIME = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
 
 export function formatDate(iso: string): string {
   const date = new Date(iso.length === 10 ? `${iso}T00:00` : iso); // else it is taken for UTC
   return Number.isNaN(date.getTime()) ? iso : DATE.format(date); // addresses can say anything
 }
+
+export const formatTime = (date: Date) => TIME.format(date);
 
 /** Latitude, longitude and kilometres, as an address has them. */
 export function formatNear(near: string): string {
@@ -40,20 +43,23 @@ export function formatExposure({ exposure, aperture, iso, focal_length }: Detail
   return parts.filter(Boolean).join(", ");
 }
 
+/** Rounded up, from five minutes on to whole fives: an estimate is no promise. */
 export function formatTimeToGo(seconds: number): string {
-  if (seconds < 45) return "less than a minute to go";
-  if (seconds < 90) return "about a minute to go";
-  if (seconds < 5400) return `about ${Math.round(seconds / 60)} min to go`;
-  return `about ${Math.round(seconds / 3600)} h to go`;
+  const minutes = Math.ceil(seconds / 60);
+  if (seconds < 45) return texts.lessThanAMinute;
+  if (minutes < 2) return texts.aboutAMinute;
+  if (minutes < 5) return texts.minutesToGo(formatNumber(minutes));
+  if (minutes < 90) return texts.minutesToGo(formatNumber(5 * Math.ceil(minutes / 5)));
+  return texts.hoursToGo(formatNumber(Math.ceil(minutes / 60)));
 }
 
 /** The query as a phrase: for “dog”, like cat.png, without “grass”. */
 export function formatQuery({ q, like, image, minus }: Query): string {
   const parts = [
-    q && `for “${q}”`,
-    like && `like ${nameOf(like)}`,
-    image && "like your photo",
-    minus.length > 0 && `without ${minus.map((term) => `“${term}”`).join(", ")}`,
+    q && texts.forWords(q),
+    like && texts.likeName(nameOf(like)),
+    image && texts.likeYourPhoto,
+    minus.length > 0 && texts.without(minus),
   ];
   return parts.filter(Boolean).join(", ");
 }

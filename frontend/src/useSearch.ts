@@ -1,6 +1,7 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { search, type Failure, type Found } from "./api";
-import { findUpload } from "./uploads";
+import { findUpload } from "./box/uploads";
+import { texts } from "./texts";
 import { urlOf, type Query } from "./urlState";
 
 export type SearchState =
@@ -15,7 +16,7 @@ const MAX_ANSWERS = 12;
 
 const NOT_HERE: Failure = {
   reason: "not here",
-  message: "It is kept only in the browser where it was chosen. Choose it again to go on.",
+  message: texts.keptElsewhere,
 };
 
 /** Ask for the photos after `offset`. */

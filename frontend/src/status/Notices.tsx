@@ -1,14 +1,16 @@
 import type { ComponentChildren } from "preact";
-import type { Failure, Status } from "./api";
-import { Icon, type IconName } from "./Icon";
+import type { Failure } from "../api";
+import { Icon, type IconName } from "../Icon";
+import { texts } from "../texts";
 import "./Notices.css";
+import type { Status } from "./serverStatus";
 
 const FAILURES: Record<Failure["reason"], { title: string; icon: IconName }> = {
-  unreachable: { title: "The server cannot be reached", icon: "offline" },
-  "not ready": { title: "Not ready yet", icon: "wait" },
-  unreadable: { title: "This photo cannot be used", icon: "photo" },
-  "not here": { title: "Your photo is not on this device", icon: "photo" },
-  refused: { title: "This search did not work", icon: "trouble" },
+  unreachable: { title: texts.serverAway, icon: "offline" },
+  "not ready": { title: texts.gettingReady, icon: "wait" },
+  unreadable: { title: texts.photoNotUsable, icon: "photo" },
+  "not here": { title: texts.photoElsewhere, icon: "photo" },
+  refused: { title: texts.searchFailed, icon: "trouble" },
 };
 
 type NoticeProps = { icon: IconName; title: string; children: ComponentChildren };
@@ -37,14 +39,14 @@ export function Failed({ failure, busy, onTryAgain, onWithoutPhoto }: FailedProp
       <Notice {...FAILURES[reason]}>
         <p>{message}</p>
         {reason === "not ready" ? (
-          <p class="retrying">This page goes on by itself</p>
+          <p class="retrying">{texts.updatesByItself}</p>
         ) : reason === "unreadable" || reason === "not here" ? (
           <button class="strong" onClick={onWithoutPhoto}>
-            Search without it
+            {texts.searchWithoutIt}
           </button>
         ) : (
           <button class="strong" onClick={onTryAgain}>
-            {busy ? "Trying again…" : "Try again"}
+            {busy ? texts.tryingAgain : texts.tryAgain}
           </button>
         )}
       </Notice>
@@ -54,10 +56,10 @@ export function Failed({ failure, busy, onTryAgain, onWithoutPhoto }: FailedProp
 
 export function NoMatch({ onClear }: { onClear: () => void }) {
   return (
-    <Notice icon="filters" title="Nothing found with these filters">
-      <p>No photo meets all of them.</p>
+    <Notice icon="filters" title={texts.nothingWithFilters}>
+      <p>{texts.noPhotoMeetsAll}</p>
       <button class="strong" onClick={onClear}>
-        Clear the filters
+        {texts.clearFilters}
       </button>
     </Notice>
   );
@@ -66,14 +68,14 @@ export function NoMatch({ onClear }: { onClear: () => void }) {
 export function Empty({ status }: { status: Status | null }) {
   if (status?.state === "indexing" && status.waiting > 0) {
     return (
-      <Notice icon="wait" title="Looking at your photos">
-        <p>The first ones appear here in a moment.</p>
+      <Notice icon="wait" title={texts.lookingAtPhotos}>
+        <p>{texts.firstInAMoment}</p>
       </Notice>
     );
   }
   return (
-    <Notice icon="photo" title="No photos yet">
-      <p>Put photos into the image folder; they appear here within seconds.</p>
+    <Notice icon="photo" title={texts.noPhotosYet}>
+      <p>{texts.putPhotos}</p>
     </Notice>
   );
 }

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
-import { ALL_SKIPPED_URL, retrySkipped, type Status } from "./api";
-import { formatCount, formatNumber, formatTimeToGo, photoCount } from "./format";
+import { fileCount, formatNumber, formatTimeToGo, photoCount } from "../format";
+import { texts } from "../texts";
+import { ALL_SKIPPED_URL, retrySkipped, type Status } from "./serverStatus";
 import "./StatusLine.css";
 
 const DAMAGED_NAMED = 5;
@@ -10,7 +11,7 @@ export function StatusLine({ status }: { status: Status | null }) {
   return (
     <footer>
       {!status ? (
-        <p>Waiting for the server…</p>
+        <p>{texts.waitingForServer}</p>
       ) : status.state === "indexing" && status.waiting > 0 ? (
         <Progress {...status} />
       ) : (
@@ -30,10 +31,10 @@ export function StatusLine({ status }: { status: Status | null }) {
 }
 
 function Progress({ indexed, photos: total, seconds_to_go }: Status) {
-  const text = `${formatNumber(indexed)} of ${photoCount(total)} indexed`;
+  const text = texts.indexedOf(formatNumber(indexed), photoCount(total));
   return (
     <>
-      <progress value={indexed} max={total} aria-label="Photos indexed" />
+      <progress value={indexed} max={total} aria-label={texts.photosIndexed} />
       <p>
         {text}
         {seconds_to_go !== null && `, ${formatTimeToGo(seconds_to_go)}`}
@@ -46,8 +47,8 @@ function Progress({ indexed, photos: total, seconds_to_go }: Status) {
 function labelOf({ skipped, not_read, damaged }: Status) {
   const leftOut = skipped + sum(not_read);
   return [
-    leftOut > 0 && `${formatNumber(leftOut)} left out`,
-    damaged > 0 && `${formatNumber(damaged)} damaged`,
+    leftOut > 0 && texts.couldNotBeRead(fileCount(leftOut)),
+    damaged > 0 && texts.damagedCount(formatNumber(damaged)),
   ]
     .filter(Boolean)
     .join(", ");
@@ -60,10 +61,10 @@ function LeftOut(status: Status) {
     <>
       <span aria-hidden="true">·</span>
       <button popovertarget="left-out">{labelOf(status)}</button>
-      <div id="left-out" popover="auto" class="popover" role="dialog" aria-label="Photos left out">
-        <h2>Left out</h2>
+      <div id="left-out" popover="auto" class="popover" role="dialog" aria-label={texts.photosLeftOut}>
+        <h2>{texts.leftOut}</h2>
         {skipped > 0 && (
-          <ul role="list" tabIndex={0} aria-label="Photos left out">
+          <ul role="list" tabIndex={0} aria-label={texts.photosLeftOut}>
             {skipped_photos.map(({ filename, reason }) => (
               <li key={filename}>
                 <b>{filename}</b>
@@ -74,7 +75,7 @@ function LeftOut(status: Status) {
         )}
         {others > 0 && (
           <p>
-            <a href={ALL_SKIPPED_URL}>and {photoCount(others)} more</a>
+            <a href={ALL_SKIPPED_URL}>{texts.andMore(photoCount(others))}</a>
           </p>
         )}
         <Remarks {...status} />
@@ -91,21 +92,9 @@ function Remarks({ not_read, raw_beside, damaged, damaged_photos }: Status) {
   const more = damaged > DAMAGED_NAMED ? ", …" : "";
   return (
     <>
-      {unread > 0 && (
-        <p>
-          {formatCount(unread, "file")} of kinds that are not read: {kinds.join(", ")}.
-        </p>
-      )}
-      {raw_beside > 0 && (
-        <p>{formatCount(raw_beside, "RAW file")} beside a JPEG or HEIC, which is shown.</p>
-      )}
-      {damaged > 0 && (
-        <p>
-          {photoCount(damaged)} {damaged === 1 ? "is" : "are"} damaged, and shown as far as they can
-          be read: {named}
-          {more}
-        </p>
-      )}
+      {unread > 0 && <p>{texts.kindsNotRead(fileCount(unread), kinds.join(", "))}</p>}
+      {raw_beside > 0 && <p>{texts.rawBeside(formatNumber(raw_beside), raw_beside)}</p>}
+      {damaged > 0 && <p>{texts.damagedAre(photoCount(damaged), damaged, named + more)}</p>}
     </>
   );
 }
@@ -117,12 +106,12 @@ function TryAgain() {
   const [answer, setAnswer] = useState("");
   const ask = async () => {
     const asked = await retrySkipped();
-    setAnswer(asked ? "They will be looked at again." : "The server cannot be reached.");
+    setAnswer(asked ? texts.lookedAtAgain : `${texts.serverAway}.`);
   };
   return (
     <p class="retry">
       <button class="chip" onClick={ask}>
-        Try them again
+        {texts.tryThemAgain}
       </button>
       <span role="status">{answer}</span>
     </p>

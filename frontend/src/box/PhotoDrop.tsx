@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Icon } from "./Icon";
+import { Icon } from "../Icon";
+import { texts } from "../texts";
 import "./PhotoDrop.css";
 
 /** Takes a photo that is dropped anywhere, or pasted, and shows while one is held over the page. */
@@ -46,7 +47,7 @@ export function PhotoDrop({ onPhoto }: { onPhoto: (file: File) => void }) {
     <div class="drop">
       <p>
         <Icon name="photo" />
-        Drop the photo to find its like
+        {texts.dropPhoto}
       </p>
     </div>
   );

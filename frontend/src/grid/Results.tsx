@@ -1,10 +1,12 @@
 import { useEffect, useRef } from "preact/hooks";
-import type { Photo, Status } from "./api";
+import type { Photo } from "../api";
+import { Empty, Failed, NoMatch } from "../status/Notices";
+import type { Status } from "../status/serverStatus";
+import { texts } from "../texts";
+import { countFilters, NO_FILTERS, type Query } from "../urlState";
+import type { SearchState } from "../useSearch";
 import { Grid } from "./Grid";
-import { Empty, Failed, NoMatch } from "./Notices";
 import "./Results.css";
-import { countFilters, NO_FILTERS, type Query } from "./urlState";
-import type { SearchState } from "./useSearch";
 
 const SKELETON = [1.5, 1, 1.5, 0.75, 1.33, 1.5, 1, 1.78, 0.75, 1.5, 1.33, 1, 1.5, 1.78, 0.75, 1];
 const AHEAD = "1500px"; // how far below the window the next photos are asked for
@@ -39,7 +41,7 @@ function MoreToCome({ after, onNear }: { after: Photo[]; onNear: () => void }) {
 
   return (
     <p ref={line} class="below">
-      Loading more…
+      {texts.loadingMore}
     </p>
   );
 }
@@ -87,17 +89,17 @@ export function Results({
       <Grid photos={shown.photos} query={query} onOpen={onOpen} onLike={onLike} />
       {!busy && shown.truncated && (
         <div class="below">
-          <p>The other photos fit this less well.</p>
+          <p>{texts.weakerHidden}</p>
           <button class="plain" onClick={onShowAll}>
-            Show the rest
+            {texts.showAll}
           </button>
         </div>
       )}
       {!busy && shown.more && !shown.truncated && shown.nextPage === "failed" && (
         <div class="below" role="alert">
-          <p>The next photos could not be loaded.</p>
+          <p>{texts.nextFailed}</p>
           <button class="plain" onClick={onMore}>
-            Try again
+            {texts.tryAgain}
           </button>
         </div>
       )}

@@ -1,7 +1,8 @@
 import { useRef } from "preact/hooks";
 import "./Filters.css";
-import { Icon } from "./Icon";
-import { countFilters, NO_FILTERS, type Query } from "./urlState";
+import { Icon } from "../Icon";
+import { texts } from "../texts";
+import { countFilters, NO_FILTERS, type Query } from "../urlState";
 
 type Props = { query: Query; folders: string[]; onQuery: (query: Query) => void };
 
@@ -27,11 +28,11 @@ export function Filters({ query, folders, onQuery }: Props) {
     <div class="filters">
       <button class="plain" popovertarget="filters">
         <Icon name="filters" />
-        <span>Filters</span>
+        <span>{texts.filters}</span>
         {active > 0 && (
           <>
             {" "}
-            <b>{active}</b> <span class="unseen">active</span>
+            <b>{active}</b> <span class="unseen">{texts.active}</span>
           </>
         )}
       </button>
@@ -42,16 +43,16 @@ export function Filters({ query, folders, onQuery }: Props) {
         id="filters"
         popover="auto"
         class="popover"
-        aria-label="Filters"
+        aria-label={texts.filters}
         onSubmit={submit}
         onToggle={({ newState }) => newState === "open" || popover.current?.reset()}
       >
         <label>
-          Folder
+          {texts.folder}
           <input
             name="folder"
             list="folders"
-            placeholder="Any folder"
+            placeholder={texts.anyFolder}
             autocomplete="off"
             defaultValue={query.folder}
           />
@@ -63,19 +64,19 @@ export function Filters({ query, folders, onQuery }: Props) {
         </datalist>
         <div class="pair">
           <label>
-            Taken from
+            {texts.takenFrom}
             <input name="after" type="date" defaultValue={query.after.slice(0, 10)} />
           </label>
           <label>
-            Taken before
+            {texts.takenBefore}
             <input name="before" type="date" defaultValue={query.before.slice(0, 10)} />
           </label>
         </div>
         <div class="buttons">
           <button type="button" class="plain" onClick={clear} disabled={active === 0}>
-            Clear
+            {texts.clear}
           </button>
-          <button class="strong">Apply</button>
+          <button class="strong">{texts.apply}</button>
         </div>
       </form>
     </div>

@@ -1,10 +1,11 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { originalUrl, thumbUrl, type Photo } from "./api";
-import { folderOf, formatDate, formatExposure, formatNumber, nameOf } from "./format";
-import { Icon } from "./Icon";
+import { originalUrl, thumbUrl, type Photo } from "../api";
+import { folderOf, formatDate, formatExposure, formatNumber, nameOf } from "../format";
+import { Icon } from "../Icon";
+import { texts } from "../texts";
+import { EMPTY_QUERY, urlOf } from "../urlState";
 import "./Lightbox.css";
-import { EMPTY_QUERY, urlOf } from "./urlState";
 
 type Props = {
   filename: string;
@@ -29,41 +30,41 @@ type FactsProps = { photo: Photo; onCamera: (camera: string) => void };
 
 function Facts({ photo, onCamera }: FactsProps) {
   const { filename, width, height, taken, taken_from, score, details = {} } = photo;
-  const damage = photo.damaged && "Damaged: a part is missing, or wrong";
+  const damage = photo.damaged && texts.damaged;
   const { camera, lens, place, altitude, rating, title, description, keywords } = details;
   const byCamera = (event: MouseEvent) => {
     event.preventDefault();
     onCamera(camera!);
   };
   const facts: [string, ComponentChildren][] = [
-    ["Title", title],
-    ["File", damage],
-    ["Folder", folderOf(filename)],
-    [taken_from === "file" ? "Modified" : "Taken", taken && formatDate(taken)],
-    ["Size", `${formatNumber(width)} × ${formatNumber(height)}`],
+    [texts.title, title],
+    [texts.file, damage],
+    [texts.folder, folderOf(filename)],
+    [taken_from === "file" ? texts.modified : texts.taken, taken && formatDate(taken)],
+    [texts.size, `${formatNumber(width)} × ${formatNumber(height)}`],
     [
-      "Camera",
+      texts.camera,
       camera && (
         <a href={urlOf({ ...EMPTY_QUERY, camera })} onClick={byCamera}>
           {camera}
         </a>
       ),
     ],
-    ["Lens", lens],
-    ["Exposure", formatExposure(details)],
+    [texts.lens, lens],
+    [texts.exposure, formatExposure(details)],
     [
-      "Place",
+      texts.place,
       place && (
         <a href={mapUrl(place)} target="_blank" rel="noreferrer">
           {place.lat.toFixed(4)}, {place.lon.toFixed(4)}
         </a>
       ),
     ],
-    ["Altitude", altitude !== undefined && `${formatNumber(Math.round(altitude))} m`],
-    ["Rating", rating && (rating < 0 ? "Rejected" : `${rating} of 5`)],
-    ["Score", score !== null && score.toFixed(3)],
-    ["Keywords", keywords?.join(", ")],
-    ["Description", description],
+    [texts.altitude, altitude !== undefined && `${formatNumber(Math.round(altitude))} m`],
+    [texts.rating, rating && (rating < 0 ? texts.rejected : texts.ratingOf(rating))],
+    [texts.score, score !== null && score.toFixed(3)],
+    [texts.keywords, keywords?.join(", ")],
+    [texts.description, description],
   ];
   return (
     <dl>
@@ -182,7 +183,7 @@ export function Lightbox(props: Props) {
         onClick={({ target, currentTarget }) => target === currentTarget && leave()}
       >
         {lost === filename ? (
-          <p role="alert">This photo cannot be shown. It may have been moved or deleted.</p>
+          <p role="alert">{texts.cannotBeShown}</p>
         ) : (
           <Picture
             key={filename}
@@ -194,7 +195,7 @@ export function Lightbox(props: Props) {
       </div>
       <button
         class="round turn previous"
-        aria-label="Previous photo"
+        aria-label={texts.previousPhoto}
         disabled={!previous}
         onClick={() => turn(previous)}
       >
@@ -202,7 +203,7 @@ export function Lightbox(props: Props) {
       </button>
       <button
         class="round turn next"
-        aria-label="Next photo"
+        aria-label={texts.nextPhoto}
         disabled={!next}
         onClick={() => turn(next)}
       >
@@ -217,16 +218,16 @@ export function Lightbox(props: Props) {
           <div class="buttons">
             <button class="strong" onClick={() => onLike(filename)}>
               <Icon name="similar" />
-              More like this
+              {texts.moreLikeThis}
             </button>
             <a class="plain" href={originalUrl(photo ?? { filename })} download={nameOf(filename)}>
               <Icon name="download" />
-              Download
+              {texts.download}
             </a>
           </div>
         )}
       </div>
-      <button class="round close" aria-label="Close" onClick={leave}>
+      <button class="round close" aria-label={texts.close} onClick={leave}>
         <Icon name="close" />
       </button>
     </dialog>

@@ -1,5 +1,6 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { Icon } from "./Icon";
+import { Icon } from "../Icon";
+import { texts } from "../texts";
 import "./SearchBar.css";
 
 type Props = { q: string; onSearch: (typed: string) => void; onPhoto: (file: File) => void };
@@ -50,14 +51,14 @@ export function SearchBar({ q, onSearch, onPhoto }: Props) {
   return (
     <form role="search" class="search" action="/" onSubmit={submit}>
       <label class="unseen" for="q">
-        Describe what you want to see
+        {texts.describeWhatYouWant}
       </label>
       <input
         ref={input}
         id="q"
         name="q"
         type="search"
-        placeholder="Describe a photo"
+        placeholder={texts.describeAPhoto}
         enterkeyhint="search"
         autocomplete="off"
         autofocus
@@ -66,14 +67,14 @@ export function SearchBar({ q, onSearch, onPhoto }: Props) {
       <button
         type="button"
         class="round"
-        aria-label="Search with a photo"
-        title="Search with a photo"
+        aria-label={texts.searchWithPhoto}
+        title={texts.searchWithPhoto}
         onClick={() => picker.current!.click()}
       >
         <Icon name="camera" />
       </button>
       <input ref={picker} type="file" accept="image/*,.heic,.heif,.hif,.heics,.heifs,.tif,.tiff,.arw,.cr2,.cr3,.dng,.nef,.orf,.pef,.raf,.rw2,.srw" hidden onChange={pick} />
-      <button class="round strong" aria-label="Search">
+      <button class="round strong" aria-label={texts.search}>
         <Icon name="search" />
       </button>
     </form>

@@ -1,11 +1,12 @@
 import type { TargetedMouseEvent } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { thumbUrl } from "./api";
-import { formatDate, formatNear, nameOf } from "./format";
-import { Icon, type IconName } from "./Icon";
+import { useEffect, useState } from "preact/hooks";
+import { thumbUrl } from "../api";
+import { formatDate, formatNear, nameOf } from "../format";
+import { Icon, type IconName } from "../Icon";
 import "./Terms.css";
+import { texts } from "../texts";
+import type { Query } from "../urlState";
 import { findUpload } from "./uploads";
-import type { Query } from "./urlState";
 
 type Props = { query: Query; onQuery: (query: Query) => void };
 
@@ -41,8 +42,8 @@ function Upload({ id }: { id: string }) {
 function chipsOf(query: Query) {
   const { q, like, image, minus, folder, after, before, near, camera } = query;
   const chips: { text: string; icon?: IconName; kind?: string; without: Partial<Query> }[] = [];
-  if (image) chips.push({ text: "Your photo", kind: "image", without: { image: "" } });
-  if (like) chips.push({ text: `Like ${nameOf(like)}`, kind: "like", without: { like: "" } });
+  if (image) chips.push({ text: texts.yourPhoto, kind: "image", without: { image: "" } });
+  if (like) chips.push({ text: texts.like(nameOf(like)), kind: "like", without: { like: "" } });
   // The words alone stand in the box already.
   if (q && (like || image || minus.length)) chips.push({ text: q, without: { q: "" } });
   for (const term of minus) {
@@ -51,62 +52,13 @@ function chipsOf(query: Query) {
   }
   if (folder) chips.push({ text: folder, icon: "folder", without: { folder: "" } });
   if (after)
-    chips.push({ text: `From ${formatDate(after)}`, icon: "calendar", without: { after: "" } });
+    chips.push({ text: texts.from(formatDate(after)), icon: "calendar", without: { after: "" } });
   if (before)
-    chips.push({ text: `Before ${formatDate(before)}`, icon: "calendar", without: { before: "" } });
+    chips.push({ text: texts.before(formatDate(before)), icon: "calendar", without: { before: "" } });
   if (near)
-    chips.push({ text: `Near ${formatNear(near)}`, icon: "place", without: { near: "" } });
+    chips.push({ text: texts.near(formatNear(near)), icon: "place", without: { near: "" } });
   if (camera) chips.push({ text: camera, icon: "camera", without: { camera: "" } });
   return chips;
-}
-
-/** For those who do not know that a minus in the box does the same. */
-export function Exclude({ query, onQuery }: Props) {
-  const [open, setOpen] = useState(false);
-  const input = useRef<HTMLInputElement>(null);
-  const button = useRef<HTMLButtonElement>(null);
-
-  useLayoutEffect(() => {
-    if (!open) return;
-    input.current!.focus();
-    return () => {
-      if (document.activeElement === document.body) button.current?.focus(); // it went with the field
-    };
-  }, [open]);
-
-  function submit(event: SubmitEvent) {
-    event.preventDefault();
-    const term = input.current!.value.trim();
-    setOpen(false);
-    if (term) onQuery({ ...query, minus: [...new Set([...query.minus, term])] });
-  }
-
-  if (!open) {
-    return (
-      <button ref={button} class="chip exclude" onClick={() => setOpen(true)}>
-        <Icon name="without" />
-        Exclude…
-      </button>
-    );
-  }
-  return (
-    <form
-      class="chip exclude"
-      onSubmit={submit}
-      onKeyDown={(event) => event.key === "Escape" && setOpen(false)}
-    >
-      <Icon name="without" />
-      <input
-        ref={input}
-        aria-label="What the photos should not show"
-        placeholder="such as grass"
-        size={14}
-        enterkeyhint="done"
-        autocomplete="off"
-        onBlur={({ currentTarget }) => currentTarget.value || setOpen(false)}
-      />
-    </form>
-  );
 }
 
 export function Terms({ query, onQuery }: Props) {
@@ -128,7 +80,7 @@ export function Terms({ query, onQuery }: Props) {
   }
 
   return (
-    <ul class="chips terms" role="list" aria-label="Search terms">
+    <ul class="chips terms" role="list" aria-label={texts.searchTerms}>
       {chips.map(({ text, icon, kind, without }) => (
         <li key={`${kind} ${text}`} class={`chip ${kind ?? ""}`}>
           {kind === "image" && <Upload id={query.image} />}
@@ -138,7 +90,7 @@ export function Terms({ query, onQuery }: Props) {
           <span class="text">{text}</span>
           <button
             class="round"
-            aria-label={`Remove ${text}`}
+            aria-label={texts.remove(text)}
             onClick={(event) => remove(event, without)}
           >
             <Icon name="close" />

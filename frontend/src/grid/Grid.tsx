@@ -1,9 +1,10 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { thumbUrl, type Photo } from "./api";
-import { nameOf } from "./format";
+import { thumbUrl, type Photo } from "../api";
+import { nameOf } from "../format";
+import { Icon } from "../Icon";
+import { texts } from "../texts";
+import { urlOf, type Query } from "../urlState";
 import "./Grid.css";
-import { Icon } from "./Icon";
-import { urlOf, type Query } from "./urlState";
 
 type Props = {
   photos: Photo[];
@@ -53,7 +54,7 @@ function Card({ photo, query }: { photo: Photo; query: Query }) {
           {score !== null && <span>{score.toFixed(2)}</span>}
         </span>
       </a>
-      <button class="round" aria-label={`More like ${name}`} title="More like this" tabIndex={-1}>
+      <button class="round" aria-label={texts.moreLike(name)} title={texts.moreLikeThis} tabIndex={-1}>
         <Icon name="similar" />
       </button>
     </li>
@@ -130,7 +131,7 @@ export function Grid({ photos, query, onOpen, onLike }: Props) {
       ref={list}
       class="photos"
       role="list"
-      aria-label="Photos"
+      aria-label={texts.photosLabel}
       onClick={click}
       onKeyDown={move}
       onFocusIn={follow}

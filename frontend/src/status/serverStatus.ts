@@ -1,0 +1,28 @@
+/** What the server tells of itself, and what it left out. */
+
+export type Status = {
+  state: "indexing" | "ready";
+  model: string;
+  photos: number;
+  indexed: number;
+  waiting: number;
+  skipped: number;
+  skipped_photos: { filename: string; reason: string }[];
+  damaged: number;
+  damaged_photos: string[];
+  not_read: Record<string, number>;
+  raw_beside: number;
+  seconds_to_go: number | null;
+  last_change: string | null;
+  notices: string[];
+  last_error: string | null;
+};
+
+/** Where every photo that was skipped is listed, for a spreadsheet. */
+export const ALL_SKIPPED_URL = "/status/skipped?format=csv";
+
+/** Have every photo that was skipped looked at again; whether the server was told. */
+export async function retrySkipped(): Promise<boolean> {
+  const response = await fetch("/status/retry", { method: "POST" }).catch(() => null);
+  return response?.ok ?? false;
+}

@@ -1,0 +1,63 @@
+"""One app with the sample photos, and a browser, for all tests of the page in a process."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Response, expect
+
+from tests.browser import chromium
+from tests.harness import SCRATCH, App
+from tests.page import IN_A_FOLDER, SAMPLES
+
+
+@pytest.fixture(scope="session")
+def app() -> Iterator[App]:
+    folder = Path(tempfile.mkdtemp(dir=SCRATCH))
+    app = App(folder, [name for name in SAMPLES if name != "temple.jpg"], {})
+    app.add("temple.jpg", IN_A_FOLDER)
+    app.start()
+    app.finds(*(name for name in SAMPLES if name != "temple.jpg"), IN_A_FOLDER)
+    yield app
+    app.stop()
+    app.clear_away()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+def is_broken(answer: Response) -> bool:
+    """Whether the page asked for what is not there; searches are refused, and photos go away."""
+    is_shown = "/search" in answer.url or "/thumb/" in answer.url
+    return answer.status >= 400 and not is_shown
+
+
+@pytest.fixture
+def page(app: App, browser: Browser) -> Iterator[Page]:
+    """A fresh page on the app; errors in its console, and what it can't load, fail the test."""
+    page = browser.new_page(
+        base_url=app.url, viewport={"width": 1280, "height": 800}
+    )
+    page.set_default_timeout(15_000)
+    expect.set_options(timeout=15_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda m: (
+            errors.append(m.text)
+            if m.type == "error" and "Failed to load resource" not in m.text
+            else None
+        ),
+    )
+    page.on(
+        "response",
+        lambda answer: errors.append(answer.url) if is_broken(answer) else None,
+    )
+    yield page
+    page.close()
+    assert errors == []

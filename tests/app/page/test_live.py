@@ -1,0 +1,215 @@
+"""What the page tells of the index and the server, and how it follows them."""
+
+import re
+
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.harness import App, NewApp, eventually
+from tests.page import (
+    INDEXING,
+    LEFT_OUT,
+    SAMPLES,
+    STATUS,
+    expect_results,
+    have_many,
+    photos,
+    search,
+    set_status,
+)
+
+
+def test_the_status_line(page: Page) -> None:
+    """One line says how many photos there are, and by which model they are found."""
+    page.goto("/")
+    expect(page.get_by_role("contentinfo")).to_contain_text(
+        f"{len(SAMPLES)} photos · starter"
+    )
+    expect(page.get_by_role("progressbar")).to_have_count(0)
+
+
+def test_progress_and_what_is_left_out(page: Page) -> None:
+    """While photos are being indexed a bar says how far; what was left out is told, and why."""
+    set_status(page, INDEXING | LEFT_OUT)
+    page.goto("/")
+    footer = page.get_by_role("contentinfo")
+    expect(footer).to_contain_text(
+        "312 of 1,000 photos indexed, about 4 min to go"
+    )
+    expect(page.get_by_role("progressbar")).to_have_js_property("value", 312)
+    page.evaluate("(status) => pushStatus(status)", STATUS | LEFT_OUT)
+    expect(footer).to_contain_text("1,000 photos · a model")
+    page.get_by_role("button", name="1 file couldn’t be read").click()
+    expect(page.get_by_role("list", name="Photos left out")).to_have_text(
+        "a/b.jpgit is cut off"
+    )
+    page.get_by_role("button", name="Try them again").click()
+    expect(page.get_by_text("They will be looked at again.")).to_be_visible()
+    notice = "2024/usb is not there: its 812 photos are kept in the index."
+    page.evaluate(
+        "(status) => pushStatus(status)",
+        STATUS | {"last_error": "The disk is full.", "notices": [notice]},
+    )
+    expect(footer).to_contain_text("The disk is full.")
+    expect(footer).to_contain_text(notice)
+    besides = {
+        "skipped": 1502,
+        "not_read": {".psd": 9, ".svg": 3},
+        "raw_beside": 1,
+        "damaged": 2,
+        "damaged_photos": ["a.jpg", "b/c.png"],
+    }
+    page.evaluate("(status) => pushStatus(status)", STATUS | LEFT_OUT | besides)
+    page.get_by_role("button", name="1,514 files couldn’t be read, 2 damaged").click()
+    dialog = page.get_by_role("dialog", name="Photos left out")
+    for sentence in (
+        "12 files of kinds that are not read: 9 .psd, 3 .svg.",
+        "1 RAW file beside a JPEG or HEIC, which is shown.",
+        "2 photos are damaged, and shown as far as they can be read: a.jpg, b/c.png",
+    ):
+        expect(dialog.get_by_text(sentence)).to_be_visible()
+    rest = dialog.get_by_role("link", name="and 1,501 photos more")
+    expect(rest).to_have_attribute("href", "/status/skipped?format=csv")
+
+
+def test_an_added_photo_appears(page: Page, app: App) -> None:
+    """A photo that is put into the folder comes by itself to whoever is at the top."""
+    page.goto("/")
+    expect(photos(page)).to_have_count(len(SAMPLES))
+    expect(page.get_by_role("contentinfo")).to_contain_text("photos")
+    app.add("flower.jpg", "summer/my flower #1.jpg")
+    image = page.get_by_role("img", name="my flower #1.jpg")
+    expect(image).to_be_visible()
+    loaded = "(img) => img.complete && img.naturalWidth > 0"
+    eventually(lambda: image.evaluate(loaded))
+    search(page, "flower")
+    expect_results(page, "for “flower”")
+    expect(image).to_be_visible()
+    (app.img / "summer" / "my flower #1.jpg").unlink()
+    expect(image).to_have_count(0)
+
+
+def test_a_changed_photo_is_shown_at_once(page: Page, app: App) -> None:
+    """A photo that is replaced on the disk shows its new thumbnail, at a new address.
+
+    The page waits as long as it takes to index the photo, some seconds for a large one.
+    """
+    image = page.get_by_role("img", name="changing.png")
+    version = re.compile(r"&v=[0-9a-f]{16}$")
+
+    def shown_ratio() -> float:
+        ratio: float = image.evaluate(
+            "(img) => img.complete && img.naturalWidth / img.naturalHeight"
+        )
+        return round(ratio, 1)
+
+    app.add("coffee.png", "changing.png")
+    eventually(lambda: "changing.png" in app.photos())
+    page.goto("/")
+    expect(page.get_by_role("contentinfo")).to_contain_text("photos")
+    expect(image).to_have_attribute("src", version)
+    eventually(lambda: shown_ratio() == 1.5)
+    before = image.get_attribute("src")
+    assert before
+    large = app.img.with_name("large.png")
+    Image.new("RGB", (9000, 9000), "teal").save(large)
+    large.replace(app.img / "changing.png")  # whole at once
+    expect(image).not_to_have_attribute("src", before)
+    expect(image).to_have_attribute("src", version)
+    eventually(lambda: shown_ratio() == 1)
+    (app.img / "changing.png").unlink()
+    expect(image).to_have_count(0)
+
+
+def test_new_photos_wait_for_whoever_reads_on(page: Page) -> None:
+    """Further down nothing moves when photos are added: they are offered."""
+    have_many(page, 90)
+    set_status(page, STATUS)
+    page.goto("/")
+    expect(photos(page)).to_have_count(90)
+    expect(page.get_by_role("contentinfo")).to_contain_text("1,000 photos")
+    page.evaluate("scrollTo(0, 900)")
+    page.unroute("**/search?*")
+    have_many(page, 95)
+    page.evaluate("(status) => pushStatus(status)", STATUS | {"indexed": 1005})
+    offer = page.get_by_role("button", name="Refresh")
+    expect(offer).to_be_visible()
+    assert page.evaluate("scrollY") == 900
+    expect(photos(page)).to_have_count(90)
+    offer.click()
+    expect(photos(page)).to_have_count(95)
+    expect(offer).to_be_hidden()
+
+
+def test_server_gone_and_back(page: Page, app: App) -> None:
+    """Without the server the page says so, "Try again" is there, and it goes on by itself."""
+    page.goto("/?q=cat&rest=1")
+    expect(photos(page)).to_have_count(len(SAMPLES))
+    expect(page.get_by_role("contentinfo")).to_contain_text("photos")
+    app.stop()
+    search(page, "motorcycle")
+    expect(page.get_by_role("alert")).to_contain_text("can’t be reached")
+    expect(page.get_by_role("contentinfo")).to_contain_text(
+        "Waiting for the server"
+    )
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("alert")).to_contain_text("can’t be reached")
+    app.start()
+    expect_results(page, "for “motorcycle”", "motorcycle.jpg")
+    expect(page.get_by_role("contentinfo")).to_contain_text(
+        f"{len(SAMPLES)} photos"
+    )
+
+
+def test_not_ready_then_ready(page: Page) -> None:
+    """A 503 shows the server's own reason, and the page goes on by itself once it is over."""
+    reason = "The first photos are still being indexed: try again in a moment."
+    page.route(
+        "**/search?*",
+        lambda route: route.fulfill(status=503, json={"detail": reason}),
+    )
+    page.goto("/?q=cat")
+    expect(page.get_by_role("alert")).to_contain_text(reason)
+    page.unroute("**/search?*")
+    expect_results(page, "for “cat”", "cat.png")
+
+
+def test_a_refused_search_says_why(page: Page) -> None:
+    """Any other error shows its reason, not an empty page."""
+    page.route(
+        "**/search?*",
+        lambda route: route.fulfill(status=422, json={"detail": "Too odd"}),
+    )
+    page.goto("/?q=cat")
+    expect(page.get_by_role("alert")).to_contain_text("Too odd")
+
+
+def test_loading(page: Page) -> None:
+    """While a search runs there are placeholders, and a word for those who don't see them."""
+    page.route("**/search?*", lambda _route: None)  # it never comes back
+    page.goto("/?q=cat")
+    expect(page.get_by_role("status")).to_have_text("Searching for “cat”…")
+    expect(page.locator(".skeleton")).to_be_visible()
+
+
+def test_an_empty_folder(page: Page, new_app: NewApp) -> None:
+    """An empty folder is told as what it is, and the page fills as soon as it does."""
+    app = new_app().start()
+    eventually(lambda: app.get("/health").status_code == 200)
+    assert app.search("cat") == []
+    page.goto(app.url)
+    expect(page.get_by_text("Put photos into the image folder")).to_be_visible()
+    app.add("cat.png", "cat.png")
+    expect(photos(page)).to_have_count(1)
+    app.stop()
+
+
+def test_a_folder_that_vanished(page: Page, app: App) -> None:
+    """A folder that is gone is told below the photos, which stay."""
+    page.goto("/")
+    away = app.img.with_name("away")
+    app.img.rename(away)
+    expect(page.get_by_text("has no photos any more")).to_be_visible()
+    expect(photos(page)).to_have_count(len(SAMPLES))
+    away.rename(app.img)
+    expect(page.get_by_text("has no photos any more")).to_be_hidden()

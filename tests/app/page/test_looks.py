@@ -1,0 +1,219 @@
+"""How the page looks, what it weighs, and that everyone can use it."""
+
+import gzip
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.browser import IN_SIGHT_IS_LOADED
+from tests.harness import PHOTOS, ROOT, App, eventually
+from tests.page import (
+    INDEXING,
+    LEFT_OUT,
+    SAMPLES,
+    SCREENSHOTS,
+    STATUS,
+    against_wcag,
+    answering,
+    cut_after,
+    expect_results,
+    have_many,
+    held,
+    photos,
+    set_status,
+)
+
+
+def test_everyone_can_use_it(page: Page) -> None:
+    """Every state of the page keeps WCAG AA, light and dark, as far as axe-core can tell."""
+    set_status(page, INDEXING | LEFT_OUT)
+    broken = {}
+    page.goto("/")
+    expect(photos(page)).to_have_count(len(SAMPLES))
+    broken["newest"] = against_wcag(page)
+    page.get_by_role("button", name="1 file couldn’t be read").click()
+    broken["left out"] = against_wcag(page)
+    page.dispatch_event(
+        "body", "dragover", {"dataTransfer": held(page, PHOTOS / "cat.png")}
+    )
+    broken["drop"] = against_wcag(page)
+    page.goto("/?q=animal&like=raccoon.webp&minus=leaf&before=2100-01-01")
+    expect_results(page, "for “animal”, like raccoon.webp, without “leaf”")
+    photos(page).first.hover()
+    broken["results"] = against_wcag(page)
+    page.get_by_role("button", name="Exclude…").click()
+    broken["exclude"] = against_wcag(page)
+    page.get_by_role("button", name="Filters 1 active").click()
+    broken["filters"] = against_wcag(page)
+    page.goto("/?q=cat&rest=1&photo=cat.png")
+    expect(page.get_by_role("dialog").get_by_text("Score")).to_be_visible()
+    broken["lightbox"] = against_wcag(page)
+    page.goto("/?folder=nowhere")
+    expect(page.get_by_text("Nothing found")).to_be_visible()
+    broken["no match"] = against_wcag(page)
+    cut_after(page, 1)
+    page.goto("/?q=cat")
+    expect(page.get_by_role("button", name="Show all")).to_be_visible()
+    broken["cut"] = against_wcag(page)
+    assert not any(broken.values()), broken
+
+
+def test_everyone_sees_what_is_wrong(page: Page) -> None:
+    """Every state in which the page can't show photos keeps WCAG AA too."""
+    set_status(page, STATUS)
+    broken = {}
+    for state, code, answer in (
+        ("empty", 200, {"results": [], "more": False}),
+        ("not ready", 503, {"detail": "Still indexing."}),
+        ("error", 500, {}),
+    ):
+        page.route("**/search?*", answering(code, answer))
+        page.goto("/?q=cat")
+        expect(page.get_by_role("heading", level=2).first).to_be_visible()
+        broken[state] = against_wcag(page)
+        page.unroute("**/search?*")
+    page.route("**/search?*", lambda route: route.abort())
+    page.goto("/?q=cat")
+    expect(page.get_by_text("can’t be reached")).to_be_visible()
+    broken["unreachable"] = against_wcag(page)
+    page.unroute("**/search?*")
+    page.goto("/?image=1abc")
+    expect(page.get_by_text("not on this device")).to_be_visible()
+    broken["not here"] = against_wcag(page)
+    page.goto("/")
+    page.dispatch_event(
+        "body", "drop", {"dataTransfer": held(page, PHOTOS / "README.md")}
+    )
+    expect(page.get_by_text("This photo can’t be used")).to_be_visible()
+    broken["unreadable"] = against_wcag(page)
+    have_many(page, 90)
+    page.goto("/")
+    expect(photos(page)).to_have_count(90)
+    page.evaluate("scrollTo(0, 900)")
+    more = STATUS | {"indexed": 1005, "last_error": "The disk is full."}
+    page.evaluate("(status) => pushStatus(status)", more)
+    expect(page.get_by_role("button", name="Refresh")).to_be_visible()
+    expect(page.get_by_text("The disk is full.")).to_be_visible()
+    broken["new photos and an error"] = against_wcag(page)
+    page.unroute("**/search?*")
+    page.route("**/search?*", lambda _route: None)
+    page.goto("/?q=cat")
+    expect(page.locator(".skeleton")).to_be_visible()
+    broken["loading"] = against_wcag(page)
+    assert not any(broken.values()), broken
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_screenshots(
+    app: App, browser: Browser, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    """The page fits its window, wide and narrow, light and dark; a picture of each is kept."""
+    context = browser.new_context(
+        base_url=app.url,
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,
+    )
+    page = context.new_page()
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    terms = "&minus=leaf&minus=grass&minus=a+dark+sky&after=2001-01-01"
+    for name, address in {
+        "terms": f"/?q=animal&like=raccoon.webp&rest=1{terms}",
+        "results": "/?q=a+cup+of+coffee&rest=1",
+        "photo": "/?q=animal&rest=1&photo=raccoon.webp",
+    }.items():
+        page.goto(address)
+        expect(photos(page).first).to_be_attached()
+        eventually(lambda: page.evaluate(IN_SIGHT_IS_LOADED))
+        page.evaluate(
+            "Promise.all([...document.images].map((img) => img.decode().catch(() => 0)))"
+        )
+        assert page.evaluate(
+            "document.documentElement.scrollWidth <= innerWidth"
+        )
+        page.screenshot(
+            path=SCREENSHOTS / f"{name}-{width}-{scheme}.jpg",
+            type="jpeg",
+            quality=85,
+        )
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    colour = page.evaluate(
+        "getComputedStyle(document.documentElement).backgroundColor"
+    )
+    brightness = sum(int(part) for part in re.findall(r"\d+", colour)[:3])
+    assert (brightness < 200) == (scheme == "dark")
+    context.close()
+
+
+def test_it_is_light() -> None:
+    """All the JavaScript of the page is less than 60 kB, gzipped."""
+    scripts = list((ROOT / "frontend" / "dist").rglob("*.js"))
+    assert scripts
+    assert (
+        sum(len(gzip.compress(script.read_bytes())) for script in scripts)
+        < 60_000
+    )
+
+
+def test_a_strict_policy_is_kept(page: Page) -> None:
+    """The page works under a Content-Security-Policy that forbids all that is inline."""
+
+    def strict(route: Route) -> None:
+        policy = "default-src 'self'; img-src 'self' blob: data:"
+        response = route.fetch()
+        headers = response.headers | {"content-security-policy": policy}
+        route.fulfill(response=response, headers=headers)
+
+    page.route(re.compile(r"/(\?.*)?$"), strict)
+    page.goto("/?q=cat&rest=1&photo=cat.png")
+    expect(page.get_by_role("dialog", name="cat.png")).to_be_visible()
+    box = photos(page).first.bounding_box()
+    assert box
+    assert abs(box["width"] / box["height"] - 451 / 300) < 0.02
+
+
+def test_the_development_server(app: App, tmp_path: Path) -> None:
+    """`npm run dev` serves the page on port 5174, or the next one that is free.
+
+    It passes all else on to the app, events as they come.
+    """
+    # Where the system has no Node, `make` has put one beside Python.
+    path = f"{os.environ['PATH']}{os.pathsep}{Path(sys.executable).parent}"
+    settings = {"PORT": str(app.port), "PATH": path, "NO_COLOR": "1"}
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        npm = subprocess.Popen(
+            ["npm", "run", "dev", "--", "--host", "127.0.0.1"],
+            cwd=ROOT / "frontend", env=os.environ | settings, start_new_session=True,
+            stdout=output, stderr=output,
+        )  # fmt: skip
+    try:
+        ports = eventually(
+            lambda: re.findall(r"http://127\.0\.0\.1:(\d+)", log.read_text())
+        )
+        assert 5174 <= int(ports[0]) < 5174 + 20
+        url = f"http://127.0.0.1:{ports[0]}"
+        assert '<div id="app">' in app.http.get(url).text
+        found = app.http.get(f"{url}/search", params={"q": "cat"}).json()[
+            "results"
+        ]
+        assert found[0]["filename"] == "cat.png"
+        original = app.http.get(f"{url}/img/cat.png").content
+        assert original == (PHOTOS / "cat.png").read_bytes()
+        assert app.http.get(f"{url}/thumb/cat.png?size=256").is_success
+        with app.http.stream("GET", f"{url}/status/events") as events:
+            assert next(events.iter_lines()).startswith("data:")
+        for route in app.get("/openapi.json").json()["paths"]:
+            with app.http.stream("GET", f"{url}{route}") as answer:
+                assert "text/html" not in answer.headers["content-type"], route
+    finally:
+        os.killpg(npm.pid, signal.SIGTERM)
+        npm.wait(15)
