@@ -59,12 +59,14 @@ class Absences:
         self.found: list[Absence] = []
         self._stand_in: StandIn | None = None
 
-    def look(self, snapshot: Snapshot, record: Record) -> Snapshot:
+    def look(self, snapshot: Snapshot, record: Record, points: int) -> Snapshot:
         """See what is away; returns what there is, and is kept, to be indexed.
 
-        Raises FileNotFoundError where the disk of the whole folder is away, and
-        StoreError where the store can't say what it holds.
+        `points`: how many photos are in the store. Raises FileNotFoundError where
+        all of the folder is away, and StoreError where the store can't say what it
+        holds.
         """
+        self._refuse_empty_folder(snapshot, record, points)
         self._refuse_lost_disk(snapshot, record)
         absences = [
             *self._lost_disks(snapshot, record),
@@ -121,6 +123,22 @@ class Absences:
         if self._stand_in:
             self._stand_in.close()
             self._stand_in = None
+
+    def _refuse_empty_folder(
+        self, snapshot: Snapshot, record: Record, points: int
+    ) -> None:
+        path = self.folder.path
+        if snapshot.photos or (not points and path.is_dir()):
+            return
+        # That a rule leaves all of them out is a person's wish.
+        is_out = self.folder.exclusions.leaves_out
+        if path.is_dir() and record.photos and all(map(is_out, record.photos)):
+            return
+        raise FileNotFoundError(
+            f"IMAGE_DIR={path} can't be opened, or has no photos any more."
+            " The index is kept until they are back; to remove them from the index,"
+            " stop the app and run `cocoindex update main`."
+        )
 
     def _refuse_lost_disk(self, snapshot: Snapshot, record: Record) -> None:
         """A stray photo where a disk was mounted does not make it that disk."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +10,7 @@ from image_search.exclusions import describe_left_out
 from image_search.filters import UNREADABLE, Condition, Filter
 from image_search.hardware import return_freed_memory
 from image_search.listing import Files, Snapshot
-from image_search.passes import Passes, Update
+from image_search.passes import Passes, Update, photos_for_later
 from image_search.pulse import Pulse
 from image_search.record import Record
 from image_search.settings import Settings, logger
@@ -83,11 +82,16 @@ class Index:
         self.progress.photos = folder.first_look.photos
         # Whether the next sync is to look at every photo again that was skipped.
         self.retries_skipped = False
+        # No pass was whole since the start.
+        self._is_first = True
+        # Whether more photos are to come that were seen already.
+        self._in_turns = False
 
     async def sync(self) -> None:
         """Bring the index up to date, or say in the status what is in the way."""
         try:
-            await self._sync()
+            while not await self._sync():
+                self.progress.last_error = None  # more are to come
             self.progress.is_ready = True
             self.progress.last_error = None
         except Exception as error:  # noqa: BLE001, of any type: the next may go better
@@ -101,8 +105,12 @@ class Index:
         except Exception as error:  # noqa: BLE001, or the folder is followed no more
             logger.error("The status can't be told: %s", error)
 
-    async def _sync(self) -> None:
-        if not self.progress.is_ready:
+    async def _sync(self) -> bool:
+        """Look at the folder, and bring in what is new, or the next part of it.
+
+        Returns whether that was all.
+        """
+        if self._is_first:
             self.record = await asyncio.to_thread(Record.load, self.record_file)
             if self.record.readers != self.reader.readers:
                 self.retries_skipped = True
@@ -111,15 +119,22 @@ class Index:
         self._log_news(snapshot)
 
         self.progress.see(snapshot)
-        self.progress.pass_began = time.monotonic()
-        self.progress.points_before = points
+        if not self._in_turns:
+            self.progress.pass_began = time.monotonic()
+            self.progress.points_before = points
         # Else CocoIndex would ask its database about each photo.
-        if not self._is_up_to_date(points):
-            check_free_space(self.settings.data_dir)
-            await self._bring_up_to_date(snapshot, points)
-            await self._finish_pass()
+        if self._is_up_to_date(points):
+            return True
+        check_free_space(self.settings.data_dir)
+        later = photos_for_later(snapshot.photos, self.record, points)
+        self._in_turns = bool(later)
+        await self._bring_up_to_date(snapshot, later, points)
+        await self._finish_pass(later)
+        return not later
 
-    async def _bring_up_to_date(self, snapshot: Snapshot, points: int) -> None:
+    async def _bring_up_to_date(
+        self, snapshot: Snapshot, later: set[str], points: int
+    ) -> None:
         """Run the passes, with what is away and what is tried again in mind."""
         await asyncio.to_thread(self._note_disks)
         await asyncio.to_thread(self.absences.show)
@@ -130,7 +145,7 @@ class Index:
         retries_skipped, self.retries_skipped = self.retries_skipped, False
         try:
             async with self.board.refreshed_all_along():
-                await self._update(snapshot, unnoticed, points)
+                await self._update(snapshot, later, unnoticed, points)
         except Exception:
             self.retries_skipped |= retries_skipped
             raise
@@ -145,16 +160,14 @@ class Index:
     def _look(self, points: int) -> Snapshot:
         """What the folder holds, and keeps; what can't be read is to be left alone."""
         found = self.folder.scan()
-        self._refuse_empty_folder(found, points)
-        snapshot = self.absences.look(found, self.record)
-        skipped = snapshot.skipped | {
-            name: f"it can't be read: {reason}"
-            for name, reason in snapshot.unreadable.items()
-        }
-        return replace(snapshot, skipped=skipped, unreadable={})
+        return self.absences.look(found, self.record, points).settled()
 
     async def _update(
-        self, snapshot: Snapshot, unnoticed: set[str], points: int
+        self,
+        snapshot: Snapshot,
+        later: set[str],
+        unnoticed: set[str],
+        points: int,
     ) -> None:
         """Run the passes of CocoIndex that the index needs."""
         # Points that went behind CocoIndex's back come back from its cache.
@@ -164,37 +177,48 @@ class Index:
         await self.passes.run(
             snapshot,
             self.record,
+            later,
             unnoticed,
             reads_all=reads_all,
             reexport=lost_points,
         )
-        if await self._has_all(snapshot):
+        if await self._has_all(snapshot, later):
             return
         await self.passes.run_once(
-            snapshot, self.record, reads_all=True, reexport=True
+            snapshot, self.record, later, reads_all=True, reexport=True
         )
-        if await self._has_all(snapshot):
+        if await self._has_all(snapshot, later):
             return
-        await asyncio.to_thread(self.store.find_out, len(snapshot.photos))
-        if not await self._has_all(snapshot):
+        expected = len(snapshot.photos) - len(later)
+        await asyncio.to_thread(self.store.find_out, expected)
+        if not await self._has_all(snapshot, later):
             found = await asyncio.to_thread(self.store.count)
             raise StoreError(
-                f"{found} of {len(snapshot.photos)} photos are in the index."
+                f"{found} of {expected} photos are in the index."
                 f" {self.reader.trouble}".rstrip()
             )
 
-    async def _has_all(self, snapshot: Snapshot) -> bool:
-        """Whether all photos are in the index, unless the folder has changed since."""
+    async def _has_all(self, snapshot: Snapshot, later: set[str]) -> bool:
+        """Whether all photos are in the index that are to be there by now.
+
+        So they are if the folder has changed since.
+        """
         points = await asyncio.to_thread(self.store.count)
-        if points == len(snapshot.photos):
+        if points == len(snapshot.photos) - len(later):
             return True
         now = await asyncio.to_thread(self._look, points)
         return (now.photos, now.hidden) != (snapshot.photos, snapshot.hidden)
 
-    async def _finish_pass(self) -> None:
+    async def _finish_pass(self, later: set[str]) -> None:
+        """Write down what is in the index now; what comes `later` is not."""
+        photos = {
+            name: file
+            for name, file in self.progress.photos.items()
+            if name not in later
+        }
         points = await asyncio.to_thread(self.store.count)
         unreadable = await asyncio.to_thread(self.store.count, UNREADABLE)
-        if self.progress.photos != self.record.photos:
+        if photos != self.record.photos:
             # Of the index: without it a page would not look at a replaced photo again.
             self.progress.last_change = datetime.now()
             logger.info(
@@ -204,8 +228,9 @@ class Index:
             )
         self.progress.points = points
         self.progress.passes += 1
+        self._is_first = False
         self.record = Record(
-            photos=self.progress.photos,
+            photos=photos,
             disks=self.absences.disks(),
             folder=str(self.folder.path),
             disk=self.folder.disk(),
@@ -237,27 +262,6 @@ class Index:
             self.store.check()
         return points
 
-    def _refuse_empty_folder(self, snapshot: Snapshot, points: int) -> None:
-        if snapshot.photos or (not points and self.folder.path.is_dir()):
-            return
-        if self._leaves_all_out():
-            return
-        raise FileNotFoundError(
-            f"IMAGE_DIR={self.folder.path} can't be opened, or has no photos any more."
-            " The index is kept until they are back; to remove them from the index,"
-            " stop the app and run `cocoindex update main`."
-        )
-
-    def _leaves_all_out(self) -> bool:
-        """Whether a rule, and no disk that is away, says that no photo is left."""
-        known = self.record.photos
-        is_out = self.folder.exclusions.leaves_out
-        return (
-            self.folder.path.is_dir()
-            and bool(known)
-            and all(map(is_out, known))
-        )
-
     def _unnoticed_changes(self, photos: Files) -> set[str]:
         """Photos that CocoIndex would leave as they are, though they need a look.
 
@@ -270,19 +274,14 @@ class Index:
     def _to_be_retried(self) -> set[str]:
         """Photos that were skipped, and may be read now."""
         if self.retries_skipped:
-            skipped = [UNREADABLE]
-        elif self.progress.is_ready:
+            return self.store.names(UNREADABLE, SKIPPED_RETRIED)
+        if not self._is_first:
             return set()
-        else:
-            skipped = [
-                Filter(must=(Condition("error", equals=error),))
-                for error in self.reader.passing_errors
-            ]
-        return {
-            point.payload.filename
-            for where in skipped
-            for point in self.store.search(None, SKIPPED_RETRIED, where)
-        }
+        names = set()
+        for error in self.reader.passing_errors:
+            skipped = Filter(must=(Condition("error", equals=error),))
+            names |= self.store.names(skipped, SKIPPED_RETRIED)
+        return names
 
     def _log_news(self, snapshot: Snapshot) -> None:
         """Log what is skipped, and what is away, when it is new."""

@@ -4,7 +4,7 @@ import errno
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from image_search.exclusions import Exclusions, Scope
@@ -37,6 +37,14 @@ class Snapshot:
     def hidden(self) -> frozenset[str]:
         """What CocoIndex is not to be shown, once the unreadable is skipped."""
         return frozenset().union(self.skipped, self.left_out, self.raw_beside)
+
+    def settled(self) -> "Snapshot":
+        """The same, with what can't be read among what is skipped."""
+        skipped = self.skipped | {
+            name: f"it can't be read: {reason}"
+            for name, reason in self.unreadable.items()
+        }
+        return replace(self, skipped=skipped, unreadable={})
 
 
 class Listing:

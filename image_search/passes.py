@@ -12,6 +12,11 @@ from image_search.record import Record
 from image_search.sources import PhotoFolder
 
 NONE: Set[str] = frozenset()
+# New photos that one pass is shown: so many at first,
+FIRST_TURN = 100
+# and never more than these, or than this part of a large folder.
+LEAST_IN_LONGEST_TURN = 250
+LONGEST_TURNS = 25
 
 
 class Update(Protocol):
@@ -25,7 +30,11 @@ class Update(Protocol):
 
 
 class Passes:
-    """Has CocoIndex bring a store up to date with what a folder holds."""
+    """Has CocoIndex bring a store up to date with what a folder holds.
+
+    New photos come in turns, the newest first: CocoIndex holds some 20 kB of each
+    until a pass is over, and what comes in the meantime need not wait for all.
+    """
 
     def __init__(
         self,
@@ -45,35 +54,32 @@ class Passes:
         self,
         snapshot: Snapshot,
         record: Record,
+        later: Set[str],
         unnoticed: Set[str],
         *,
         reads_all: bool,
         reexport: bool,
     ) -> None:
-        """Show it all that is new, or has changed since the record was made.
+        """Show what is new, or has changed since the record, but what comes `later`.
 
         `unnoticed`: photos that are to be left out of one pass, and so are new to
         the next. `reads_all`: it may read the others too, as it does for `reexport`,
         by which what is in the store is written again.
         """
-        large = _large_news(snapshot.photos, record)
-        later = unnoticed | large
-        others = _news(snapshot.photos, record) - large
-        if others or unnoticed or reads_all or not large:
-            await self.run_once(
-                snapshot,
-                record,
-                later,
-                reads_all=reads_all,
-                reexport=reexport,
-            )
-        if not later:
-            return
-        if large:
+        begun = snapshot.photos.keys() - record.photos.keys() - later
+        if later and not begun <= record.begun:
             # Left out of a pass after the next start, they would be deleted.
-            record.begun |= large
+            record.begun |= begun
             await asyncio.to_thread(record.save, self.record_file)
-        await self.run_once(snapshot, record, unnoticed=unnoticed)
+        await self.run_once(
+            snapshot,
+            record,
+            later | unnoticed,
+            reads_all=reads_all,
+            reexport=reexport,
+        )
+        if unnoticed:
+            await self.run_once(snapshot, record, later, unnoticed=unnoticed)
 
     async def run_once(
         self,
@@ -111,11 +117,32 @@ def _news(photos: Files, record: Record) -> set[str]:
     return {name for name, file in photos.items() if file != known.get(name)}
 
 
-def _large_news(photos: Files, record: Record) -> set[str]:
-    """Large photos that CocoIndex has not been shown yet."""
+def photos_for_later(photos: Files, record: Record, points: int) -> set[str]:
+    """New photos that come in another turn than the next: older, or large ones.
+
+    `points`: how many photos are in the store.
+    """
     known = record.photos.keys() | record.begun
-    return {
-        name
-        for name, file in photos.items()
-        if file[1] > LARGE and name not in known
-    }
+    if points > len(known):
+        # Which they are the record does not know: what is left out is deleted.
+        return set()
+    # An empty file costs nothing, and may stand for a photo that is away.
+    new = [
+        name for name, (_, size) in photos.items() if size and name not in known
+    ]
+    large = {name for name in new if photos[name][1] > LARGE}
+    ordinary = [name for name in new if name not in large]
+    waiting = ordinary or list(large)
+    waiting.sort(key=lambda name: photos[name][0], reverse=True)
+    later = set(waiting[photos_in_turn(len(known), len(photos)) :])
+    return later | large if ordinary else later
+
+
+def photos_in_turn(known: int, total: int) -> int:
+    """How many new photos one pass is shown, of a folder that holds so many.
+
+    Few at first, so that the newest are there at once. Each pass looks at the whole
+    folder: in a large one there must not be too many of them.
+    """
+    longest = max(LEAST_IN_LONGEST_TURN, total // LONGEST_TURNS)
+    return min(max(FIRST_TURN, known), longest)

@@ -15,7 +15,7 @@ PHOTOS: TypeAdapter[Files] = TypeAdapter(Photos)
 
 
 class Record(BaseModel):
-    """The folder as it was at the last whole pass."""
+    """The folder as it was at the last whole pass, as far as it was shown."""
 
     photos: Photos = {}
     # The folders below it that were disks of their own.
@@ -25,7 +25,7 @@ class Record(BaseModel):
     disk: str = ""
     # The versions of what photos were read with.
     readers: str = ""
-    # Large photos that came since, and had their turn.
+    # Photos that came since, and had their turn.
     begun: set[str] = set()
 
     @classmethod

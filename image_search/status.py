@@ -15,9 +15,11 @@ from image_search.listing import Files, Snapshot
 from image_search.store import Store, StoreError
 
 SKIPPED_SHOWN = DAMAGED_SHOWN = 100
-PROGRESS_SECONDS = (
-    1.0  # between two looks at the store while photos are being indexed
-)
+# Between two looks at the store while photos are being indexed.
+PROGRESS_SECONDS = 1.0
+# A rate is of so many photos, and of so long a time, at least.
+RATE_PHOTOS = 30
+RATE_SECONDS = 10.0
 
 
 class Status(BaseModel):
@@ -232,4 +234,6 @@ class StatusBoard:
     def _images_per_second(self, points: int) -> float | None:
         new = points - self.progress.points_before
         seconds = time.monotonic() - self.progress.pass_began
-        return new / seconds if new > 0 and seconds > 0 else None
+        if new < RATE_PHOTOS or seconds < RATE_SECONDS:
+            return None  # the first ones take longer
+        return new / seconds

@@ -174,6 +174,11 @@ class Store(ABC):
         page.sort(key=lambda point: _rank(point, query.order_by), reverse=True)
         return page[first : last + 1]
 
+    def names(self, where: Filter, limit: int) -> set[str]:
+        """The names of so many photos that a filter lets through."""
+        points = self.search(None, limit, where)
+        return {point.payload.filename for point in points}
+
     def points_of(
         self, filename: str, *, with_vectors: bool = False
     ) -> list[Point]:

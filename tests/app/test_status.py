@@ -109,7 +109,7 @@ def test_changes_are_pushed(app: App) -> None:
 
 
 def test_progress_while_indexing(app: App) -> None:
-    """While photos wait, the status says how many, how quickly it goes, and how long it takes."""
+    """While photos wait, the status says how many, and each is indexed, waits or is skipped."""
     eventually(lambda: app.status()["state"] == "ready")
     before = app.status()["photos"]
     add_many(app, 40)
@@ -125,11 +125,6 @@ def test_progress_while_indexing(app: App) -> None:
             break
     assert seen[0]["state"] == "indexing"
     assert seen[-1]["waiting"] == 0
-    timed = [now for now in seen if now["images_per_second"]]
-    assert timed
-    for now in timed:
-        left = now["waiting"] / now["images_per_second"]
-        assert now["seconds_to_go"] == pytest.approx(left, rel=0.1, abs=2)
     shutil.rmtree(app.img / "many")
     eventually(lambda: app.status()["photos"] == before)
 

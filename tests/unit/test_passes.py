@@ -160,3 +160,96 @@ def test_after_a_failure_the_flow_is_opened_anew(
     assert sync(index) is None
     reopened = [one.reopen for one in world.passes]
     assert reopened == [False, True]
+
+
+def name_of(number: int) -> str:
+    return f"{number:04}.jpg"
+
+
+def add_many(world: World, total: int) -> None:
+    """Small photos, the later in the order of names the newer."""
+    for number in range(total):
+        world.write(name_of(number), str(number), 10_000 + number)
+
+
+def test_new_photos_come_in_turns_the_newest_first(world: World) -> None:
+    """A large folder is brought in by passes that each are shown a part of it, newest first."""
+    add_many(world, 1000)
+    index = world.index()
+    shown: list[list[str]] = []
+
+    async def update(*, reopen: bool, reexport: bool) -> None:
+        before = {*world.shown()}
+        await world.cocoindex(reopen=reopen, reexport=reexport)
+        shown.append(sorted({*world.shown()} - before))
+
+    index.passes.update = update
+    assert sync(index) is None
+    newest = [name_of(number) for number in range(999, -1, -1)]
+    assert shown[0] == sorted(newest[:100])
+    assert shown[1] == sorted(newest[100:200])
+    assert max(len(turn) for turn in shown) == 250
+    assert len(world.shown()) == 1002
+    assert {"cat.jpg", "trips/dog.jpg"} <= {*shown[-1]}  # the oldest
+
+
+def test_what_comes_meanwhile_is_in_the_next_turn(world: World) -> None:
+    """A photo that is added while older ones wait does not wait for them."""
+    add_many(world, 1000)
+    index = world.index()
+    turns: list[bool] = []
+
+    async def update(*, reopen: bool, reexport: bool) -> None:
+        await world.cocoindex(reopen=reopen, reexport=reexport)
+        turns.append("new.jpg" in world.shown())
+        if len(turns) == 1:
+            world.write("new.jpg", "new", 20_000)
+
+    index.passes.update = update
+    assert sync(index) is None
+    assert turns[:2] == [False, True]
+    assert len(turns) > 4
+
+
+def test_turns_that_are_broken_off_take_nothing_back(world: World) -> None:
+    """Stopped amid them, no later pass leaves out what is in the index, new photos or not."""
+    add_many(world, 1000)
+    index = world.index()
+    calls = 0
+
+    async def killed(*, reopen: bool, reexport: bool) -> None:
+        nonlocal calls
+        calls += 1
+        await world.cocoindex(reopen=reopen, reexport=reexport)
+        if calls == 3:
+            raise asyncio.CancelledError
+
+    index.passes.update = killed
+    with pytest.raises(asyncio.CancelledError):
+        sync(index)
+    held = {*world.shown()}
+    assert 100 < len(held) < 1000
+    for number in range(150):
+        world.write(f"newer-{number}.jpg", "newer", 30_000)
+    index = world.index()
+    lost: set[str] = set()
+
+    async def watched(*, reopen: bool, reexport: bool) -> None:
+        await world.cocoindex(reopen=reopen, reexport=reexport)
+        lost.update(held - {*world.shown()})
+
+    index.passes.update = watched
+    assert sync(index) is None
+    assert lost == set()
+    assert len(world.shown()) == 1152
+
+
+def test_without_a_record_nothing_waits(world: World) -> None:
+    """Where it is not known which photos are in the index, none is left out: it would be deleted."""
+    add_many(world, 1000)
+    index = world.index()
+    assert sync(index) is None
+    index.record_file.unlink()
+    world.write("new.jpg", "new", 30_000)
+    assert sync(world.index()) is None
+    assert world.passes == [Pass(PLAIN, reopen=True, reexport=False)]

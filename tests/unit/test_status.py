@@ -133,27 +133,35 @@ def test_the_list_of_the_skipped_is_bounded(
 
 def test_the_time_to_go_is_told(store: MemoryStore, board: StatusBoard) -> None:
     """The rate is that of the pass under way, and what waits divided by it is the time to go."""
-    put(store, *(f"{number}.jpg" for number in range(30)))
-    follow_folder(board, (f"{number}.jpg" for number in range(90)))
+    put(store, *(f"{number}.jpg" for number in range(50)))
+    follow_folder(board, (f"{number}.jpg" for number in range(110)))
     board.progress.points_before = 10
-    board.progress.pass_began = time.monotonic() - 10
+    board.progress.pass_began = time.monotonic() - 20
     now = measure(board)
     assert now.images_per_second == pytest.approx(2, rel=0.05)
     assert now.seconds_to_go == pytest.approx(30, rel=0.05)
 
 
-def test_no_rate_is_made_up(store: MemoryStore, board: StatusBoard) -> None:
-    """Where nothing has come of a pass yet, or nothing waits, no time is told."""
-    put(store, "a.jpg")
-    follow_folder(board, ["a.jpg", "b.jpg"])
+@pytest.mark.parametrize(
+    ("new", "seconds", "waiting"),
+    [(0, 60, 1), (5, 60, 100), (100, 3, 100), (100, 60, 0)],
+)
+def test_no_rate_is_made_up(
+    store: MemoryStore,
+    board: StatusBoard,
+    new: int,
+    seconds: int,
+    waiting: int,
+) -> None:
+    """Where little has come of a pass yet, it has just begun, or nothing waits, no time is told."""
+    names = [f"{number}.jpg" for number in range(1 + new + waiting)]
+    put(store, *names[: 1 + new])
+    follow_folder(board, names)
     board.progress.points_before = 1
-    board.progress.pass_began = time.monotonic() - 10
-    waiting = measure(board)
-    assert waiting.waiting == 1
-    put(store, "b.jpg")
-    done = measure(board)
-    for now in (waiting, done):
-        assert (now.images_per_second, now.seconds_to_go) == (None, None)
+    board.progress.pass_began = time.monotonic() - seconds
+    now = measure(board)
+    assert now.waiting == waiting
+    assert (now.images_per_second, now.seconds_to_go) == (None, None)
 
 
 def test_a_store_that_is_away_is_told(

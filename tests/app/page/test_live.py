@@ -60,7 +60,9 @@ def test_progress_and_what_is_left_out(page: Page) -> None:
         "damaged_photos": ["a.jpg", "b/c.png"],
     }
     page.evaluate("(status) => pushStatus(status)", STATUS | LEFT_OUT | besides)
-    page.get_by_role("button", name="1,514 files couldn’t be read, 2 damaged").click()
+    page.get_by_role(
+        "button", name="1,514 files couldn’t be read, 2 damaged"
+    ).click()
     dialog = page.get_by_role("dialog", name="Photos left out")
     for sentence in (
         "12 files of kinds that are not read: 9 .psd, 3 .svg.",
