@@ -15,7 +15,9 @@ from tests.page import IN_A_FOLDER, SAMPLES
 @pytest.fixture(scope="session")
 def app() -> Iterator[App]:
     folder = Path(tempfile.mkdtemp(dir=SCRATCH))
-    app = App(folder, [name for name in SAMPLES if name != "temple.jpg"], {})
+    app = App(
+        folder, tuple(name for name in SAMPLES if name != "temple.jpg"), {}
+    )
     app.add("temple.jpg", IN_A_FOLDER)
     app.start()
     app.finds(*(name for name in SAMPLES if name != "temple.jpg"), IN_A_FOLDER)
