@@ -25,7 +25,7 @@ import functools
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import cocoindex
 import prometheus_client
@@ -37,13 +37,14 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sse_starlette import EventSourceResponse
 
-from image_search import connections, skipped, web
+from image_search import connections, photo_record, skipped, web
 from image_search.access import AccessMiddleware, warn_of_open_door
 from image_search.clip import DualEncoder, Embedding
 from image_search.dates import Taken, taken_by_file
 from image_search.embedding import BEHAVIOR_VERSION, EmbeddedPhoto, Embedder
 from image_search.flows import flow_def
 from image_search.follow import Follower
+from image_search.hits import SearchResponse
 from image_search.in_flight import INFLIGHT_BYTES
 from image_search.index import Index
 from image_search.kinds import PHOTO_PATTERNS
@@ -57,7 +58,6 @@ from image_search.search import (
     Search,
     Searcher,
     SearchError,
-    SearchResponse,
     UnknownPhoto,
 )
 from image_search.sources import MAX_FILE_BYTES, PhotoFolder
@@ -393,6 +393,7 @@ async def status(board: TheStatusBoard) -> Status:
 
 
 app.include_router(skipped.router)
+app.include_router(photo_record.router)
 
 
 @app.get("/status/events", response_class=EventSourceResponse)
@@ -429,13 +430,13 @@ async def health(request: Request, searches: TheSearches) -> dict[str, str]:
 async def thumbnail(
     request: Request,
     filename: str,
-    size: Literal["256", "512", "1024"] = "256",
+    size: web.ThumbnailSize = "256",
     v: Annotated[str, Query(pattern="^[0-9a-f]{16}$")] = "",
 ) -> Response:
-    """A small JPEG copy of a photo: its longer side has `size` pixels, or fewer."""
+    """A JPEG copy within `size` pixels a side; `full`: as large as browsers show it."""
     thumbnails: web.Thumbnails = request.app.state.thumbnails
     known = request.headers.get("if-none-match", "")
-    return await thumbnails.respond(filename, int(size), v, known)
+    return await thumbnails.respond(filename, size, v, known)
 
 
 app.mount("/img", photo_files)

@@ -2,11 +2,12 @@
 
 Each room imports only from lower floors:
 
-    floor 8   follow
-    floor 7   index, turns, skipped
+    floor 8   follow, turns, skipped
+              photo_record
+    floor 7   index, search
     floor 6   edge_store, server_store
-              search, status, absence
-              passes
+              hits, around, status
+              absence, passes
     floor 5   embedding, store, record
               web, download, adoption
               sources

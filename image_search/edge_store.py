@@ -263,4 +263,4 @@ def _as_store_errors() -> Iterator[None]:
 def _filter(where: Filter) -> Any:
     if where == EVERYTHING:
         return None  # quicker than a filter without conditions
-    return in_terms_of(edge, edge.RangeDateTime, where)
+    return in_terms_of(edge, edge.RangeDateTime, edge.RangeFloat, where)

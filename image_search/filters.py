@@ -24,6 +24,7 @@ class Condition:
     equals: str | bool | None = None
     at_least: str | None = None  # ISO 8601, as the next
     before: str | None = None
+    above: str | float | None = None  # ISO 8601, or a number
     within: Circle | None = None
     is_empty: bool = False
 
@@ -43,10 +44,12 @@ UNREADABLE = Filter(must_not=(Condition("error", is_empty=True),))
 DAMAGED = Filter(must=(Condition("damaged", equals=True),))
 
 
-def in_terms_of(library: Any, date_range: Any, where: Filter) -> Any:
+def in_terms_of(
+    library: Any, date_range: Any, number_range: Any, where: Filter
+) -> Any:
     """A filter as one of Qdrant's two libraries has it: their names are the same.
 
-    Only the class of a range of dates has a name of its own in each.
+    Only the classes of ranges have names of their own in each.
     """
 
     def condition(one: Condition) -> Any:
@@ -59,7 +62,10 @@ def in_terms_of(library: Any, date_range: Any, where: Filter) -> Any:
             center = library.GeoPoint(lat=one.within.lat, lon=one.within.lon)
             circle = library.GeoRadius(center=center, radius=one.within.metres)
             return library.FieldCondition(key=one.field, geo_radius=circle)
-        ends = {"gte": one.at_least, "lt": one.before}
+        if isinstance(one.above, float):
+            numbers = number_range(gt=one.above)
+            return library.FieldCondition(key=one.field, range=numbers)
+        ends = {"gte": one.at_least, "lt": one.before, "gt": one.above}
         given = {name: end for name, end in ends.items() if end}
         return library.FieldCondition(key=one.field, range=date_range(**given))
 

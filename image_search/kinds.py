@@ -28,6 +28,10 @@ def _raw(mime: str) -> Kind:
     return Kind(RAW, mime, in_browsers=False)
 
 
+# How large a picture browsers show: beyond it phones' give up, or all do.
+BROWSER_SIDE = 16_384  # pixels
+BROWSER_PIXELS = 64_000_000  # which take 256 MB once they are decoded
+
 # What is read, by the endings of names, in small letters.
 KINDS = {
     ".jpg": JPEG,
@@ -95,6 +99,18 @@ def ending_of(filename: str) -> str:
     """What tells a file's kind: the last dot and what follows, in small letters."""
     stem, dot, ending = filename.rpartition(".")
     return dot + ending.lower() if stem else ""
+
+
+def browsers_show(filename: str, width: int, height: int) -> bool:
+    """Whether all browsers show a photo's own file, of so many pixels.
+
+    As far as its name tells: what is in it may be of another kind.
+    """
+    kind = KINDS.get(ending_of(filename))
+    if kind is None or not kind.in_browsers:
+        return False
+    is_long = max(width, height) > BROWSER_SIDE
+    return not is_long and width * height <= BROWSER_PIXELS
 
 
 def is_photo(filename: str) -> bool:

@@ -6,6 +6,7 @@ crash, hang and take gigabytes on some files.
 
 import contextlib
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +19,16 @@ from image_search.dates import Taken, read_taken
 from image_search.decode import Limits, decode, read_size
 from image_search.files import open_regular_file
 from image_search.headers import read_tags
+from image_search.kinds import BROWSER_PIXELS, BROWSER_SIDE
 from image_search.metadata import Details, read_details
 from image_search.quiet import held_remarks
-from image_search.reasons import PhotoError
+from image_search.reasons import PhotoError, TooLarge
 
 THUMBNAIL_SIZE = 512  # pixels on the longer side; made when a photo is read
+# As large as browsers show a picture: most photos keep all their pixels.
+FULL_SIZE = BROWSER_SIDE
+# What is made of a photo that can't be decoded whole is no smaller than this.
+LEAST_SIDE = 256
 # What a photo of the folder may take. 16 bits of 100 megapixels take 1.0 GB.
 OF_THE_FOLDER = Limits(bytes=1_500_000_000, pixels=500_000_000)
 # And one that is sent: several may come at a time.
@@ -93,7 +99,8 @@ def make_thumbnail(photo: Path, size: int) -> tuple[str, bytes]:
     """A JPEG copy of a photo's file, without metadata.
 
     Comes after the file's SHA-256 in hexadecimal, and lies
-    within `size` x `size` pixels. Raises PhotoError.
+    within `size` x `size` pixels, and BROWSER_PIXELS. Raises
+    PhotoError.
     """
     import hashlib  # 3 MiB, which no other job of a worker needs
 
@@ -103,8 +110,19 @@ def make_thumbnail(photo: Path, size: int) -> tuple[str, bytes]:
             content = file.read()
     except OSError as error:
         raise PhotoError(f"it can't be read: {error.strerror}") from None
-    small = _thumbnail(load_image(content, at_least=size), size)
+    small = _thumbnail(_largest_image(content, size), size)
     return hashlib.sha256(content).hexdigest(), small
+
+
+def _largest_image(content: bytes, at_least: int) -> Image.Image:
+    """Decode a photo to so many pixels a side, or as many as memory allows."""
+    while True:
+        try:
+            return load_image(content, at_least)
+        except TooLarge:
+            if at_least < 2 * LEAST_SIDE:
+                raise
+            at_least //= 2
 
 
 @contextlib.contextmanager
@@ -145,14 +163,25 @@ def _thumbnail(image: Image.Image, size: int) -> bytes:
     long, and Hamming's filter, as sharp as the bicubic
     one when it makes smaller, half.
     """
+    # What one zooms into has to bear it.
+    quality = 90 if size == FULL_SIZE else 80
     small = _reduce(image, size)
-    if small is image:
+    size = _side_for_browsers(small, size)
+    if small is image and max(image.size) > size:
         small = image.copy()  # Pillow's `thumbnail` works in place
     small.thumbnail((size, size), Image.Resampling.HAMMING)
     buffer = io.BytesIO()
     # Pillow would copy the photo's comment.
-    small.save(buffer, "JPEG", quality=80, comment=None)
+    small.save(buffer, "JPEG", quality=quality, comment=None)
     return buffer.getvalue()
+
+
+def _side_for_browsers(image: Image.Image, size: int) -> int:
+    """The longer side of an image within `size` and BROWSER_PIXELS."""
+    share = BROWSER_PIXELS / (image.width * image.height)
+    if share >= 1:
+        return size
+    return min(size, int(max(image.size) * math.sqrt(share)))
 
 
 def _reduce(image: Image.Image, at_least: int) -> Image.Image:

@@ -80,10 +80,14 @@ class OutOfMemory(PhotoError):
         super().__init__(reason)
 
 
+class TooLarge(PhotoError):
+    """Decoding it would take too much memory; made smaller it may take less."""
+
+
 def check_memory(needed: int, most: int) -> None:
-    """Raise PhotoError if decoding would take more than so many bytes."""
+    """Raise TooLarge if decoding would take more than so many bytes."""
     if needed > most:
-        raise PhotoError(
+        raise TooLarge(
             f"it would take {needed / 1e9:.1f} GB of memory to decode:"
             f" at most {most / 1e9:g} GB"
         )

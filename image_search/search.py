@@ -3,8 +3,7 @@
 import math
 import re
 from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import prometheus_client
@@ -16,12 +15,18 @@ from pydantic import (
     NaiveDatetime,
 )
 
+from image_search.around import (
+    NotAmong,
+    not_among,
+    offset_around,
+    rank_by_score,
+    rank_by_time,
+)
 from image_search.clip import Embedding, l2_normalize
 from image_search.embedding import Embedder
 from image_search.filters import READABLE, Circle, Condition, Filter
-from image_search.metadata import Details
+from image_search.hits import SearchResponse, cut_off, hit_of
 from image_search.store import NoSuchPhoto, Point, Store
-from image_search.thumbnails import version_of
 
 MAX_QUERY_LENGTH = 1000  # characters
 MINUS_WEIGHT = 0.5  # of a minus term, beside the 1 of all others
@@ -91,40 +96,13 @@ class Search(BaseModel, extra="forbid"):
     sort: Literal["score", "newest"] = "score"
     limit: int = Field(24, ge=1, le=100, description="How many photos at most.")
     offset: int = Field(0, ge=0, le=100_000, description="How many to skip.")
+    around: str | None = Field(
+        None,
+        description="The filename of a result: the photos around it, whatever"
+        " `offset` is.",
+    )
     cutoff: float = Field(
         0, ge=0, le=1, description="Least share of the best photo's score."
-    )
-
-
-class Hit(BaseModel):
-    """A photo that was found.
-
-    Its file is /img/<filename>, a small copy /thumb/<filename>. With `v=<version>` in
-    their addresses browsers keep them for good.
-    """
-
-    filename: str = Field(description="Its path below the image folder.")
-    score: float | None = Field(
-        description="Cosine with the query, -1 to 1; null without one."
-    )
-    width: int = Field(description="Pixels, upright.")
-    height: int
-    taken: datetime = Field(description="Local time.")
-    taken_from: str | None = Field(
-        description="Where that is told: exif, xmp, iptc, text (of a PNG), or"
-        " file: when it was last written."
-    )
-    version: str = Field(description="Changes with what is in the file.")
-    damaged: bool = Field(
-        description="Whether a part of the file is missing, or wrong."
-    )
-    details: Details = Field(description="What else its header tells.")
-
-
-class SearchResponse(BaseModel):
-    results: list[Hit]
-    more: bool = Field(
-        description="Whether photos follow, beyond `limit` or below `cutoff`."
     )
 
 
@@ -137,6 +115,13 @@ class UnknownPhoto(SearchError):
 
     def __init__(self, filename: str) -> None:
         super().__init__(f"No photo {filename} is in the index.")
+
+
+class NotAmongResults(UnknownPhoto):
+    """The photo that others are asked around is none of the results."""
+
+    def __init__(self, reason: str) -> None:
+        SearchError.__init__(self, reason)
 
 
 class NothingLeft(SearchError):
@@ -178,22 +163,53 @@ class Searcher:
         is_scored = vector is not None or bool(query.like)
         by_time = query.sort == "newest" and is_scored
         where = _conditions(query, is_scored=is_scored)
+        offset = query.offset
+        if query.around is not None and not by_time:
+            rank = self._rank(query, vector, where, is_scored=is_scored)
+            offset = offset_around(rank, query.limit)
         # What is put in order here, or cut off by the best, is asked for as a whole.
-        start = 0 if by_time or query.cutoff else query.offset
-        end = query.offset + query.limit
+        start = 0 if by_time or query.cutoff else offset
+        end = offset + query.limit
         count = CANDIDATES if by_time else end + 1 - start
         points = self._points(query, vector, count, where, start)
 
-        hits = [_hit(point, is_scored=is_scored) for point in points]
+        hits = [hit_of(point, is_scored=is_scored) for point in points]
         total = start + len(hits)
         if is_scored and query.cutoff:
-            hits = _cut_off(hits, query.cutoff)
+            hits = cut_off(hits, query.cutoff)
         if by_time:
             hits.sort(key=lambda hit: hit.taken, reverse=True)
-        page = hits[query.offset - start : end - start]
-        return SearchResponse(
-            results=page, more=total > query.offset + len(page)
-        )
+        if query.around is not None:
+            names = [hit.filename for hit in hits]
+            if query.around not in names:
+                raise NotAmongResults(not_among(query.around))
+            if by_time:
+                rank = names.index(query.around)
+                offset = offset_around(rank, query.limit)
+        page = hits[offset - start :][: query.limit]
+        more = total > offset + len(page)
+        return SearchResponse(results=page, offset=offset, more=more)
+
+    def _rank(
+        self,
+        query: Search,
+        vector: Embedding | None,
+        where: Filter,
+        *,
+        is_scored: bool,
+    ) -> int:
+        """How many results come before the photo that others are asked around."""
+
+        def ask(count: int, start: int) -> list[Point]:
+            return self._points(query, vector, count, where, start)
+
+        name = query.around or ""
+        try:
+            if is_scored:
+                return rank_by_score(name, ask)
+            return rank_by_time(name, self.store, where, ask)
+        except NotAmong as error:
+            raise NotAmongResults(str(error)) from None
 
     def _points(
         self,
@@ -267,29 +283,3 @@ def _conditions(query: Search, *, is_scored: bool) -> Filter:
     if not is_scored:  # a photo that can't be read has no vector to be near to
         must += READABLE.must
     return Filter(tuple(must), tuple(must_not))
-
-
-def _hit(point: Point, *, is_scored: bool) -> Hit:
-    payload: Any = point.payload
-    return Hit(
-        filename=payload.filename,
-        score=min(point.score, 1.0) if is_scored else None,
-        width=payload.width,
-        height=payload.height,
-        taken=payload.taken,
-        taken_from=payload.taken_from,
-        version=version_of(payload.sha256),
-        damaged=payload.damaged,
-        details=payload.details,
-    )
-
-
-def _cut_off(hits: list[Hit], share: float) -> list[Hit]:
-    """Keep the hits that have this share of the best score, which may be negative."""
-    if not hits:
-        return []
-    scores = [hit.score or 0.0 for hit in hits]
-    least = scores[0] - (1 - share) * abs(scores[0])
-    return [
-        hit for hit, score in zip(hits, scores, strict=True) if score >= least
-    ]

@@ -167,7 +167,8 @@ class ServerStore(Store):
 
     def _ours(self, where: Filter) -> models.Filter:
         """The points of this app that a filter lets through."""
-        wanted = in_terms_of(models, models.DatetimeRange, where)
+        ranges = models.DatetimeRange, models.Range
+        wanted = in_terms_of(models, *ranges, where)
         must_not: list[Any] = [
             models.FieldCondition(key=field, is_empty=True)
             for field in NEVER_EMPTY

@@ -154,7 +154,7 @@ class Store(ABC):
         if like is not None:
             query = self._add_like(query)
         elif vector is None:
-            query = replace(query, order_by=self._order())
+            query = replace(query, order_by=self.order())
         # One more at each end shows whether ties are cut off there.
         start, end = max(0, offset - 1), offset + limit + 1
         while True:
@@ -223,7 +223,7 @@ class Store(ABC):
                 return replace(query, vector=vector, like=None)
         raise NoSuchPhoto(f"No photo {query.like} is in the store.")
 
-    def _order(self) -> str:
+    def order(self) -> str:
         """The field by which photos are the newest.
 
         Points of an earlier version have no sort key until CocoIndex has been there.

@@ -14,13 +14,8 @@ from anyio import to_thread
 from starlette.requests import Request
 
 from image_search.guests import network_of
-from image_search.search import (
-    MODEL_SECONDS,
-    Search,
-    Searcher,
-    SearchError,
-    SearchResponse,
-)
+from image_search.hits import SearchResponse
+from image_search.search import MODEL_SECONDS, Search, Searcher, SearchError
 
 STORE_THREADS = 8
 # Searches that may ask the store or wait for it; each takes it some milliseconds.

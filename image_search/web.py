@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Literal
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import HTTPException, Request
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from image_search.photo_files import PhotoFiles
+from image_search.photos import FULL_SIZE
 from image_search.settings import StartupError
 from image_search.thumbnails import ThumbnailCache, version_of
 
@@ -34,6 +36,8 @@ UPLOAD_BODY = {  # for the OpenAPI document
 }
 LAST_SLOT_SECONDS = 5
 THUMBNAIL_THREADS = 8
+# Pixels on the longer side; `full` is as large as browsers show a picture.
+ThumbnailSize = Literal["256", "512", "1024", "2048", "full"]
 
 
 class AnyPath(PathConvertor):
@@ -177,11 +181,12 @@ class Thumbnails:
         self._slots = CapacityLimiter(THUMBNAIL_THREADS)
 
     async def respond(
-        self, filename: str, size: int, version: str, known: str
+        self, filename: str, size: ThumbnailSize, version: str, known: str
     ) -> Response:
         """What `answer` does, in a few threads of its own."""
+        side = FULL_SIZE if size == "full" else int(size)
         return await to_thread.run_sync(
-            self.answer, filename, size, version, known, limiter=self._slots
+            self.answer, filename, side, version, known, limiter=self._slots
         )
 
     def answer(

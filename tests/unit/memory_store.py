@@ -149,7 +149,11 @@ def _meets(payload: dict[str, Any], one: Condition) -> bool:
         return value in (None, [])
     if one.equals is not None:
         return one.equals in (value if isinstance(value, list) else [value])
+    if isinstance(one.above, float):
+        return value is not None and value > one.above
     moment = datetime.fromisoformat(str(value))
+    if one.above is not None:
+        return moment > datetime.fromisoformat(one.above)
     is_late_enough = not one.at_least or moment >= datetime.fromisoformat(
         one.at_least
     )

@@ -13,6 +13,7 @@ from image_search.kinds import (
     PILLOW_FORMATS,
     RAW,
     RAW_ENDINGS,
+    browsers_show,
     ending_of,
     is_photo,
 )
@@ -41,6 +42,28 @@ from tests.harness import ROOT
 def test_a_photo_is_known_by_its_name(name: str, *, expected: bool) -> None:
     """A photo has a known ending in any case, and no part of its path is hidden."""
     assert is_photo(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "shown"),
+    [
+        ("a.JPG", (4032, 3024), True),
+        ("a.png", (16_384, 3000), True),
+        ("a.avif", (8000, 8000), True),
+        ("a.heic", (40, 30), False),
+        ("trips/a.TIFF", (40, 30), False),
+        ("a.dng", (40, 30), False),
+        ("a.jpg", (16_385, 100), False),
+        ("a.jpg", (100, 16_385), False),
+        ("a.jpg", (11_648, 8736), False),
+        ("a.txt", (40, 30), False),
+    ],
+)
+def test_browsers_show_what_they_know_and_can_bear(
+    name: str, size: tuple[int, int], *, shown: bool
+) -> None:
+    """A photo is shown as it is if all browsers know its kind, and none gives up on it."""
+    assert browsers_show(name, *size) == shown
 
 
 def test_each_ending_is_in_one_table() -> None:

@@ -15,7 +15,9 @@ from hypothesis import given, settings, strategies
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps, ImageStat
 
 from image_search.colour import Pixels
+from image_search.kinds import BROWSER_PIXELS, BROWSER_SIDE
 from image_search.photos import (
+    FULL_SIZE,
     THUMBNAIL_SIZE,
     Facts,
     load_image,
@@ -328,6 +330,38 @@ def test_a_thumbnail_of_a_file_comes_with_its_digest(tmp_path: Path) -> None:
     assert difference(Image.open(io.BytesIO(small)), visit) < 1
     smaller = make_thumbnail(file, 64)[1]
     assert Image.open(io.BytesIO(smaller)).size == (64, 50)
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "TIFF", "BMP"])
+def test_a_full_rendition_has_every_pixel(tmp_path: Path, kind: str) -> None:
+    """What browsers don't show becomes a JPEG of its own size, upright, as it looks."""
+    upright = picture("coffee.png", 900, 700)
+    file = tmp_path / "a"
+    plain = encode(upright, kind)
+    turned = kind == "TIFF"
+    file.write_bytes(turned_photo(6, upright, kind) if turned else plain)
+    full = Image.open(io.BytesIO(make_thumbnail(file, FULL_SIZE)[1]))
+    assert (full.format, full.size) == ("JPEG", (900, 700))
+    assert not {"exif", "icc_profile"} & full.info.keys()
+    assert difference(full, upright) < 3
+
+
+@pytest.mark.parametrize(
+    ("size", "least"),
+    [((20_000, 400), 16_000), ((9000, 8500), 7900), ((16_000, 15_500), 5000)],
+)
+def test_a_full_rendition_is_one_that_browsers_bear(
+    tmp_path: Path, size: tuple[int, int], least: int
+) -> None:
+    """Of a giant it is as large as browsers show, and as memory allows to decode."""
+    file = tmp_path / "giant.png"
+    file.write_bytes(encode(Image.new("RGB", size, "teal"), compress_level=1))
+    full = Image.open(io.BytesIO(make_thumbnail(file, FULL_SIZE)[1]))
+    assert least <= full.width <= BROWSER_SIDE
+    assert full.width * full.height <= BROWSER_PIXELS
+    assert full.width / full.height == pytest.approx(
+        size[0] / size[1], rel=0.01
+    )
 
 
 # --- What is no photo -----------------------------------------------------------

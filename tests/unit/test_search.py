@@ -9,15 +9,17 @@ import pytest
 from pydantic import ValidationError
 from qdrant_client import models
 
+from image_search.around import FARTHEST
 from image_search.clip import Embedding, l2_normalize
+from image_search.hits import SearchResponse
 from image_search.reasons import PhotoError
 from image_search.search import (
     CANDIDATES,
+    NotAmongResults,
     NothingLeft,
     NotIndexedYet,
     Search,
     Searcher,
-    SearchResponse,
     UnknownPhoto,
 )
 from image_search.server_store import ServerStore
@@ -277,6 +279,7 @@ def test_a_hit_tells_all_that_is_shown(
         "taken_from": "exif",
         "version": "0123456789abcdef",
         "damaged": False,
+        "in_browsers": True,
         "details": details,
     }
 
@@ -387,7 +390,7 @@ def test_pages_join_up(
             assert page.more == (len(pages) < 25)
         assert pages == whole.results
     beyond = searcher.search(Search(q=q, sort=sort, offset=99))
-    assert beyond == SearchResponse(results=[], more=False)
+    assert (beyond.results, beyond.more) == ([], False)
 
 
 def test_cutoff_keeps_a_share_of_the_best(
@@ -455,7 +458,7 @@ def test_nothing_is_no_answer_while_photos_wait(
     assert names(searcher.search(Search(q="x"))) == ["a.jpg"]
     # A page beyond the end of what was found is an answer.
     beyond = searcher.search(Search(q="x", offset=5))
-    assert beyond == SearchResponse(results=[], more=False)
+    assert (beyond.results, beyond.more) == ([], False)
 
 
 def test_a_store_that_is_away_is_no_empty_answer(
@@ -512,3 +515,77 @@ def test_a_search_costs_one_query(
     assert server.calls == ["query_points"]
     assert bool(found.results) == (query.offset < 30)
     store.close()
+
+
+# --- Around a photo -------------------------------------------------------------------
+
+EVERY_WAY: list[dict[str, Any]] = [
+    {},
+    {"q": "x"},
+    {"q": "x", "sort": "newest"},
+    {"q": "x", "cutoff": 0.5},
+    {"q": "x", "cutoff": 0.5, "sort": "newest"},
+    {"like": "3.jpg"},
+    {"like": "3.jpg", "minus": ["x"]},
+    {"folder": "trips"},
+    {"after": "2024-01-05", "before": "2024-01-20"},
+]
+
+
+@pytest.mark.parametrize("asked", EVERY_WAY)
+@pytest.mark.parametrize("limit", [1, 2, 7, 100])
+def test_around_a_photo_are_its_neighbours(
+    searcher: Searcher, store: MemoryStore, asked: dict[str, Any], limit: int
+) -> None:
+    """Whatever was asked, the page holds the photo, and is a part of the whole list."""
+    put_fan(store, 25)
+    for number in range(5):
+        name = f"trips/{number}.jpg"
+        store.put(name, axis(0) + number * axis(3), taken="2024-01-09T12:00:00")
+    whole = searcher.search(Search(**asked, limit=100))
+    assert names(whole)
+    for rank, name in enumerate(names(whole)):
+        page = searcher.search(Search(**asked, limit=limit, around=name))
+        assert name in names(page)
+        assert page.offset <= rank
+        end = page.offset + limit
+        assert names(page) == names(whole)[page.offset : end]
+        assert page.more or end >= len(names(whole))
+        # On both sides there is something, as far as there is anything.
+        assert limit < 3 or names(page)[0] != name or rank == 0
+        assert (
+            limit < 3
+            or names(page)[-1] != name
+            or rank == len(names(whole)) - 1
+        )
+
+
+@pytest.mark.parametrize("asked", EVERY_WAY)
+def test_around_what_is_no_result_is_refused(
+    searcher: Searcher, store: MemoryStore, asked: dict[str, Any]
+) -> None:
+    """A photo that was not found has no neighbours: never a page of others instead."""
+    put_fan(store, 25)
+    store.put("trips/0.jpg", axis(0), taken="2024-01-09T12:00:00")
+    store.put("broken.jpg", error="it is empty")
+    found = names(searcher.search(Search(**asked, limit=100)))
+    others = {*store.points, "no.jpg", ""} - {*found}
+    for name in others:
+        with pytest.raises(NotAmongResults, match="not among the results"):
+            searcher.search(Search(**asked, around=name))
+
+
+def test_around_what_is_too_far_down_is_said(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """How many fit better is counted to a limit, which the refusal tells."""
+    for number in range(FARTHEST + 1):
+        store.put(f"{number:05}.jpg", axis(0))
+    last = f"{FARTHEST - 1:05}.jpg"
+    page = searcher.search(Search(q="x", limit=10, around=last))
+    assert (page.offset, len(page.results)) == (FARTHEST - 6, 7)
+    beyond = f"{FARTHEST:05}.jpg"
+    with pytest.raises(NotAmongResults, match="first 10,000 results"):
+        searcher.search(Search(q="x", around=beyond))
+    # In the order of time they are counted, however many there are.
+    assert beyond in names(searcher.search(Search(around=beyond)))

@@ -11,6 +11,7 @@ import pytest
 from cocoindex.op import TargetStateCompatibility
 from qdrant_client import models
 
+from image_search.around import NotAmong, rank_by_score, rank_by_time
 from image_search.clip import Embedding, l2_normalize
 from image_search.edge_store import EdgeStore, QdrantEdge, QdrantEdgeConnector
 from image_search.filters import (
@@ -288,6 +289,39 @@ def test_pages_of_the_nearest_join_up(store: Store, limit: int) -> None:
         for offset in range(0, len(FINE) + limit, limit):
             pages += names(store.search(asked, limit, offset=offset))
         assert pages == names(store.search(asked, 100))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [READABLE, Filter((*READABLE.must, Condition("folders", equals="twins")))],
+)
+def test_a_photo_has_its_place_in_the_order_of_time(
+    store: Store, where: Filter
+) -> None:
+    """How many are newer is what a list of all says, for each, also of one time."""
+    whole = names(store.search(None, 100, where))
+
+    def ask(count: int, start: int) -> list[Point]:
+        return store.search(None, count, where, offset=start)
+
+    for rank, name in enumerate(whole):
+        assert rank_by_time(name, store, where, ask) == rank
+    for name in {*FINE} - {*whole} | {"no.jpg", BROKEN[0]}:
+        with pytest.raises(NotAmong, match=name):
+            rank_by_time(name, store, where, ask)
+
+
+def test_a_photo_has_its_place_among_the_nearest(store: Store) -> None:
+    """How many fit better is what a list of all says; what has no vector has no place."""
+    asked = l2_normalize(np.ones(DIMENSION))
+
+    def ask(count: int, start: int) -> list[Point]:
+        return store.search(asked, count, offset=start)
+
+    for rank, name in enumerate(names(store.search(asked, 100))):
+        assert rank_by_score(name, ask) == rank
+    with pytest.raises(NotAmong, match=BROKEN[0]):
+        rank_by_score(BROKEN[0], ask)
 
 
 def taken(at_least: str | None = None, before: str | None = None) -> Filter:
@@ -941,6 +975,12 @@ def test_points_without_a_sort_key_are_in_order(
     for offset in (0, 3):
         found = store.search(None, 5, READABLE, offset=offset)
         assert names(found) == by_name[offset : offset + 5]
+    for rank, name in enumerate(by_name):
+
+        def ask(count: int, start: int) -> list[Point]:
+            return store.search(None, count, READABLE, offset=start)
+
+        assert rank_by_time(name, store, READABLE, ask) == rank
     if engine == "edge":
         write_to_edge(edge, [*PAYLOADS])
     elif engine == "server":

@@ -10,12 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from image_search.thumbnails import (
-    PRUNED_EVERY,
-    VERSION_LENGTH,
-    ThumbnailCache,
-    version_of,
-)
+from image_search.photos import FULL_SIZE
+from image_search.thumbnails import VERSION_LENGTH, ThumbnailCache, version_of
 
 # A device on which each write says that the disk is full.
 FULL = Path("/dev/full")
@@ -103,10 +99,25 @@ def test_none_goes_while_there_is_room(cache: ThumbnailCache) -> None:
 
 def test_the_limit_is_kept_without_being_asked(cache: ThumbnailCache) -> None:
     """Now and then a put deletes what is too much, by itself."""
-    for number in range(PRUNED_EVERY + 1):
+    for number in range(100):
         cache.put(version(number % 40), 512, b"x" * 100)
-    used = sum(path.stat().st_size for path in cache.folder.glob("*/*"))
-    assert used <= cache.max_bytes
+        used = sum(path.stat().st_size for path in cache.folder.glob("*/*"))
+        assert used <= 1.1 * cache.max_bytes
+
+
+def test_large_ones_have_room_of_their_own(tmp_path: Path) -> None:
+    """However many whole photos are looked at, the small ones of the folder stay."""
+    cache = ThumbnailCache(tmp_path, max_bytes=1000, max_large_bytes=3000)
+    versions = put_many(cache, 10)
+    for number in range(30):
+        cache.put(version(number), 2048, b"x" * 300)
+        cache.put(version(number), FULL_SIZE, b"x" * 600)
+        used = sum(path.stat().st_size for path in cache.folder.glob("*/*"))
+        assert used <= 1000 + 1.5 * 3000
+    assert all(cache.find(name, 512) for name in versions)
+    assert cache.find(version(29), FULL_SIZE)
+    cache.forget(version(29))
+    assert not cache.find(version(29), FULL_SIZE)
 
 
 def test_what_a_crash_left_behind_goes_too(cache: ThumbnailCache) -> None:

@@ -14,6 +14,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from starlette.types import ASGIApp, Message
 
 from image_search import web
+from image_search.photos import FULL_SIZE
 from image_search.reasons import PhotoError
 from image_search.settings import StartupError
 from image_search.thumbnails import ThumbnailCache, version_of
@@ -408,6 +409,18 @@ def test_a_thumbnail_is_made_once_and_kept(world: ThumbnailWorld) -> None:
     assert world.made == [
         (world.folder / "cat.png", size) for size in (256, 512)
     ]
+
+
+@pytest.mark.parametrize(
+    ("size", "side"),
+    [("256", 256), ("1024", 1024), ("2048", 2048), ("full", FULL_SIZE)],
+)
+def test_a_thumbnail_has_the_size_that_is_asked_for(
+    world: ThumbnailWorld, size: web.ThumbnailSize, side: int
+) -> None:
+    """Each size by its number, and `full`, which is as large as browsers show."""
+    asyncio.run(world.thumbnails.respond("cat.png", size, "", ""))
+    assert [made for _, made in world.made] == [side]
 
 
 def test_a_thumbnail_made_with_the_index_costs_nothing(

@@ -1,0 +1,78 @@
+"""What a search answers: photos, and what is known of them."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from image_search.kinds import browsers_show
+from image_search.metadata import Details
+from image_search.store import Point
+from image_search.thumbnails import version_of
+
+
+class Hit(BaseModel):
+    """A photo that was found.
+
+    Its file is /img/<filename>, a small copy /thumb/<filename>. With `v=<version>` in
+    their addresses browsers keep them for good.
+    """
+
+    filename: str = Field(description="Its path below the image folder.")
+    score: float | None = Field(
+        description="Cosine with the query, -1 to 1; null without one."
+    )
+    width: int = Field(description="Pixels, upright.")
+    height: int
+    taken: datetime = Field(description="Local time.")
+    taken_from: str | None = Field(
+        description="Where that is told: exif, xmp, iptc, text (of a PNG), or"
+        " file: when it was last written."
+    )
+    version: str = Field(description="Changes with what is in the file.")
+    damaged: bool = Field(
+        description="Whether a part of the file is missing, or wrong."
+    )
+    in_browsers: bool = Field(
+        description="Whether all browsers show the file itself, by its name and"
+        " size; of others they show /thumb/<filename>?size=full."
+    )
+    details: Details = Field(description="What else its header tells.")
+
+
+class SearchResponse(BaseModel):
+    results: list[Hit]
+    offset: int = Field(description="How many photos come before these.")
+    more: bool = Field(
+        description="Whether photos follow, beyond `limit` or below `cutoff`."
+    )
+
+
+def hit_of(point: Point, *, is_scored: bool) -> Hit:
+    """A point as it is answered; its score is one only if it was searched for."""
+    payload: Any = point.payload
+    return Hit(
+        filename=payload.filename,
+        score=min(point.score, 1.0) if is_scored else None,
+        width=payload.width,
+        height=payload.height,
+        taken=payload.taken,
+        taken_from=payload.taken_from,
+        version=version_of(payload.sha256),
+        damaged=payload.damaged,
+        in_browsers=browsers_show(
+            payload.filename, payload.width, payload.height
+        ),
+        details=payload.details,
+    )
+
+
+def cut_off(hits: list[Hit], share: float) -> list[Hit]:
+    """Keep the hits that have this share of the best score, which may be negative."""
+    if not hits:
+        return []
+    scores = [hit.score or 0.0 for hit in hits]
+    least = scores[0] - (1 - share) * abs(scores[0])
+    return [
+        hit for hit, score in zip(hits, scores, strict=True) if score >= least
+    ]

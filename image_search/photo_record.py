@@ -1,0 +1,64 @@
+"""All that is known of one photo, over HTTP."""
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+
+from image_search.filters import Condition, Filter
+from image_search.hits import Hit, hit_of
+from image_search.photo_files import PhotoFiles
+from image_search.reasons import PhotoError
+from image_search.search import NotIndexedYet, UnknownPhoto
+from image_search.status import StatusBoard
+from image_search.store import Point
+
+router = APIRouter()
+
+
+class PhotoRecord(Hit):
+    """A photo of the index, and its file.
+
+    Where the image folder lies is the owner's
+    affair: paths are those below it.
+    """
+
+    file_bytes: int | None = Field(
+        description="Of its file; null if that is not there just now."
+    )
+
+
+@router.get("/photo/{filename:path}")
+def photo_record(request: Request, filename: str) -> PhotoRecord:
+    """What is known of a photo of the index.
+
+    404 if there is no such photo, 422 and why
+    if it can't be read, and 503 while it may
+    still be indexed.
+    """
+    board: StatusBoard = request.app.state.status_board
+    thumbnails = request.app.state.thumbnails
+    size = _size_of_file(thumbnails.files, filename)
+    is_it = Filter((Condition("filename", equals=filename),))
+    for point in board.store.search(None, 1, is_it):
+        return _record(point, size)
+    skipped = dict(board.progress.skipped)
+    if filename in skipped:
+        raise PhotoError(skipped[filename])
+    so_far = board.unfinished()
+    if so_far and size is not None:
+        raise NotIndexedYet(
+            f"{filename} is not indexed yet: {so_far} photos are, so far."
+        )
+    raise UnknownPhoto(filename)
+
+
+def _record(point: Point, size: int | None) -> PhotoRecord:
+    if point.payload.error is not None:
+        raise PhotoError(point.payload.error)
+    hit = hit_of(point, is_scored=False)
+    return PhotoRecord(**hit.model_dump(), file_bytes=size)
+
+
+def _size_of_file(files: PhotoFiles, filename: str) -> int | None:
+    """In bytes; None if it can't be opened."""
+    _, status = files.lookup_path(filename)
+    return status and status.st_size
