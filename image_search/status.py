@@ -131,11 +131,11 @@ class StatusBoard:
         self._damaged_then: tuple[tuple[int, int], int, list[str]] | None = None
 
     def unfinished(self) -> str | None:
-        """How far the indexing is, such as "3 of 9"; None once it is done."""
+        """How far the indexing is, such as "312 of 1,000"; None once it is done."""
         indexed, total = self.store.count(), len(self.progress.photos)
         if self.progress.is_ready and indexed >= total:
             return None
-        return f"{indexed} of {total}"
+        return f"{indexed:,} of {total:,}"
 
     async def refresh(self) -> Status:
         """Ask the store how far it is, and tell all who listen."""

@@ -25,7 +25,7 @@ SCHEMES: dict[Literal["light", "dark"], list[str]] = {
     "dark": ["color-contrast"],
 }
 STATUS: dict[str, Any] = {
-    "state": "ready", "model": "a model", "photos": 1000, "indexed": 1000, "waiting": 0,
+    "state": "ready", "model": "a model", "device": "cpu", "store": "a store", "photos": 1000, "indexed": 1000, "waiting": 0,
     "skipped": 0, "skipped_photos": [], "damaged": 0, "damaged_photos": [], "not_read": {},
     "raw_beside": 0, "seconds_to_go": None, "last_change": None,
     "notices": [], "last_error": None,
@@ -84,8 +84,10 @@ def set_status(page: Page, status: dict[str, Any]) -> None:
     )
 
 
-def have_many(page: Page, total: int, good: int = 1000) -> None:
+def have_many(page: Page, total: int, good: int = 1000, newer: int = 0) -> None:
     """Have the server hold many photos of one shape, made up; the first is photo-0.jpg.
+
+    Unless there are newer ones, beginning with newer-0.jpg.
 
     The good ones, if it is to cut, are the first; in the order of time they are the last.
     """
@@ -103,17 +105,18 @@ def have_many(page: Page, total: int, good: int = 1000) -> None:
             "taken": "2024-05-01T12:00:00",
             "version": "0123456789abcdef",
         }
-        every = [
-            {"filename": f"photo-{number}.jpg", **shape}
-            for number in range(total)
+        names = [
+            *(f"newer-{number}.jpg" for number in range(newer)),
+            *(f"photo-{number}.jpg" for number in range(total)),
         ]
+        every = [{"filename": name, **shape} for name in names]
         best = (
             every[-good:] if asked.get("sort") == ["newest"] else every[:good]
         )
         kept = best if "cutoff" in asked else every
         found = kept[start : start + limit]
         route.fulfill(
-            json={"results": found, "more": start + len(found) < total}
+            json={"results": found, "more": start + len(found) < len(every)}
         )
 
     thumb = io.BytesIO()

@@ -11,22 +11,26 @@ import { folderOf, formatQuery, nameOf } from "./format";
 import { NewPhotos } from "./grid/NewPhotos";
 import { Results } from "./grid/Results";
 import { Icon } from "./Icon";
+import { About } from "./status/About";
 import { StatusLine } from "./status/StatusLine";
 import { useStatus } from "./status/useStatus";
 import { texts } from "./texts";
 import { EMPTY_QUERY, parseQuery, urlOf, useUrlState, type Query } from "./urlState";
 import { useFreshResults } from "./useFreshResults";
+import { useScrolled } from "./useScrolled";
 import { useScrollMemory } from "./useScrollMemory";
 import { useSearch } from "./useSearch";
 import { Lightbox } from "./viewer/Lightbox";
 
 export function App() {
+  useScrolled();
   const { url, go, turn, close } = useUrlState();
   const { query, key, open } = url;
-  const { status, version } = useStatus();
-  const { state, loadMore, searchAgain } = useSearch(query, key, url.saved.count ?? 0, version);
+  const { status, version, recovered } = useStatus();
+  const found = useSearch(query, key, url.saved.count ?? 0, version);
+  const { state, loadMore } = found;
   const savePosition = useScrollMemory(key, url.saved.y, state);
-  const { hasNews, refresh } = useFreshResults(version, url, state, searchAgain);
+  const { news, refresh } = useFreshResults(version, status, recovered, url, found);
 
   const photos = state.kind === "found" ? state.photos : [];
   const at = photos.findIndex(({ filename }) => filename === open);
@@ -38,6 +42,11 @@ export function App() {
     const phrase = query.q || formatQuery(query);
     document.title = [open && nameOf(open), phrase, texts.name].filter(Boolean).join(" · ");
   }, [key, open]);
+
+  // What could not be loaded comes by itself once the server is back.
+  useEffect(() => {
+    if (state.kind === "found" && state.nextPage === "failed") loadMore();
+  }, [recovered]);
 
   /** Leave for another query, from a place that Back finds again. */
   function ask(next: Query, stay = false) {
@@ -78,13 +87,16 @@ export function App() {
           </a>
         </h1>
         <SearchBar q={query.q} onSearch={search} onPhoto={searchByUpload} />
-        <Filters query={query} folders={folders} onQuery={refine} />
+        <div class="tools">
+          <Filters query={query} folders={folders} onQuery={refine} />
+          <About status={status} />
+        </div>
       </header>
       <main>
         {isStart && <Welcome onSearch={(example) => askFor(parseQuery(example))} />}
         <Terms query={query} onQuery={refine} />
         <Headline state={state} query={query} onRefine={refine} onSort={ask} />
-        {hasNews && <NewPhotos onShow={() => (scrollTo(0, 0), refresh())} />}
+        {news && <NewPhotos news={news} onShow={() => (scrollTo(0, 0), refresh())} />}
         <Results
           state={state}
           query={query}

@@ -10,20 +10,23 @@ export const photoCount = (count: number) => texts.photos(formatNumber(count), c
 
 export const fileCount = (count: number) => texts.files(formatNumber(count), count);
 
+export const indexedSoFar = ({ indexed, photos }: { indexed: number; photos: number }) =>
+  texts.indexedOf(formatNumber(indexed), photoCount(photos));
+
 export const nameOf = (filename: string) => filename.slice(filename.lastIndexOf("/") + 1);
 
 export const folderOf = (filename: string) =>
   filename.slice(0, Math.max(0, filename.lastIndexOf("/")));
 
 const DATE = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
-const TIME = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
+const MOMENT = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 
 export function formatDate(iso: string): string {
   const date = new Date(iso.length === 10 ? `${iso}T00:00` : iso); // else it is taken for UTC
   return Number.isNaN(date.getTime()) ? iso : DATE.format(date); // addresses can say anything
 }
 
-export const formatTime = (date: Date) => TIME.format(date);
+export const formatMoment = (iso: string) => MOMENT.format(new Date(iso));
 
 /** Latitude, longitude and kilometres, as an address has them. */
 export function formatNear(near: string): string {

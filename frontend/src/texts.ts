@@ -17,7 +17,6 @@ const en = {
   hoursToGo: (hours: string) => `about ${hours} h to go`,
   couldNotBeRead: (files: string) => `${files} couldn’t be read`,
   damagedCount: (count: string) => `${count} damaged`,
-  leftOut: "Left out",
   photosLeftOut: "Photos left out",
   andMore: (photos: string) => `and ${photos} more`,
   kindsNotRead: (files: string, kinds: string) =>
@@ -28,15 +27,19 @@ const en = {
     `${photos} ${one(n) ? "is" : "are"} damaged, and shown as far as they can be read: ${names}`,
   tryThemAgain: "Try them again",
   lookedAtAgain: "They will be looked at again.",
-  about: "About",
+  about: "About this index",
   model: "Model",
-  newestTaken: "Last change",
+  device: "Runs on",
+  store: "Kept in",
+  lastChange: "Last change",
+  serverIsAway: "The server can’t be reached. This page goes on as soon as it answers.",
 
   // What went wrong, and what there is not.
   serverAway: "The server can’t be reached",
   makeSureItRuns: "Make sure that it is running. This page goes on as soon as it answers.",
   gettingReady: "Getting your photos ready",
-  photoNotUsable: "This photo can’t be used",
+  notReady: "Not ready yet",
+  photoNotUsable: "This file isn’t a photo we can read",
   photoElsewhere: "Your photo is not on this device",
   keptElsewhere:
     "It is kept only in the browser where it was chosen. Choose it again to go on.",
@@ -53,7 +56,6 @@ const en = {
   firstInAMoment: "The first ones appear here in a moment.",
   noPhotosYet: "No photos yet",
   putPhotos: "Put photos into the image folder; they appear here within seconds.",
-  shownAsOf: (time: string) => `The server can’t be reached. Shown as of ${time}.`,
 
   // The photos.
   photosLabel: "Photos",
@@ -147,7 +149,6 @@ const de: Texts = {
   hoursToGo: (hours) => `noch etwa ${hours} h`,
   couldNotBeRead: (files) => `${files} nicht lesbar`,
   damagedCount: (count) => `${count} beschädigt`,
-  leftOut: "Ausgelassen",
   photosLeftOut: "Ausgelassene Fotos",
   andMore: (photos) => `und ${photos} mehr`,
   kindsNotRead: (files, kinds) => `${files} von Arten, die nicht gelesen werden: ${kinds}.`,
@@ -157,14 +158,18 @@ const de: Texts = {
     `${photos} ${one(n) ? "ist" : "sind"} beschädigt und so weit wie lesbar gezeigt: ${names}`,
   tryThemAgain: "Noch einmal versuchen",
   lookedAtAgain: "Sie werden noch einmal angesehen.",
-  about: "Über",
+  about: "Über diesen Index",
   model: "Modell",
-  newestTaken: "Letzte Änderung",
+  device: "Läuft auf",
+  store: "Gespeichert in",
+  lastChange: "Letzte Änderung",
+  serverIsAway: "Der Server ist nicht erreichbar. Diese Seite macht weiter, sobald er antwortet.",
 
   serverAway: "Der Server ist nicht erreichbar",
   makeSureItRuns: "Prüfe, ob er läuft. Diese Seite macht weiter, sobald er antwortet.",
   gettingReady: "Deine Fotos werden vorbereitet",
-  photoNotUsable: "Dieses Foto ist nicht verwendbar",
+  notReady: "Noch nicht bereit",
+  photoNotUsable: "Diese Datei ist kein lesbares Foto",
   photoElsewhere: "Dein Foto ist nicht auf diesem Gerät",
   keptElsewhere:
     "Es liegt nur in dem Browser, in dem es gewählt wurde. Wähle es noch einmal, um weiterzumachen.",
@@ -181,7 +186,6 @@ const de: Texts = {
   firstInAMoment: "Gleich erscheinen hier die ersten.",
   noPhotosYet: "Noch keine Fotos",
   putPhotos: "Lege Fotos in den Bilderordner; sie erscheinen hier nach Sekunden.",
-  shownAsOf: (time) => `Der Server ist nicht erreichbar. Stand von ${time}.`,
 
   photosLabel: "Fotos",
   newestPhotos: "Neueste Fotos",

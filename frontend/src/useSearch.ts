@@ -1,6 +1,7 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { search, type Failure, type Found } from "./api";
 import { findUpload } from "./box/uploads";
+import { compareResults, type Difference } from "./compareResults";
 import { texts } from "./texts";
 import { urlOf, type Query } from "./urlState";
 
@@ -76,7 +77,8 @@ export function useSearch(query: Query, key: string, count: number, version: str
       }
       if (signal.aborted) return;
       if (isFound(answer)) return show(answer);
-      setState({ kind: "failed", ...answer });
+      // What is shown stays, though it can't be made fresh.
+      if (!again) setState({ kind: "failed", ...answer });
       // These pass without anybody doing anything on this page.
       if (answer.reason === "not ready" || answer.reason === "unreachable") {
         timer = setTimeout(() => start(null), RETRY_MS);
@@ -121,5 +123,19 @@ export function useSearch(query: Query, key: string, count: number, version: str
     setAttempt((number) => number + 1);
   }
 
-  return { state, loadMore, searchAgain };
+  /** How the photos differ by now from those that are shown; null if that can't be told. */
+  async function lookAgain(): Promise<Difference | null> {
+    if (state.kind !== "found") return null;
+    const { signal } = running.current;
+    const fresh = await ask(query, 0, signal);
+    if (signal.aborted || !isFound(fresh)) return null;
+    return compareResults(state.photos, fresh);
+  }
+
+  /** What is shown goes on further than it did: it can be scrolled on. */
+  function goOn() {
+    setState((now) => (now.kind === "found" ? { ...now, more: true } : now));
+  }
+
+  return { state, loadMore, searchAgain, lookAgain, goOn };
 }

@@ -1,11 +1,13 @@
+import { formatNumber } from "../format";
 import { texts } from "../texts";
+import type { News } from "../useFreshResults";
 import "./NewPhotos.css";
 
 /** The offer of what is new, to those who would lose their place. */
-export function NewPhotos({ onShow }: { onShow: () => void }) {
+export function NewPhotos({ news, onShow }: { news: News; onShow: () => void }) {
   return (
     <button class="strong news" onClick={onShow}>
-      {texts.refresh}
+      {news.added > 0 ? texts.newPhotos(formatNumber(news.added)) : texts.refresh}
     </button>
   );
 }

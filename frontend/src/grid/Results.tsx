@@ -77,7 +77,13 @@ export function Results({
   if (shown.kind === "failed") {
     const withoutPhoto = () => onQuery({ ...query, image: "" });
     return (
-      <Failed failure={shown} busy={busy} onTryAgain={onTryAgain} onWithoutPhoto={withoutPhoto} />
+      <Failed
+        failure={shown}
+        status={status}
+        busy={busy}
+        onTryAgain={onTryAgain}
+        onWithoutPhoto={withoutPhoto}
+      />
     );
   }
   if (shown.photos.length === 0 && !busy) {

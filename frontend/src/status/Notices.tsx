@@ -1,13 +1,15 @@
 import type { ComponentChildren } from "preact";
 import type { Failure } from "../api";
+import { indexedSoFar } from "../format";
 import { Icon, type IconName } from "../Icon";
 import { texts } from "../texts";
 import "./Notices.css";
 import type { Status } from "./serverStatus";
 
+/** What goes by, and how it is told. */
 const FAILURES: Record<Failure["reason"], { title: string; icon: IconName }> = {
   unreachable: { title: texts.serverAway, icon: "offline" },
-  "not ready": { title: texts.gettingReady, icon: "wait" },
+  "not ready": { title: texts.notReady, icon: "wait" },
   unreadable: { title: texts.photoNotUsable, icon: "photo" },
   "not here": { title: texts.photoElsewhere, icon: "photo" },
   refused: { title: texts.searchFailed, icon: "trouble" },
@@ -27,17 +29,20 @@ function Notice({ icon, title, children }: NoticeProps) {
 
 type FailedProps = {
   failure: Failure;
+  status: Status | null;
   busy: boolean;
   onTryAgain: () => void;
   onWithoutPhoto: () => void;
 };
 
-export function Failed({ failure, busy, onTryAgain, onWithoutPhoto }: FailedProps) {
+export function Failed({ failure, status, busy, onTryAgain, onWithoutPhoto }: FailedProps) {
   const { reason, message } = failure;
+  const { title, icon } = FAILURES[reason];
+  const isIndexing = reason === "not ready" && status !== null && status.waiting > 0;
   return (
     <div role="alert">
-      <Notice {...FAILURES[reason]}>
-        <p>{message}</p>
+      <Notice icon={icon} title={isIndexing ? texts.gettingReady : title}>
+        <p>{isIndexing ? indexedSoFar(status) : message}</p>
         {reason === "not ready" ? (
           <p class="retrying">{texts.updatesByItself}</p>
         ) : reason === "unreadable" || reason === "not here" ? (

@@ -3,6 +3,8 @@
 export type Status = {
   state: "indexing" | "ready";
   model: string;
+  device: string;
+  store: string;
   photos: number;
   indexed: number;
   waiting: number;

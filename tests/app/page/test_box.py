@@ -211,7 +211,7 @@ def test_an_unreadable_photo_says_why(page: Page) -> None:
         "body", "drop", {"dataTransfer": held(page, PHOTOS / "README.md")}
     )
     expect(page.get_by_role("alert")).to_contain_text(
-        "This photo can’t be used"
+        "This file isn’t a photo we can read"
     )
     expect(page.get_by_role("alert").locator("p")).not_to_be_empty()
     page.get_by_role("button", name="Search without it").click()

@@ -1,9 +1,10 @@
 """What the page tells of the index and the server, and how it follows them."""
 
 import re
+from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.harness import App, NewApp, eventually
 from tests.page import (
@@ -12,6 +13,7 @@ from tests.page import (
     SAMPLES,
     STATUS,
     expect_results,
+    first_photo,
     have_many,
     photos,
     search,
@@ -20,12 +22,17 @@ from tests.page import (
 
 
 def test_the_status_line(page: Page) -> None:
-    """One line says how many photos there are, and by which model they are found."""
+    """One line says how many photos there are; what they are found by is one click away."""
     page.goto("/")
-    expect(page.get_by_role("contentinfo")).to_contain_text(
-        f"{len(SAMPLES)} photos · starter"
+    expect(page.get_by_role("contentinfo")).to_have_text(
+        f"{len(SAMPLES)} photos"
     )
     expect(page.get_by_role("progressbar")).to_have_count(0)
+    page.get_by_role("button", name="About this index").click()
+    about = page.get_by_role("dialog", name="About this index")
+    for fact in ("Modelstarter", "Runs oncpu", "Kept inQdrant Edge"):
+        expect(about).to_contain_text(fact)
+    expect(about.get_by_role("list")).to_have_count(0)
 
 
 def test_progress_and_what_is_left_out(page: Page) -> None:
@@ -38,7 +45,7 @@ def test_progress_and_what_is_left_out(page: Page) -> None:
     )
     expect(page.get_by_role("progressbar")).to_have_js_property("value", 312)
     page.evaluate("(status) => pushStatus(status)", STATUS | LEFT_OUT)
-    expect(footer).to_contain_text("1,000 photos · a model")
+    expect(footer).to_contain_text("1,000 photos")
     page.get_by_role("button", name="1 file couldn’t be read").click()
     expect(page.get_by_role("list", name="Photos left out")).to_have_text(
         "a/b.jpgit is cut off"
@@ -60,10 +67,11 @@ def test_progress_and_what_is_left_out(page: Page) -> None:
         "damaged_photos": ["a.jpg", "b/c.png"],
     }
     page.evaluate("(status) => pushStatus(status)", STATUS | LEFT_OUT | besides)
+    page.keyboard.press("Escape")
     page.get_by_role(
         "button", name="1,514 files couldn’t be read, 2 damaged"
     ).click()
-    dialog = page.get_by_role("dialog", name="Photos left out")
+    dialog = page.get_by_role("dialog", name="About this index")
     for sentence in (
         "12 files of kinds that are not read: 9 .psd, 3 .svg.",
         "1 RAW file beside a JPEG or HEIC, which is shown.",
@@ -123,24 +131,136 @@ def test_a_changed_photo_is_shown_at_once(page: Page, app: App) -> None:
     expect(image).to_have_count(0)
 
 
-def test_new_photos_wait_for_whoever_reads_on(page: Page) -> None:
-    """Further down nothing moves when photos are added: they are offered."""
-    have_many(page, 90)
+def push(page: Page, **status: Any) -> None:
+    """Have the server tell another status."""
+    page.evaluate("(status) => pushStatus(status)", STATUS | status)
+
+
+def show_many(page: Page, total: int = 90) -> None:
+    """Open the page on many photos that are made up."""
+    have_many(page, total)
     set_status(page, STATUS)
     page.goto("/")
-    expect(photos(page)).to_have_count(90)
+    expect(photos(page)).to_have_count(min(total, 100))
     expect(page.get_by_role("contentinfo")).to_contain_text("1,000 photos")
-    page.evaluate("scrollTo(0, 900)")
     page.unroute("**/search?*")
-    have_many(page, 95)
-    page.evaluate("(status) => pushStatus(status)", STATUS | {"indexed": 1005})
-    offer = page.get_by_role("button", name="Refresh")
+
+
+def test_new_photos_wait_for_whoever_reads_on(page: Page) -> None:
+    """Further down nothing moves when photos are added: they are counted, and offered."""
+    show_many(page)
+    page.evaluate("scrollTo(0, 900)")
+    have_many(page, 90, newer=5)
+    push(page, indexed=1005)
+    offer = page.get_by_role("button", name="5 new", exact=True)
     expect(offer).to_be_visible()
     assert page.evaluate("scrollY") == 900
     expect(photos(page)).to_have_count(90)
     offer.click()
     expect(photos(page)).to_have_count(95)
+    assert first_photo(page) == "newer-0.jpg"
     expect(offer).to_be_hidden()
+
+
+def test_no_photo_moves_under_the_pointer(page: Page) -> None:
+    """While a photo is pointed at new ones are offered, however near the top it is."""
+    show_many(page)
+    photos(page).nth(3).hover()
+    have_many(page, 90, newer=5)
+    push(page, indexed=1005)
+    expect(page.get_by_role("button", name="5 new", exact=True)).to_be_visible()
+    assert first_photo(page) == "photo-0.jpg"
+
+
+def test_photos_that_went_are_told(page: Page) -> None:
+    """Where photos were deleted, and none added, no new ones are promised."""
+    show_many(page)
+    photos(page).nth(3).hover()
+    have_many(page, 80)
+    push(page, indexed=990)
+    expect(page.get_by_role("button", name="Refresh")).to_be_visible()
+    expect(photos(page)).to_have_count(90)
+
+
+def test_older_photos_follow_unasked(page: Page) -> None:
+    """What comes after all that is shown moves nothing: it is there when one gets there."""
+    show_many(page)
+    photos(page).nth(3).hover()
+    have_many(page, 150)
+    push(page, indexed=1060)
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(photos(page)).to_have_count(150)
+    expect(page.locator(".news")).to_have_count(0)
+
+
+def test_what_is_the_same_is_not_offered(page: Page) -> None:
+    """A change that makes no difference to what is shown is passed over in silence."""
+    show_many(page)
+    page.evaluate("scrollTo(0, 900)")
+    have_many(page, 90)
+    with page.expect_response("**/search?*"):
+        push(page, indexed=1005)
+    have_many(page, 90, newer=5)
+    push(page, indexed=1010)
+    # Had the first change been told, it would have been by then.
+    expect(page.locator(".news")).to_have_text("5 new")
+
+
+def test_a_refresh_that_fails_takes_nothing_away(page: Page) -> None:
+    """What is shown stays when it can't be made fresh, and is made so later."""
+    show_many(page)
+    failed: list[str] = []
+
+    def fail(route: Route) -> None:
+        failed.append(route.request.url)
+        route.abort()
+
+    page.route("**/search?*", fail)
+    push(page, indexed=1005)
+    # It has been tried twice, and so the first failure was seen to.
+    eventually(lambda: page.wait_for_timeout(50) or len(failed) > 1)
+    expect(photos(page)).to_have_count(90)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.unroute("**/search?*")
+    have_many(page, 90, newer=5)
+    expect(photos(page)).to_have_count(95)
+
+
+def test_the_next_photos_come_once_the_server_is_back(page: Page) -> None:
+    """A page of photos that could not be loaded comes by itself when the server is back."""
+    have_many(page, 120)
+    page.route("**/search?*offset=*", lambda route: route.abort())
+    set_status(page, STATUS)
+    page.goto("/")
+    expect(photos(page)).to_have_count(100)
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+    page.evaluate("pushStatus(null)")
+    expect(page.get_by_role("contentinfo")).to_contain_text("can’t be reached")
+    page.unroute("**/search?*offset=*")
+    push(page)
+    expect(photos(page)).to_have_count(120)
+
+
+def test_all_windows_are_served(browser: Browser, app: App) -> None:
+    """Nine windows that are seen at once all answer, and all are told of a change."""
+    context = browser.new_context()
+    windows = [context.new_page() for _ in range(9)]
+    try:
+        for window in windows:
+            window.goto(app.url)
+        for window in windows:
+            expect(photos(window)).to_have_count(len(SAMPLES))
+            expect(window.get_by_role("contentinfo")).to_have_text(
+                f"{len(SAMPLES)} photos"
+            )
+        app.add("flower.jpg", "another flower.jpg")
+        for window in windows:
+            expect(photos(window)).to_have_count(len(SAMPLES) + 1)
+        (app.img / "another flower.jpg").unlink()
+        expect(photos(windows[0])).to_have_count(len(SAMPLES))
+    finally:
+        context.close()
 
 
 def test_server_gone_and_back(page: Page, app: App) -> None:
@@ -152,7 +272,7 @@ def test_server_gone_and_back(page: Page, app: App) -> None:
     search(page, "motorcycle")
     expect(page.get_by_role("alert")).to_contain_text("can’t be reached")
     expect(page.get_by_role("contentinfo")).to_contain_text(
-        "Waiting for the server"
+        "The server can’t be reached"
     )
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("alert")).to_contain_text("can’t be reached")

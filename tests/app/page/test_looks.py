@@ -1,6 +1,7 @@
 """How the page looks, what it weighs, and that everyone can use it."""
 
 import gzip
+import json
 import os
 import re
 import signal
@@ -91,15 +92,19 @@ def test_everyone_sees_what_is_wrong(page: Page) -> None:
     page.dispatch_event(
         "body", "drop", {"dataTransfer": held(page, PHOTOS / "README.md")}
     )
-    expect(page.get_by_text("This photo can’t be used")).to_be_visible()
+    expect(
+        page.get_by_text("This file isn’t a photo we can read")
+    ).to_be_visible()
     broken["unreadable"] = against_wcag(page)
     have_many(page, 90)
     page.goto("/")
     expect(photos(page)).to_have_count(90)
     page.evaluate("scrollTo(0, 900)")
+    page.unroute("**/search?*")
+    have_many(page, 90, newer=5)
     more = STATUS | {"indexed": 1005, "last_error": "The disk is full."}
     page.evaluate("(status) => pushStatus(status)", more)
-    expect(page.get_by_role("button", name="Refresh")).to_be_visible()
+    expect(page.get_by_role("button", name="5 new")).to_be_visible()
     expect(page.get_by_text("The disk is full.")).to_be_visible()
     broken["new photos and an error"] = against_wcag(page)
     page.unroute("**/search?*")
@@ -217,3 +222,42 @@ def test_the_development_server(app: App, tmp_path: Path) -> None:
     finally:
         os.killpg(npm.pid, signal.SIGTERM)
         npm.wait(15)
+
+
+def test_it_can_be_installed(page: Page) -> None:
+    """The page has all that a browser wants of an app: a manifest, its icons, a colour."""
+    page.goto("/")
+    session = page.context.new_cdp_session(page)
+    manifest = session.send("Page.getAppManifest")
+    assert manifest["url"].endswith("/manifest.webmanifest")
+    assert manifest["errors"] == []
+    errors = session.send("Page.getInstallabilityErrors")[
+        "installabilityErrors"
+    ]
+    # A test's browser keeps nothing, as a private window does.
+    assert {error["errorId"] for error in errors} <= {"in-incognito"}
+    icons = json.loads(manifest["data"])["icons"]
+    links = page.locator("link[rel*=icon]").evaluate_all(
+        "all => all.map((link) => link.href)"
+    )
+    for address in [*(icon["src"] for icon in icons), *links]:
+        answer = page.request.get(address)
+        assert answer.ok, address
+        assert answer.headers["content-type"].startswith("image/"), address
+
+
+def test_the_browser_chooses_the_language(app: App, browser: Browser) -> None:
+    """Who reads German gets German, numbers and dates as well; who reads neither gets English."""
+    for locale, language, box, date in (
+        ("de-AT", "de", "Suchen", r"\d\d?\. \w+ \d{4}"),
+        ("en-GB", "en", "Search", r"\d\d? \w+ \d{4}"),
+        ("fr-FR", "en", "Search", r"\w+ \d\d?, \d{4}"),
+    ):
+        context = browser.new_context(base_url=app.url, locale=locale)
+        page = context.new_page()
+        page.goto("/?q=cat&photo=cat.png")
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        expect(page.get_by_role("dialog")).to_contain_text(re.compile(date))
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("button", name=box, exact=True)).to_be_visible()
+        context.close()
