@@ -4,7 +4,7 @@
     words -> embed_query -> nearest points -> results        FastAPI answers it
 
 Run it:     make run, or `uvicorn main:app`, or `cocoindex update main`
-Ask it:     /  (the page)  /search  /img  /thumb  /status  /health  /metrics  /docs
+Ask it:     /  (the page)  /search  /img  /thumb  /folders  /status  /metrics  /docs
 
 Read it from top to bottom: the flow, the live updates, the API. What they stand on lies
 in image_search/, whose __init__.py is the map.
@@ -34,10 +34,17 @@ from cocoindex.setup import flow_names_with_setup
 from cocoindex.typing import VectorInfo
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 from sse_starlette import EventSourceResponse
 
-from image_search import connections, photo_record, skipped, web
+from image_search import (
+    connections,
+    folders,
+    photo_record,
+    refusals,
+    skipped,
+    web,
+)
 from image_search.access import AccessMiddleware, warn_of_open_door
 from image_search.clip import DualEncoder, Embedding
 from image_search.dates import Taken, taken_by_file
@@ -51,20 +58,15 @@ from image_search.kinds import PHOTO_PATTERNS
 from image_search.photo_files import PhotoFiles
 from image_search.photos import make_thumbnail
 from image_search.points import Described
+from image_search.question import MAX_QUERY_LENGTH, Search
 from image_search.reasons import PhotoError, log_reading
-from image_search.search import (
-    MAX_QUERY_LENGTH,
-    NotIndexedYet,
-    Search,
-    Searcher,
-    SearchError,
-    UnknownPhoto,
-)
+from image_search.search import Searcher
 from image_search.sources import MAX_FILE_BYTES, PhotoFolder
 from image_search.state import check_free_space, embedded_stores, redact
 from image_search.status import Equipment, Status, StatusBoard
 from image_search.store import Store, StoreError, open_store
-from image_search.turns import SearchTurns, TooManySearches
+from image_search.turns import SearchTurns
+from image_search.upkeep import keep_up
 from image_search.workers import PoolUnavailable, WorkerError
 
 # --- The flow -------------------------------------------------------------------------
@@ -285,6 +287,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         keeping = asyncio.gather(
             Follower(index, settings.refresh_seconds).run(),
             stores.keep_postgres_running(),
+            keep_up(app.state.searches.searcher.remarks, index.board),
             return_exceptions=True,
         )
         stop.has_started(index.board.close, uploads.close)
@@ -329,24 +332,7 @@ photo_files = PhotoFiles(
 uploads = web.Uploads()
 
 
-@app.exception_handler(PhotoError)
-@app.exception_handler(PoolUnavailable)
-@app.exception_handler(SearchError)
-@app.exception_handler(StoreError)
-@app.exception_handler(WorkerError)
-async def explain(request: Request, error: Exception) -> JSONResponse:
-    """A search that can't be answered says so, never that there is nothing to find."""
-    status, headers, detail = 422, {}, str(error)
-    match error:
-        case PhotoError() | WorkerError():
-            detail = f"This photo can't be read: {error}."
-        case UnknownPhoto():
-            status = 404
-        case NotIndexedYet() | TooManySearches():
-            status, headers = 503, {"Retry-After": "2"}
-        case StoreError() | PoolUnavailable():
-            status, headers = 503, {"Retry-After": "5"}
-    return JSONResponse({"detail": detail}, status, headers)
+refusals.install(app)
 
 
 async def get_searches(request: Request) -> SearchTurns:
@@ -394,6 +380,7 @@ async def status(board: TheStatusBoard) -> Status:
 
 app.include_router(skipped.router)
 app.include_router(photo_record.router)
+app.include_router(folders.router)
 
 
 @app.get("/status/events", response_class=EventSourceResponse)

@@ -2,17 +2,20 @@
 
 Each room imports only from lower floors:
 
-    floor 8   follow, turns, skipped
+    floor 10  refusals
+    floor 9   turns, skipped, folders
               photo_record
-    floor 7   index, search
-    floor 6   edge_store, server_store
-              hits, around, status
+    floor 8   follow, search, upkeep
+    floor 7   index, remarks, server_store
+    floor 6   edge_store, server_queries
+              hits, around, status, floor
               absence, passes
     floor 5   embedding, store, record
               web, download, adoption
               sources
     floor 4   clip, cache, state, listing
               flows, photo_files, access
+              question
     floor 3   photos, looks
               thumbnails, workers
               postgres, attempts, connections
@@ -23,7 +26,7 @@ Each room imports only from lower floors:
               bmp, raw, headers
     floor 0   settings, hardware, stopping
               points, filters, kinds
-              dates, metadata
+              dates, metadata, names
               files, guests, memory
               in_flight, reasons, quiet, pulse
               png, boxes, orientation
@@ -37,7 +40,7 @@ A photo of the folder:
     -> store
 A search:
     connections -> access -> main
-    -> turns -> search
+    -> turns -> search -> remarks
     -> embedding (clip) -> store
 
 Apart from all of that, starter/ builds a small

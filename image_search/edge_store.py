@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import functools
 import shutil
 import threading
 import uuid
@@ -14,8 +15,8 @@ import qdrant_edge as edge
 from cocoindex.op import TargetStateCompatibility
 
 from image_search.clip import Embedding
-from image_search.filters import EVERYTHING, Filter, in_terms_of
-from image_search.points import PAYLOAD_INDEXES
+from image_search.filters import EVERYTHING, UNREADABLE, Filter, in_terms_of
+from image_search.points import MOST_FOLDERS, PAYLOAD_INDEXES
 from image_search.settings import StartupError, logger
 from image_search.state import EmbeddedStores, check_free_space
 from image_search.store import (
@@ -74,6 +75,21 @@ class EdgeStore(Store):
             request = edge.CountRequest(filter=_filter(where))
             return int(self.shard().count(request))
 
+    def folders(self) -> dict[str, int]:
+        every = self._facet("folders", EVERYTHING)
+        # To count these and take them off takes a quarter of the time.
+        for folder, photos in self._facet("folders", UNREADABLE).items():
+            every[folder] -= photos
+        return {folder: photos for folder, photos in every.items() if photos}
+
+    def _facet(self, field: str, where: Filter) -> dict[str, int]:
+        request = edge.FacetRequest(
+            field, MOST_FOLDERS, exact=True, filter=_filter(where)
+        )
+        with _as_store_errors():
+            hits = self.shard().facet(request).hits
+            return {str(hit.value): hit.count for hit in hits}
+
     def search(
         self,
         vector: Embedding | None,
@@ -82,6 +98,8 @@ class EdgeStore(Store):
         *,
         offset: int = 0,
         like: str | None = None,
+        oldest_first: bool = False,
+        with_vectors: bool = False,
     ) -> list[Point]:
         """As in Store.
 
@@ -89,13 +107,23 @@ class EdgeStore(Store):
         found stays in front, so that pages join up.
         """
         if vector is None and like is None:
-            return super().search(None, limit, where, offset=offset)
+            return super().search(
+                None,
+                limit,
+                where,
+                offset=offset,
+                oldest_first=oldest_first,
+                with_vectors=with_vectors,
+            )
+        search = functools.partial(
+            super().search, where=where, like=like, with_vectors=with_vectors
+        )
         depth = offset + limit
         near = min(depth, QUANTIZED_LIMIT - 1)
-        points = super().search(vector, near, where, like=like)
+        points = search(vector, near)
         if near < depth and len(points) == near:
             known = {point.id for point in points}
-            every = super().search(vector, depth, where, like=like)
+            every = search(vector, depth)
             points += [point for point in every if point.id not in known]
         return points[offset:depth]
 
@@ -156,7 +184,9 @@ class EdgeStore(Store):
     def _query(self, query: Query) -> Sequence[Any]:
         wanted: Any = None
         if query.order_by:
-            wanted = edge.OrderBy(query.order_by, edge.Direction.Desc)
+            ways = edge.Direction
+            way = ways.Asc if query.oldest_first else ways.Desc
+            wanted = edge.OrderBy(query.order_by, way)
         elif query.vector is not None:
             array: Any = query.vector  # any sequence of numbers will do
             wanted = edge.Query.Nearest(array, using=VECTOR_NAME)
@@ -173,7 +203,7 @@ class EdgeStore(Store):
             filter=_filter(query.where),
             params=edge.SearchParams(quantization=quantization),
             # Of all that is skipped it would be read as well.
-            with_payload=not is_deep,
+            with_payload=query.with_payload and not is_deep,
             with_vector=query.with_vectors,
         )
         with _as_store_errors():

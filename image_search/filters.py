@@ -1,7 +1,10 @@
 """Which points a question is limited to, and how Qdrant's libraries say it."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
+
+FARTHEST_KM = 20_040  # two places can be from each other
 
 
 @dataclass(frozen=True)
@@ -11,6 +14,20 @@ class Circle:
     lat: float
     lon: float
     metres: float
+
+    @classmethod
+    def parse(cls, near: str) -> "Circle":
+        """Latitude, longitude and kilometres, with commas; raises ValueError."""
+        try:
+            lat, lon, km = (float(number) for number in near.split(","))
+        except ValueError:
+            lat = lon = km = math.nan
+        if not (abs(lat) <= 90 and abs(lon) <= 180 and km > 0):  # noqa: PLR2004
+            raise ValueError(
+                "write latitude, longitude and kilometres, such as 41.9,12.5,10:"
+                " -90 to 90, -180 to 180, more than 0"
+            )
+        return cls(lat, lon, 1000 * min(km, FARTHEST_KM))
 
 
 @dataclass(frozen=True)
@@ -22,6 +39,7 @@ class Condition:
 
     field: str
     equals: str | bool | None = None
+    any_of: tuple[str, ...] = ()
     at_least: str | None = None  # ISO 8601, as the next
     before: str | None = None
     above: str | float | None = None  # ISO 8601, or a number
@@ -57,6 +75,9 @@ def in_terms_of(
             return library.FieldCondition(key=one.field, is_empty=True)
         if one.equals is not None:
             match = library.MatchValue(value=one.equals)
+            return library.FieldCondition(key=one.field, match=match)
+        if one.any_of:
+            match = library.MatchAny(any=[*one.any_of])
             return library.FieldCondition(key=one.field, match=match)
         if one.within is not None:
             center = library.GeoPoint(lat=one.within.lat, lon=one.within.lon)

@@ -46,6 +46,32 @@ class SearchResponse(BaseModel):
     more: bool = Field(
         description="Whether photos follow, beyond `limit` or below `cutoff`."
     )
+    total: int | None = Field(
+        None,
+        description="On the first page: how many photos there are on all pages;"
+        " null on others, and if a `cutoff` lets more through than are counted.",
+    )
+    searched: int | None = Field(
+        None,
+        description="On the first page: how many photos the filters let through.",
+    )
+    fits: bool | None = Field(
+        None,
+        description="Whether the best photo fits `q` better than it fits texts that"
+        " mean nothing. Null for photos, on later pages, and until that is known.",
+    )
+    named: list[Hit] = Field(
+        [],
+        description="On the first page: photos whose name, or whose folder's, is `q`"
+        " or begins with its words, the best first; 24 of them.",
+    )
+    named_folders: list[str] = Field(
+        [], description="Of those, the folders that are called `q`."
+    )
+    similar_folders: list[str] | None = Field(
+        None,
+        description="If there is no `folder` of that name: those with a similar one.",
+    )
 
 
 def hit_of(point: Point, *, is_scored: bool) -> Hit:
@@ -71,8 +97,10 @@ def cut_off(hits: list[Hit], share: float) -> list[Hit]:
     """Keep the hits that have this share of the best score, which may be negative."""
     if not hits:
         return []
-    scores = [hit.score or 0.0 for hit in hits]
-    least = scores[0] - (1 - share) * abs(scores[0])
-    return [
-        hit for hit, score in zip(hits, scores, strict=True) if score >= least
-    ]
+    least = least_score(hits[0].score or 0.0, share)
+    return [hit for hit in hits if (hit.score or 0.0) >= least]
+
+
+def least_score(best: float, share: float) -> float:
+    """What is this share of the best score, which may be negative."""
+    return best - (1 - share) * abs(best)

@@ -24,6 +24,7 @@ PAYLOAD_INDEXES = {
     "details.camera": "keyword",
     "details.place": "geo",
 }
+MOST_FOLDERS = 100_000  # that are counted
 KEY_BITS = 24  # of a sort key, below the seconds
 HASH_BITS = 10  # of those, below a number in the name
 

@@ -1,19 +1,9 @@
-"""What can be asked, how it becomes one vector, and what is answered."""
+"""How a question becomes one vector, and what is answered."""
 
-import math
-import re
 from collections.abc import Callable
-from typing import Annotated, Literal
 
 import numpy as np
 import prometheus_client
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    NaiveDatetime,
-)
 
 from image_search.around import (
     NotAmong,
@@ -24,86 +14,19 @@ from image_search.around import (
 )
 from image_search.clip import Embedding, l2_normalize
 from image_search.embedding import Embedder
-from image_search.filters import READABLE, Circle, Condition, Filter
+from image_search.filters import Filter
 from image_search.hits import SearchResponse, cut_off, hit_of
+from image_search.question import Search, conditions
+from image_search.remarks import Asked, Remarks
 from image_search.store import NoSuchPhoto, Point, Store
 
-MAX_QUERY_LENGTH = 1000  # characters
 MINUS_WEIGHT = 0.5  # of a minus term, beside the 1 of all others
 CANDIDATES = 1000  # that sort=newest puts in order
-FARTHEST_KM = 20_040  # two places can be from each other
 MIN_QUERY_NORM = 1e-3  # a sum of unit vectors this short is rounding error
 
 MODEL_SECONDS = prometheus_client.Histogram(
     "image_search_model_seconds", "Time that vectors took."
 )
-
-
-def _complete_date(text: str) -> str:
-    """A year or a month stands for its beginning: 2024 is 2024-01-01."""
-    if not re.fullmatch(r"\d{4}(-\d\d)?", text, re.ASCII):
-        return text
-    return text + "0000-01-01"[len(text) :]
-
-
-def _check_near(text: str) -> str:
-    """Refuse what is no circle on the earth."""
-    _circle(text)
-    return text
-
-
-def _circle(near: str) -> Circle:
-    try:
-        lat, lon, km = (float(number) for number in near.split(","))
-    except ValueError:
-        lat = lon = km = math.nan
-    if not (abs(lat) <= 90 and abs(lon) <= 180 and km > 0):  # noqa: PLR2004
-        raise ValueError(
-            "write latitude, longitude and kilometres, such as 41.9,12.5,10:"
-            " -90 to 90, -180 to 180, more than 0"
-        )
-    return Circle(lat, lon, 1000 * min(km, FARTHEST_KM))
-
-
-Words = Annotated[str, Field(pattern=r"\S", max_length=MAX_QUERY_LENGTH)]
-Near = Annotated[str, AfterValidator(_check_near)]
-Date = Annotated[NaiveDatetime, BeforeValidator(_complete_date)]
-
-
-class Search(BaseModel, extra="forbid"):
-    """What to look for, all of it combined; nothing at all means the newest photos."""
-
-    q: Words | None = Field(None, description="What you want to see.")
-    like: str | None = Field(
-        None, description="The filename of a photo, to find others like it."
-    )
-    minus: list[Words] = Field(
-        [], max_length=10, description="What you don't want to see."
-    )
-    folder: str | None = Field(None, description="In this folder, or below it.")
-    after: Date | None = Field(
-        None, description="Taken then or later, local time."
-    )
-    before: Date | None = Field(None, description="Taken before then.")
-    near: Near | None = Field(
-        None,
-        description="Taken within some kilometres of a place:"
-        " latitude,longitude,kilometres.",
-    )
-    camera: str | None = Field(
-        None, description="Taken with it; as results name it."
-    )
-    sort: Literal["score", "newest"] = "score"
-    limit: int = Field(24, ge=1, le=100, description="How many photos at most.")
-    offset: int = Field(0, ge=0, le=100_000, description="How many to skip.")
-    around: str | None = Field(
-        None,
-        description="The filename of a result: the photos around it, whatever"
-        " `offset` is.",
-    )
-    cutoff: float = Field(
-        0, ge=0, le=1, description="Least share of the best photo's score."
-    )
 
 
 class SearchError(Exception):
@@ -148,6 +71,7 @@ class Searcher:
         self.embedder = embedder
         self.store = store
         self.unfinished = unfinished
+        self.remarks = Remarks(embedder, store)
 
     def search(
         self, query: Search, photo: bytes | None = None
@@ -162,7 +86,7 @@ class Searcher:
         """Answer a search whose vector is known; raises SearchError, StoreError."""
         is_scored = vector is not None or bool(query.like)
         by_time = query.sort == "newest" and is_scored
-        where = _conditions(query, is_scored=is_scored)
+        where = conditions(query, query.like, is_scored=is_scored)
         offset = query.offset
         if query.around is not None and not by_time:
             rank = self._rank(query, vector, where, is_scored=is_scored)
@@ -177,6 +101,7 @@ class Searcher:
         total = start + len(hits)
         if is_scored and query.cutoff:
             hits = cut_off(hits, query.cutoff)
+        best = hits[0].score if hits else None
         if by_time:
             hits.sort(key=lambda hit: hit.taken, reverse=True)
         if query.around is not None:
@@ -188,7 +113,32 @@ class Searcher:
                 offset = offset_around(rank, query.limit)
         page = hits[offset - start :][: query.limit]
         more = total > offset + len(page)
-        return SearchResponse(results=page, offset=offset, more=more)
+        answer = SearchResponse(results=page, offset=offset, more=more)
+        is_counted = by_time or len(hits) < count
+        words = self._words(query, vector)
+        asked = Asked(
+            where=where,
+            vector=vector,
+            words=words,
+            q=query.q,
+            like=query.like or None,
+            folder=(query.folder or "").strip("/"),
+            cutoff=query.cutoff,
+            best=best,
+            total=len(hits) if is_counted and not start else None,
+        )
+        return self.remarks.add_to(answer, asked)
+
+    def _words(
+        self, query: Search, vector: Embedding | None
+    ) -> Embedding | None:
+        """The vector of `q`, unless it is combined with photos."""
+        if not query.q or query.like or vector is None:
+            return None
+        alone = self.query_vector(query)
+        if alone is None or not np.array_equal(vector, alone):
+            return None
+        return self.embedder.embed_query(query.q) if query.minus else vector
 
     def _rank(
         self,
@@ -263,23 +213,3 @@ class Searcher:
         if np.linalg.norm(total) < MIN_QUERY_NORM:
             raise NothingLeft
         return l2_normalize(total)
-
-
-def _conditions(query: Search, *, is_scored: bool) -> Filter:
-    must, must_not = [], []
-    if query.like:
-        must_not.append(Condition("filename", equals=query.like))
-    if folder := (query.folder or "").strip("/"):
-        must.append(Condition("folders", equals=folder))
-    if query.after or query.before:
-        after = query.after.isoformat() if query.after else None
-        before = query.before.isoformat() if query.before else None
-        must.append(Condition("taken", at_least=after, before=before))
-    if query.near:
-        circle = _circle(query.near)
-        must.append(Condition("details.place", within=circle))
-    if camera := (query.camera or "").strip():
-        must.append(Condition("details.camera", equals=camera))
-    if not is_scored:  # a photo that can't be read has no vector to be near to
-        must += READABLE.must
-    return Filter(tuple(must), tuple(must_not))

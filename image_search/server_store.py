@@ -20,14 +20,15 @@ from image_search.adoption import (
     refuse_another_shape,
     refuse_points,
 )
-from image_search.filters import EVERYTHING, Filter, in_terms_of
-from image_search.points import PAYLOAD_INDEXES, Payload, point_id
+from image_search.filters import EVERYTHING, READABLE, Filter, in_terms_of
+from image_search.points import MOST_FOLDERS, PAYLOAD_INDEXES, Payload, point_id
 from image_search.qdrant_errors import (
     DEFAULT_GRPC_PORT,
     Server,
     explain,
     warn_of_open_key,
 )
+from image_search.server_queries import count_values, in_qdrants_terms
 from image_search.store import (
     VECTOR_NAME,
     CollectionMissing,
@@ -126,6 +127,19 @@ class ServerStore(Store):
 
     def count(self, where: Filter = EVERYTHING) -> int:
         return self._count(self._ours(where))
+
+    def folders(self) -> dict[str, int]:
+        where = self._ours(READABLE)
+        try:
+            with self._as_store_errors():
+                found = self.client.facet(
+                    self.collection, "folders", where, MOST_FOLDERS, exact=True
+                )
+        except StoreRefuses as refusal:
+            if refusal.setting != "search_allow_exact":
+                raise
+            return count_values(self._scroll(where, ["folders"]), "folders")
+        return {str(hit.value): hit.count for hit in found.hits}
 
     def notice(self) -> str | None:
         foreign = self._count(models.Filter(must_not=[self._ours(EVERYTHING)]))
@@ -246,12 +260,12 @@ class ServerStore(Store):
         with self._as_store_errors():
             found = self.client.query_points(
                 self.collection,
-                _in_qdrants_terms(query),
+                in_qdrants_terms(query),
                 using=VECTOR_NAME if is_scored else None,
                 query_filter=self._ours(query.where),
                 limit=query.limit,
                 offset=query.offset,
-                with_payload=PAYLOAD,
+                with_payload=PAYLOAD if query.with_payload else False,
                 with_vectors=[VECTOR_NAME] if query.with_vectors else False,
             )
             return found.points
@@ -281,19 +295,3 @@ class ServerStore(Store):
         if why.is_passing:
             return StoreUnavailable(message, why.reason)
         return StoreRefuses(message, why.reason, why.setting)
-
-
-def _in_qdrants_terms(query: Query) -> Any:
-    if query.order_by:
-        newest = models.Direction.DESC
-        order = models.OrderBy(key=query.order_by, direction=newest)
-        return models.OrderByQuery(order_by=order)
-    if query.like is None:
-        return query.vector
-    # The server knows its vector, and leaves the photo itself out.
-    alike: list[Any] = [str(point_id(query.like))]
-    if query.vector is not None:
-        alike.append(query.vector.tolist())
-    average = models.RecommendStrategy.AVERAGE_VECTOR
-    recommend = models.RecommendInput(positive=alike, strategy=average)
-    return models.RecommendQuery(recommend=recommend)

@@ -77,7 +77,9 @@ class Query:
     vector: Embedding | None = None  # of shape (d,)
     like: str | None = None  # a photo whose vector is added to it
     order_by: str | None = None  # a field, its largest values first
+    oldest_first: bool = False  # or its smallest
     with_vectors: bool = False
+    with_payload: bool = True
 
 
 class Store(ABC):
@@ -144,13 +146,24 @@ class Store(ABC):
         *,
         offset: int = 0,
         like: str | None = None,
+        oldest_first: bool = False,
+        with_vectors: bool = False,
     ) -> list[Point]:
         """The `limit` points after `offset` that are nearest to a vector of shape (d,).
 
-        `like`: a photo whose vector is added to it. Without any they are the newest.
+        `like`: a photo whose vector is added to it. Without any they are the newest,
+        or the oldest. `with_vectors`: their own are wanted too.
         Ties are in the order of their names, so that pages join up. Raises StoreError.
         """
-        query = Query(limit, where, offset, vector, like)
+        query = Query(
+            limit,
+            where,
+            offset,
+            vector,
+            like,
+            oldest_first=oldest_first,
+            with_vectors=with_vectors,
+        )
         if like is not None:
             query = self._add_like(query)
         elif vector is None:
@@ -161,8 +174,7 @@ class Store(ABC):
             page = self._ask(replace(query, offset=start, limit=end - start))
             ranks = [_rank(point, query.order_by) for point in page]
             first, last = offset - start, offset - start + limit - 1
-            is_full = len(page) == end - start
-            is_cut_off = is_full and ranks[last] == ranks[-1]
+            is_cut_off = len(page) == end - start and ranks[last] == ranks[-1]
             is_cut_on = (
                 start > 0 and first < len(page) and ranks[first] == ranks[0]
             )
@@ -171,13 +183,26 @@ class Store(ABC):
             more = end - start
             start, end = max(0, start - more), end + more
         page.sort(key=lambda point: point.payload.filename)
-        page.sort(key=lambda point: _rank(point, query.order_by), reverse=True)
+        page.sort(
+            key=lambda point: _rank(point, query.order_by),
+            reverse=not (query.order_by and oldest_first),
+        )
         return page[first : last + 1]
 
     def names(self, where: Filter, limit: int) -> set[str]:
         """The names of so many photos that a filter lets through."""
-        points = self.search(None, limit, where)
-        return {point.payload.filename for point in points}
+        return {one.payload.filename for one in self.search(None, limit, where)}
+
+    def count_near(self, score: float, query: Query) -> int:
+        """How many of the points that are asked for have a score, or a higher one."""
+        query = replace(query, with_payload=False)
+        if query.like is not None:
+            query = self._add_like(query)
+        return sum(one.score >= score for one in self._query(query))
+
+    @abstractmethod
+    def folders(self) -> dict[str, int]:
+        """Each folder with photos that can be read, and how many in and below it."""
 
     def points_of(
         self, filename: str, *, with_vectors: bool = False
@@ -188,9 +213,8 @@ class Store(ABC):
 
     def digest_of(self, filename: str) -> str | None:
         """The SHA-256 of a photo that is in the index and can be read, or None."""
-        for point in self.points_of(filename):
-            return point.payload.sha256
-        return None
+        points = self.points_of(filename)
+        return points[0].payload.sha256 if points else None
 
     def _ask(self, query: Query) -> list[Point]:
         while True:

@@ -312,6 +312,27 @@ class QdrantStandIn(proto.CollectionsServicer):
         return proto.CountResponse(result=proto.CountResult(count=found.count))
 
     @call
+    def facet_points(self, request: Any) -> Any:
+        is_exact = request.HasField("exact") and request.exact
+        self.check_strict_mode(request, exact=is_exact)
+        if request.key not in self.indexes:  # local mode would not mind
+            raise ValueError(f"No facet index for `{request.key}`")
+        found = self.qdrant.facet(
+            request.collection_name,
+            request.key,
+            condition(request),
+            optional(request, "limit") or 10,
+        )
+        hits = [
+            proto.FacetHit(
+                value=proto.FacetValue(string_value=str(hit.value)),
+                count=hit.count,
+            )
+            for hit in found.hits
+        ]
+        return proto.FacetResponse(hits=hits)
+
+    @call
     def create_field_index(self, request: Any) -> Any:
         strict = self.strict or models.StrictModeConfig()
         most = strict.max_payload_index_count
@@ -341,4 +362,5 @@ class _Points(proto.PointsServicer):
         setattr(self, "Query", standin.query_points)  # noqa: B010
         setattr(self, "Scroll", standin.scroll_points)  # noqa: B010
         setattr(self, "Count", standin.count_points)  # noqa: B010
+        setattr(self, "Facet", standin.facet_points)  # noqa: B010
         setattr(self, "CreateFieldIndex", standin.create_field_index)  # noqa: B010

@@ -2,6 +2,7 @@
 
 import math
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from image_search.clip import Embedding
-from image_search.filters import EVERYTHING, Circle, Condition, Filter
+from image_search.filters import EVERYTHING, READABLE, Circle, Condition, Filter
 from image_search.points import point_id, sort_key
 from image_search.settings import StartupError
 from image_search.store import VECTOR_NAME, CollectionMissing, Query, Store
@@ -76,6 +77,18 @@ class MemoryStore(Store):
             _passes(payload, where) for payload, _ in self.points.values()
         )
 
+    def folders(self) -> dict[str, int]:
+        self.calls.append("folders")
+        self._fail_if_asked_to()
+        return dict(
+            Counter(
+                folder
+                for payload, _ in self.points.values()
+                if _passes(payload, READABLE)
+                for folder in payload["folders"]
+            )
+        )
+
     def notice(self) -> str | None:
         return self.said
 
@@ -106,7 +119,10 @@ class MemoryStore(Store):
             )
         if query.order_by:
             field = query.order_by
-            found.sort(key=lambda one: one.payload[field], reverse=True)
+            found.sort(
+                key=lambda one: one.payload[field],
+                reverse=not query.oldest_first,
+            )
         elif is_near:
             found.sort(key=lambda one: float(one.score), reverse=True)
         return found[query.offset : query.offset + query.limit]
@@ -139,7 +155,7 @@ def _passes(payload: dict[str, Any], where: Filter) -> bool:
     )
 
 
-def _meets(payload: dict[str, Any], one: Condition) -> bool:
+def _meets(payload: dict[str, Any], one: Condition) -> bool:  # noqa: PLR0911
     value: Any = payload
     for name in one.field.split("."):
         value = (value or {}).get(name)
@@ -147,6 +163,8 @@ def _meets(payload: dict[str, Any], one: Condition) -> bool:
         return bool(value) and _distance(value, one.within) <= one.within.metres
     if one.is_empty:
         return value in (None, [])
+    if one.any_of:
+        return value in one.any_of
     if one.equals is not None:
         return one.equals in (value if isinstance(value, list) else [value])
     if isinstance(one.above, float):

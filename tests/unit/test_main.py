@@ -60,11 +60,12 @@ def test_a_photo_without_a_date_was_taken_when_it_was_written(
 def test_a_bug_is_not_explained_away() -> None:
     """Only our own exceptions become answers: a bug of a route stays a 500."""
     import main
+    from image_search import refusals
 
     explained = {
         kind.__module__.partition(".")[0]
         for kind, handler in main.app.exception_handlers.items()
-        if handler is main.explain and isinstance(kind, type)
+        if handler is refusals.explain and isinstance(kind, type)
     }
     assert explained == {"image_search"}
 

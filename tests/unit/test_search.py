@@ -12,13 +12,13 @@ from qdrant_client import models
 from image_search.around import FARTHEST
 from image_search.clip import Embedding, l2_normalize
 from image_search.hits import SearchResponse
+from image_search.question import Search
 from image_search.reasons import PhotoError
 from image_search.search import (
     CANDIDATES,
     NotAmongResults,
     NothingLeft,
     NotIndexedYet,
-    Search,
     Searcher,
     UnknownPhoto,
 )
@@ -497,7 +497,10 @@ def server() -> Iterator[QdrantStandIn]:
 def test_a_search_costs_one_query(
     server: QdrantStandIn, embedder: Any, query: Search
 ) -> None:
-    """However it is sorted and however deep its page lies, a server is asked once."""
+    """However it is sorted and however deep its page lies, photos are asked for once.
+
+    The first page of all costs a count too, unless a filter lets few through.
+    """
     store = ServerStore(server.url, None, "photos", DIMENSION)
     store.check()
     vectors = np.random.default_rng(0).standard_normal((30, DIMENSION))
@@ -512,7 +515,8 @@ def test_a_search_costs_one_query(
     store.search(None, 1)  # it sees that no point lacks a sort key
     server.calls.clear()
     found = Searcher(embedder, store).search(query)
-    assert server.calls == ["query_points"]
+    is_first = not query.offset
+    assert server.calls == ["query_points"] + ["count_points"] * is_first
     assert bool(found.results) == (query.offset < 30)
     store.close()
 
@@ -589,3 +593,95 @@ def test_around_what_is_too_far_down_is_said(
         searcher.search(Search(q="x", around=beyond))
     # In the order of time they are counted, however many there are.
     assert beyond in names(searcher.search(Search(around=beyond)))
+
+
+# --- What an answer says of itself ----------------------------------------------------
+
+
+@pytest.mark.parametrize("sort", ["score", "newest"])
+def test_all_pages_are_counted(
+    searcher: Searcher, store: MemoryStore, sort: Any
+) -> None:
+    """The first page tells how many photos there are in all, and were searched."""
+    for number in range(30):
+        vector = l2_normalize(axis(0) + number / 20 * axis(1))
+        store.put(f"{number}.jpg", vector)
+    store.put("broken.jpg", error="it is empty")
+    for wanted in ({}, {"q": "x"}, {"q": "x", "cutoff": 0.9}):
+        whole = searcher.search(Search(**wanted, sort=sort, limit=100))
+        few = searcher.search(Search(**wanted, sort=sort, limit=2))
+        assert whole.total == few.total == len(whole.results)
+        assert whole.searched == few.searched == 30
+        page = Search(**wanted, sort=sort, limit=2, offset=2)
+        assert searcher.search(page).total is None
+    nothing = searcher.search(Search(folder="nowhere"))
+    assert (nothing.total, nothing.searched) == (0, 0)
+
+
+def test_more_than_can_be_counted_is_not_made_up(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """Above a cutoff a thousand photos are counted; of more the total is null."""
+    for number in range(CANDIDATES):
+        store.put(f"{number}.jpg", axis(0))
+    found = searcher.search(Search(q="x", cutoff=0.5))
+    assert (found.total, found.searched) == (None, CANDIDATES)
+    assert searcher.search(Search(q="x")).total == CANDIDATES
+
+
+def test_words_are_told_from_nonsense(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """`fits` is about the best photo and the words alone: null for photos, and unknown."""
+    store.put("cat.jpg", axis(0))
+    assert searcher.search(Search(q="x")).fits is None
+    searcher.remarks.floor.score = 0.9
+    assert searcher.search(Search(q="x")).fits is True
+    assert searcher.search(Search(q="x", sort="newest")).fits is True
+    assert searcher.search(Search(q="x", minus=["less"])).fits is True
+    assert searcher.search(Search(q="plus")).fits is False
+    assert searcher.search(Search(q="x"), FakeEmbedder.SENT).fits is None
+    assert searcher.search(Search(q="x", offset=1)).fits is None
+    assert searcher.search(Search()).fits is None
+    store.put("dog.jpg", axis(1))
+    assert searcher.search(Search(q="x", like="dog.jpg")).fits is None
+
+
+def test_what_is_named_so_comes_beside(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """Photos and folders of the name of `q` are told, as far as the filters let them."""
+    names_ = ["x.jpg", "x/a.jpg", "x/b.jpg", "xyz.jpg", "other.jpg"]
+    for year, name in enumerate(names_, start=2020):
+        store.put(name, axis(1), taken=f"{year}-01-01T00:00:00")
+    store.put("x/broken.jpg", error="it is empty")
+    searcher.remarks.names.follow([*store.points, "x/waiting.jpg"])
+
+    def named(**wanted: Any) -> list[str]:
+        found = searcher.search(Search(q="x", **wanted))
+        return [hit.filename for hit in found.named]
+
+    found = searcher.search(Search(q="x"))
+    assert named() == ["x.jpg", "x/a.jpg", "x/b.jpg"]
+    assert found.named_folders == ["x"]
+    assert all(hit.score is None for hit in found.named)
+    assert named(folder="x") == ["x/a.jpg", "x/b.jpg"]
+    assert named(after="2022") == ["x/b.jpg"]
+    assert named(offset=1) == []
+    assert searcher.search(Search()).named == []
+
+
+def test_a_folder_that_is_not_there_is_told_from_an_empty_one(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """Folders of a similar name are told only where there is none of that name."""
+    store.put("Trips/Rome/a.jpg", axis(0), taken="2020-01-01T00:00:00")
+    for folder, similar in (
+        ("trips", ["Trips"]),
+        ("Rome", ["Trips/Rome"]),
+        ("nowhere", []),
+        ("Trips", None),
+    ):
+        found = searcher.search(Search(folder=folder, after="2021"))
+        assert (found.results, found.similar_folders) == ([], similar)
+    assert searcher.search(Search(folder="Trips")).similar_folders is None

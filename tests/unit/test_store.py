@@ -33,6 +33,7 @@ from image_search.store import (
     ForeignPoint,
     NoSuchPhoto,
     Point,
+    Query,
     Store,
     StoreRefuses,
     StoreUnavailable,
@@ -324,6 +325,30 @@ def test_a_photo_has_its_place_among_the_nearest(store: Store) -> None:
         rank_by_score(BROKEN[0], ask)
 
 
+def test_folders_are_counted_with_all_below(store: Store) -> None:
+    """Each folder has the photos in it and below it, but for those that can't be read."""
+    assert store.folders() == {
+        "trips": 3,
+        "trips/rome": 2,
+        "trips/rome 2": 1,
+        "twins": len(TWINS),
+    }
+
+
+def test_the_near_are_counted(store: Store) -> None:
+    """As many are counted as a search would find with that score, and no more."""
+    asked = l2_normalize(np.ones(DIMENSION))
+    scores = [point.score for point in store.search(asked, 100)]
+    for score in (scores[3], scores[-1]):
+        number = sum(other >= score for other in scores)
+        assert store.count_near(score, Query(100, vector=asked)) == number
+        assert store.count_near(score, Query(2, vector=asked)) == 2
+    name = "trips/rome/a.jpg"
+    [*alike] = (point.score for point in store.search(None, 100, like=name))
+    query = Query(100, like=name)
+    assert store.count_near(alike[2], query) >= 3
+
+
 def taken(at_least: str | None = None, before: str | None = None) -> Filter:
     return Filter((Condition("taken", at_least=at_least, before=before),))
 
@@ -347,6 +372,10 @@ FILTERS: list[tuple[Filter, set[str]]] = [
     (Filter((Condition("error", equals="it is empty"),)), {"broken/b.jpg"}),
     (Filter((Condition("filename", equals="cat.jpg"),)), {"cat.jpg"}),
     (Filter((Condition("filename", equals="cat"),)), set()),
+    (
+        Filter((Condition("filename", any_of=("cat.jpg", "no.jpg", *BROKEN)),)),
+        {"cat.jpg", *BROKEN},
+    ),
     (Filter((Condition("folders", equals="trips"),)), OF_TRIPS),
     (Filter((Condition("folders", equals="trip"),)), set()),
     (Filter((Condition("folders", equals="rome"),)), set()),
@@ -997,3 +1026,13 @@ def test_cocoindex_keeps_no_key() -> None:
     target = store.target()
     assert target.collection_name == "photos"
     assert "a key" not in repr(target)
+
+
+def test_folders_are_counted_where_exact_searches_are_refused(
+    server: QdrantStandIn, on_server: ServerStore
+) -> None:
+    """A server whose owner allows no exact counts is asked for the points themselves."""
+    server.strict = models.StrictModeConfig(
+        enabled=True, search_allow_exact=False
+    )
+    assert on_server.folders() == {"trips": 1, "trips/rome": 1}

@@ -11,7 +11,8 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.types import Message
 
-from image_search.search import Search, Searcher
+from image_search.question import Search
+from image_search.search import Searcher
 from image_search.turns import (
     MOST_TEXTS,
     SearcherGone,

@@ -1,0 +1,94 @@
+"""How well nonsense fits an index.
+
+A model gives any text a score with any photo, and
+what counts as a high one is each model's own. So it
+is asked for texts that mean nothing, once, and the
+index for the best photo of each. What a person asks
+for has to fit better than nearly all of these.
+"""
+
+import random
+import string
+import threading
+
+import numpy as np
+
+from image_search.clip import Embedding
+from image_search.embedding import Embedder
+from image_search.filters import READABLE
+from image_search.store import Store
+
+# Of their scores: 96 of 100 other senseless texts
+# stay below it, and 99 of 100 words of what is on
+# the photos come above.
+DEVIATIONS = 2.0
+# By which an index has to grow or shrink before it
+# is asked again.
+GROWTH = 1.1
+
+
+def nonsense() -> list[str]:
+    """Texts as people hit keys, of letters, of syllables, and of digits."""
+    chance = random.Random(1)  # noqa: S311, the same at every start
+
+    def one_of(signs: str, fewest: int, most: int) -> str:
+        return "".join(chance.choices(signs, k=chance.randint(fewest, most)))
+
+    letters, vowels = string.ascii_lowercase, "aeiouy"
+    consonants = "".join(sorted({*letters} - {*vowels}))
+
+    def syllables(number: int) -> str:
+        pairs = (
+            chance.choice(consonants) + chance.choice(vowels)
+            for _ in range(number)
+        )
+        return "".join(pairs)
+
+    texts = [one_of(letters, 3, 9) for _ in range(16)]
+    texts += [syllables(chance.randint(2, 4)) for _ in range(16)]
+    texts += [one_of(string.digits, 2, 8) for _ in range(8)]
+    texts += [one_of(letters + string.digits, 8, 8) for _ in range(8)]
+    return texts
+
+
+class Floor:
+    """The score that words have to reach, as far as the index is known."""
+
+    def __init__(self, embedder: Embedder, store: Store) -> None:
+        self.embedder = embedder
+        self.store = store
+        self.score: float | None = None  # not measured yet
+        self._photos = 0  # there were then
+        self._texts: list[Embedding] = []
+        self._measuring = threading.Lock()
+
+    def is_reached(self, score: float) -> bool | None:
+        """Whether an answer has such a score.
+
+        None as long as that isn't known.
+        """
+        if self.score is None:
+            return None
+        return score >= self.score
+
+    def measure(self, photos: int) -> None:
+        """Ask the index, if it has so many photos by now.
+
+        Takes 48 texts of the model at first, and as many
+        searches each time. Raises StoreError.
+        """
+        with self._measuring:
+            low, high = sorted((photos, self._photos))
+            if not photos or high <= low * GROWTH:
+                return
+            for text in nonsense()[len(self._texts) :]:
+                self._texts.append(self.embedder.embed_query(text))
+            scores = [
+                point.score
+                for vector in self._texts
+                for point in self.store.search(vector, 1, READABLE)
+            ]
+            if scores:
+                deviation = DEVIATIONS * float(np.std(scores))
+                self.score = float(np.mean(scores)) + deviation
+                self._photos = photos

@@ -1,0 +1,98 @@
+"""What can be asked, and which photos it is about."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    NaiveDatetime,
+)
+
+from image_search.filters import READABLE, Circle, Condition, Filter
+
+MAX_QUERY_LENGTH = 1000  # characters
+
+
+def _complete_date(text: str) -> str:
+    """A year or a month stands for its beginning: 2024 is 2024-01-01."""
+    if not re.fullmatch(r"\d{4}(-\d\d)?", text, re.ASCII):
+        return text
+    return text + "0000-01-01"[len(text) :]
+
+
+def _check_near(text: str) -> str:
+    """Refuse what is no circle on the earth."""
+    Circle.parse(text)
+    return text
+
+
+Words = Annotated[str, Field(pattern=r"\S", max_length=MAX_QUERY_LENGTH)]
+Near = Annotated[str, AfterValidator(_check_near)]
+Date = Annotated[NaiveDatetime, BeforeValidator(_complete_date)]
+
+
+class Filters(BaseModel, extra="forbid"):
+    """Which photos are meant; without any of it all are."""
+
+    folder: str | None = Field(None, description="In this folder, or below it.")
+    after: Date | None = Field(
+        None, description="Taken then or later, local time."
+    )
+    before: Date | None = Field(None, description="Taken before then.")
+    near: Near | None = Field(
+        None,
+        description="Taken within some kilometres of a place:"
+        " latitude,longitude,kilometres.",
+    )
+    camera: str | None = Field(
+        None, description="Taken with it; as results name it."
+    )
+
+
+class Search(Filters):
+    """What to look for, all of it combined; nothing at all means the newest photos."""
+
+    q: Words | None = Field(None, description="What you want to see.")
+    like: str | None = Field(
+        None, description="The filename of a photo, to find others like it."
+    )
+    minus: list[Words] = Field(
+        [], max_length=10, description="What you don't want to see."
+    )
+    sort: Literal["score", "newest"] = "score"
+    limit: int = Field(24, ge=1, le=100, description="How many photos at most.")
+    offset: int = Field(0, ge=0, le=100_000, description="How many to skip.")
+    around: str | None = Field(
+        None,
+        description="The filename of a result: the photos around it, whatever"
+        " `offset` is.",
+    )
+    cutoff: float = Field(
+        0, ge=0, le=1, description="Least share of the best photo's score."
+    )
+
+
+def conditions(
+    query: Filters, like: str | None = None, *, is_scored: bool
+) -> Filter:
+    """The points that are meant; `like`: a photo that is not to find itself."""
+    must, must_not = [], []
+    if like:
+        must_not.append(Condition("filename", equals=like))
+    if folder := (query.folder or "").strip("/"):
+        must.append(Condition("folders", equals=folder))
+    if query.after or query.before:
+        after = query.after.isoformat() if query.after else None
+        before = query.before.isoformat() if query.before else None
+        must.append(Condition("taken", at_least=after, before=before))
+    if query.near:
+        circle = Circle.parse(query.near)
+        must.append(Condition("details.place", within=circle))
+    if camera := (query.camera or "").strip():
+        must.append(Condition("details.camera", equals=camera))
+    if not is_scored:  # a photo that can't be read has no vector to be near to
+        must += READABLE.must
+    return Filter(tuple(must), tuple(must_not))
