@@ -40,6 +40,7 @@ from sse_starlette import EventSourceResponse
 from image_search import (
     connections,
     folders,
+    months,
     photo_record,
     refusals,
     skipped,
@@ -173,6 +174,7 @@ def image_search_flow(
             sort_key=described["sort_key"],
             sha256=embedded["sha256"],
             details=embedded["details"],
+            thumbhash=embedded["thumbhash"],
             damaged=embedded["damaged"],
         )
     store = get_store()
@@ -381,6 +383,7 @@ async def status(board: TheStatusBoard) -> Status:
 app.include_router(skipped.router)
 app.include_router(photo_record.router)
 app.include_router(folders.router)
+app.include_router(months.router)
 
 
 @app.get("/status/events", response_class=EventSourceResponse)

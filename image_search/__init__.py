@@ -4,7 +4,7 @@ Each room imports only from lower floors:
 
     floor 10  refusals
     floor 9   turns, skipped, folders
-              photo_record
+              photo_record, months
     floor 8   follow, search, upkeep
     floor 7   index, remarks, server_store
     floor 6   edge_store, server_queries
@@ -15,7 +15,7 @@ Each room imports only from lower floors:
               sources
     floor 4   clip, cache, state, listing
               flows, photo_files, access
-              question
+              batches, question
     floor 3   photos, looks
               thumbnails, workers
               postgres, attempts, connections
@@ -24,9 +24,11 @@ Each room imports only from lower floors:
     floor 1   streamed, pillow_photo
               colour, repair, sequence
               bmp, raw, headers
+              folding
     floor 0   settings, hardware, stopping
               points, filters, kinds
               dates, metadata, names
+              placeholder
               files, guests, memory
               in_flight, reasons, quiet, pulse
               png, boxes, orientation

@@ -36,6 +36,8 @@ class EmbeddingCache:
             (version, photo, facts, PRIMARY KEY (version, photo)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS damaged
             (photo PRIMARY KEY) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS thumbhashes
+            (photo PRIMARY KEY, thumbhash) WITHOUT ROWID;
     """
 
     def __init__(self, file: Path, model: str) -> None:
@@ -93,6 +95,17 @@ class EmbeddingCache:
             taken = told.pop("taken")
             return Facts(**told, taken=taken and Taken(**taken))
         return None
+
+    def thumbhash(self, digest: bytes) -> str | None:
+        """A picture of it in some 25 bytes, in base64, if one was made."""
+        ask = "SELECT thumbhash FROM thumbhashes WHERE photo = ?"
+        for (thumbhash,) in self._execute(ask, digest):
+            return str(thumbhash)
+        return None
+
+    def put_thumbhash(self, digest: bytes, thumbhash: str) -> None:
+        put = "INSERT OR REPLACE INTO thumbhashes VALUES (?, ?)"
+        self._execute(put, digest, thumbhash)
 
     def put_vector(self, digest: bytes, vector: Vector) -> None:
         put = "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)"

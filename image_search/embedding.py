@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import functools
 import hashlib
-import itertools
 import os
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from image_search.batches import Batches
 from image_search.cache import FACTS_VERSION, EmbeddingCache
 from image_search.clip import DualEncoder, Embedding, TextEncoder, embed_images
 from image_search.colour import Pixels
@@ -24,6 +24,7 @@ from image_search.photos import (
     read_facts,
     read_photo,
     read_pixels,
+    read_thumbhash,
 )
 from image_search.pulse import Pulse
 from image_search.reasons import OutOfMemory, PhotoError
@@ -31,8 +32,9 @@ from image_search.settings import Settings, StartupError
 from image_search.thumbnails import ThumbnailCache, version_of
 from image_search.workers import TRIES, PoolUnavailable, WorkerError, WorkerPool
 
+WITH_THUMBHASH = 1
 # When it changes, CocoIndex looks at every photo again.
-BEHAVIOR_VERSION = 10 * PREPROCESSING + FACTS_VERSION
+BEHAVIOR_VERSION = 100 * PREPROCESSING + 10 * FACTS_VERSION + WITH_THUMBHASH
 DECODE_SECONDS = 60  # the most that a photo may take
 UPLOAD_SECONDS = 10  # the most that one that is sent may take
 # More than any photo takes that is not refused: the system ends who wants more.
@@ -60,6 +62,7 @@ class EmbeddedPhoto:
     remarks: str | None = None  # what its decoder said, for the log
     # metadata.Details; CocoIndex would take a dict's type for a table.
     details: Any = field(default_factory=dict)
+    thumbhash: str | None = None  # a picture of it in some 25 bytes, in base64
 
 
 class PhotoAway(Exception):
@@ -90,8 +93,9 @@ class Embedder:
         self.pulse = Pulse()
         self._decoding = asyncio.Semaphore(CORES)
         self._one_at_a_time = asyncio.Lock()
-        self._embedding = asyncio.Lock()
-        self._waiting: dict[asyncio.Future[Embedding], Pixels] = {}
+        self._batches = Batches(
+            self._run_image_tower, lambda: encoder.batch_size
+        )
 
     @classmethod
     def from_settings(
@@ -124,7 +128,7 @@ class Embedder:
             if vector is None:
                 reading = await self._decode(content)
                 facts, remarks = reading.facts, reading.remarks
-                vector = await self._embed(reading.pixels)
+                vector = await self._batches.embed(reading.pixels)
                 await asyncio.to_thread(self._keep, digest, vector, reading)
             elif facts is None:
                 async with self._decoding:
@@ -153,6 +157,7 @@ class Embedder:
             damaged=await asyncio.to_thread(self.cache.is_damaged, digest),
             remarks="; ".join(remarks) or None,
             details={**facts.details},
+            thumbhash=await self._thumbhash(digest, content),
         )
 
     @property
@@ -254,47 +259,37 @@ class Embedder:
         self.cache.put_facts(digest, facts)
         return facts
 
+    async def _thumbhash(self, digest: bytes, content: bytes) -> str | None:
+        """A known photo's; where it has none yet, its small copy is looked at."""
+        look_up = self.cache.thumbhash
+        if known := await asyncio.to_thread(look_up, digest):
+            return known
+        small = self.thumbnails.find(version_of(digest.hex()), THUMBNAIL_SIZE)
+        async with self._decoding:
+            with contextlib.suppress(OSError, PhotoError, WorkerError):
+                if small:
+                    content = await asyncio.to_thread(small.read_bytes)
+                look = functools.partial(
+                    self.decode_pool.run, read_thumbhash, content, tries=1
+                )
+                made: str = await asyncio.to_thread(look)
+                await asyncio.to_thread(self.cache.put_thumbhash, digest, made)
+                return made
+        return None
+
     def _keep(self, digest: bytes, vector: Embedding, reading: Reading) -> None:
         version = version_of(digest.hex())
         self.thumbnails.forget(version)
         self.thumbnails.put(version, THUMBNAIL_SIZE, reading.thumbnail)
         self.cache.put_facts(digest, reading.facts)
+        self.cache.put_thumbhash(digest, reading.thumbhash)
         self.cache.put_damage(digest, is_damaged=reading.is_damaged)
         self.cache.put_vector(digest, vector)
 
-    async def _embed(self, image: Pixels) -> Embedding:
-        """Embed an image, together with others that wait where that is quicker."""
-        mine = asyncio.Future[Embedding]()
-        self._waiting[mine] = image
-        try:
-            async with self._embedding:  # first come, first served
-                if not mine.done():
-                    await self._embed_batch_with(mine)
-            return mine.result()
-        finally:
-            self._waiting.pop(mine)
-
-    async def _embed_batch_with(self, mine: asyncio.Future[Embedding]) -> None:
-        """Embed the images that have waited longest: `mine` comes first."""
-        first = itertools.islice(self._waiting.items(), self.encoder.batch_size)
-        batch = dict(first)
-        tries = 1 if len(batch) > 1 else TRIES
-        try:
-            vectors = await self._run_image_tower([*batch.values()], tries)
-        except WorkerError:
-            if len(batch) == 1:
-                raise
-            # By itself, so that it does not fail for another one.
-            batch = {mine: self._waiting[mine]}
-            vectors = await self._run_image_tower([*batch.values()], TRIES)
-        for waiting, vector in zip(batch, vectors, strict=True):
-            waiting.set_result(vector)
-
-    async def _run_image_tower(
+    def _run_image_tower(
         self, images: list[Pixels], tries: int
     ) -> list[Embedding]:
-        run = functools.partial(self.image_pool.run, tries=tries)
-        vectors: list[Embedding] = await asyncio.to_thread(
-            run, embed_images, self.encoder, images
+        vectors: list[Embedding] = self.image_pool.run(
+            embed_images, self.encoder, images, tries=tries
         )
         return vectors

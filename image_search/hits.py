@@ -1,10 +1,12 @@
 """What a search answers: photos, and what is known of them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from image_search.folding import fold
 from image_search.kinds import browsers_show
 from image_search.metadata import Details
 from image_search.store import Point
@@ -38,6 +40,12 @@ class Hit(BaseModel):
         " size; of others they show /thumb/<filename>?size=full."
     )
     details: Details = Field(description="What else its header tells.")
+    thumbhash: str | None = Field(
+        description="A picture of it in 25 bytes, a ThumbHash in base64."
+    )
+    similar: list["Hit"] = Field(
+        [], description="With `fold`: nearly the same photos, as they follow."
+    )
 
 
 class SearchResponse(BaseModel):
@@ -45,6 +53,9 @@ class SearchResponse(BaseModel):
     offset: int = Field(description="How many photos come before these.")
     more: bool = Field(
         description="Whether photos follow, beyond `limit` or below `cutoff`."
+    )
+    next_offset: int = Field(
+        description="Where the next page begins, if there is one."
     )
     total: int | None = Field(
         None,
@@ -90,15 +101,34 @@ def hit_of(point: Point, *, is_scored: bool) -> Hit:
             payload.filename, payload.width, payload.height
         ),
         details=payload.details,
+        thumbhash=payload.thumbhash,
     )
 
 
-def cut_off(hits: list[Hit], share: float) -> list[Hit]:
-    """Keep the hits that have this share of the best score, which may be negative."""
-    if not hits:
+def group_hits(
+    points: Sequence[Point], most: int | None, *, is_scored: bool
+) -> list[Hit]:
+    """Points as they are answered; with `most` so many groups of them.
+
+    A group holds what is nearly equal to its first photo,
+    which has the others under `similar`.
+    """
+    groups = [[place] for place in range(len(points))]
+    if most is not None:
+        payloads = [point.payload for point in points]
+        groups = fold(payloads, [point.vector for point in points], most)
+    hits = [hit_of(point, is_scored=is_scored) for point in points]
+    for first, *others in groups:
+        hits[first].similar = [hits[place] for place in others]
+    return [hits[first] for first, *_ in groups]
+
+
+def cut_off(points: list[Point], share: float) -> list[Point]:
+    """Keep what has this share of the best score, which may be negative."""
+    if not points:
         return []
-    least = least_score(hits[0].score or 0.0, share)
-    return [hit for hit in hits if (hit.score or 0.0) >= least]
+    least = least_score(min(points[0].score, 1.0), share)
+    return [point for point in points if min(point.score, 1.0) >= least]
 
 
 def least_score(best: float, share: float) -> float:

@@ -21,6 +21,8 @@ from image_search.files import open_regular_file
 from image_search.headers import read_tags
 from image_search.kinds import BROWSER_PIXELS, BROWSER_SIDE
 from image_search.metadata import Details, read_details
+from image_search.placeholder import SIDE as THUMBHASH_SIDE
+from image_search.placeholder import thumbhash_of
 from image_search.quiet import held_remarks
 from image_search.reasons import PhotoError, TooLarge
 
@@ -52,6 +54,7 @@ class Reading:
     facts: Facts
     pixels: Pixels  # for the model
     thumbnail: bytes  # JPEG, within THUMBNAIL_SIZE
+    thumbhash: str  # a picture of it in some 25 bytes, in base64
     is_damaged: bool = False  # a part of the file is missing, or wrong
     remarks: list[str] = field(default_factory=list)  # of the decoder's
 
@@ -64,7 +67,9 @@ def read_photo(content: bytes, side: int) -> Reading:
         facts = _facts(content, decoded.size)
         pixels = _model_input(decoded.image, side)
         thumbnail = _thumbnail(decoded.image, THUMBNAIL_SIZE)
-    return Reading(facts, pixels, thumbnail, decoded.is_damaged, remarks)
+        thumbhash = thumbhash_of(decoded.image)
+    is_damaged = decoded.is_damaged
+    return Reading(facts, pixels, thumbnail, thumbhash, is_damaged, remarks)
 
 
 def read_pixels(content: bytes, side: int) -> Pixels:
@@ -81,6 +86,11 @@ def read_facts(content: bytes) -> Facts:
     """Read a photo's header alone; raises PhotoError."""
     with _remarks_held():
         return _facts(content, read_size(content, OF_THE_FOLDER))
+
+
+def read_thumbhash(content: bytes) -> str:
+    """A picture of a photo in some 25 bytes, in base64; raises PhotoError."""
+    return thumbhash_of(load_image(content, at_least=THUMBHASH_SIDE))
 
 
 def load_image(content: bytes, at_least: int | None = None) -> Image.Image:

@@ -66,6 +66,7 @@ class Payload(BaseModel):
     error: str | None = None  # why the photo can't be read
     damaged: bool = False  # a part of its file is missing, or wrong
     sort_key: int | None = None
+    thumbhash: str | None = None  # a picture of it in some 25 bytes, in base64
     details: dict[str, Any] = {}  # what else is told: see metadata.Details
 
 

@@ -62,7 +62,7 @@ class Search(Filters):
     minus: list[Words] = Field(
         [], max_length=10, description="What you don't want to see."
     )
-    sort: Literal["score", "newest"] = "score"
+    sort: Literal["score", "newest", "oldest"] = "score"
     limit: int = Field(24, ge=1, le=100, description="How many photos at most.")
     offset: int = Field(0, ge=0, le=100_000, description="How many to skip.")
     around: str | None = Field(
@@ -72,6 +72,11 @@ class Search(Filters):
     )
     cutoff: float = Field(
         0, ge=0, le=1, description="Least share of the best photo's score."
+    )
+    fold: bool = Field(
+        default=False,
+        description="Of photos that are nearly equal return the first, with the"
+        " others under `similar`; go on at `next_offset` then.",
     )
 
 

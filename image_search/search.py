@@ -15,13 +15,14 @@ from image_search.around import (
 from image_search.clip import Embedding, l2_normalize
 from image_search.embedding import Embedder
 from image_search.filters import Filter
-from image_search.hits import SearchResponse, cut_off, hit_of
+from image_search.hits import SearchResponse, cut_off, group_hits
 from image_search.question import Search, conditions
 from image_search.remarks import Asked, Remarks
 from image_search.store import NoSuchPhoto, Point, Store
 
 MINUS_WEIGHT = 0.5  # of a minus term, beside the 1 of all others
-CANDIDATES = 1000  # that sort=newest puts in order
+CANDIDATES = 1000  # that sort=newest and sort=oldest put in order
+FOLDED = 3  # times `limit` photos are looked at to fold a page of them
 MIN_QUERY_NORM = 1e-3  # a sum of unit vectors this short is rounding error
 
 MODEL_SECONDS = prometheus_client.Histogram(
@@ -85,7 +86,7 @@ class Searcher:
     def find(self, query: Search, vector: Embedding | None) -> SearchResponse:
         """Answer a search whose vector is known; raises SearchError, StoreError."""
         is_scored = vector is not None or bool(query.like)
-        by_time = query.sort == "newest" and is_scored
+        by_time = query.sort != "score" and is_scored
         where = conditions(query, query.like, is_scored=is_scored)
         offset = query.offset
         if query.around is not None and not by_time:
@@ -93,39 +94,47 @@ class Searcher:
             offset = offset_around(rank, query.limit)
         # What is put in order here, or cut off by the best, is asked for as a whole.
         start = 0 if by_time or query.cutoff else offset
-        end = offset + query.limit
-        count = CANDIDATES if by_time else end + 1 - start
-        points = self._points(query, vector, count, where, start)
+        looked_at = query.limit * (FOLDED if query.fold else 1)
+        count = CANDIDATES if by_time else offset + looked_at + 1 - start
+        points = self._points(
+            query, vector, count, where, start, with_vectors=query.fold
+        )
 
-        hits = [hit_of(point, is_scored=is_scored) for point in points]
-        total = start + len(hits)
+        total = start + len(points)
         if is_scored and query.cutoff:
-            hits = cut_off(hits, query.cutoff)
-        best = hits[0].score if hits else None
+            points = cut_off(points, query.cutoff)
+        best = min(points[0].score, 1.0) if points else None
         if by_time:
-            hits.sort(key=lambda hit: hit.taken, reverse=True)
+            newest_first = query.sort == "newest"
+            points.sort(key=lambda one: one.payload.taken, reverse=newest_first)
         if query.around is not None:
-            names = [hit.filename for hit in hits]
+            names = [point.payload.filename for point in points]
             if query.around not in names:
                 raise NotAmongResults(not_among(query.around))
             if by_time:
                 rank = names.index(query.around)
                 offset = offset_around(rank, query.limit)
-        page = hits[offset - start :][: query.limit]
-        more = total > offset + len(page)
-        answer = SearchResponse(results=page, offset=offset, more=more)
-        is_counted = by_time or len(hits) < count
-        words = self._words(query, vector)
+        page = points[offset - start :][:looked_at]
+        most = query.limit if query.fold else None
+        hits = group_hits(page, most, is_scored=is_scored)
+        next_offset = offset + sum(1 + len(hit.similar) for hit in hits)
+        answer = SearchResponse(
+            results=hits,
+            offset=offset,
+            more=total > next_offset,
+            next_offset=next_offset,
+        )
+        is_counted = by_time or len(points) < count
         asked = Asked(
             where=where,
             vector=vector,
-            words=words,
+            words=self._words(query, vector),
             q=query.q,
             like=query.like or None,
             folder=(query.folder or "").strip("/"),
             cutoff=query.cutoff,
-            best=best,
-            total=len(hits) if is_counted and not start else None,
+            best=best if is_scored else None,
+            total=len(points) if is_counted and not start else None,
         )
         return self.remarks.add_to(answer, asked)
 
@@ -149,17 +158,22 @@ class Searcher:
         is_scored: bool,
     ) -> int:
         """How many results come before the photo that others are asked around."""
+        # By time the newest are asked for, whichever come first.
+        same = query.model_copy(update={"sort": "score"})
 
         def ask(count: int, start: int) -> list[Point]:
-            return self._points(query, vector, count, where, start)
+            return self._points(same, vector, count, where, start)
 
         name = query.around or ""
         try:
             if is_scored:
                 return rank_by_score(name, ask)
-            return rank_by_time(name, self.store, where, ask)
+            rank = rank_by_time(name, self.store, where, ask)
         except NotAmong as error:
             raise NotAmongResults(str(error)) from None
+        if query.sort != "oldest":
+            return rank
+        return self.store.count(where) - 1 - rank
 
     def _points(
         self,
@@ -168,12 +182,20 @@ class Searcher:
         count: int,
         where: Filter,
         start: int,
+        *,
+        with_vectors: bool = False,
     ) -> list[Point]:
         """Ask the store; raises NotIndexedYet where nothing may be found later."""
 
         def ask(count: int, start: int) -> list[Point]:
             return self.store.search(
-                vector, count, where, offset=start, like=query.like or None
+                vector,
+                count,
+                where,
+                offset=start,
+                like=query.like or None,
+                oldest_first=query.sort == "oldest",
+                with_vectors=with_vectors,
             )
 
         try:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.harness import ROOT, NewApp, eventually
+from image_search.photos import read_thumbhash
+from tests.harness import PHOTOS, ROOT, NewApp, eventually
 
 OLD_INDEX = Path(__file__).with_name("old_index.tar.xz")
 # The model's name is a part of what the vectors go by.
@@ -81,6 +82,10 @@ def test_an_index_of_the_last_version_is_opened_as_it_is(
         for hit in app.get("/search").json()["results"]
     }
     assert told["cat.png"] == ("xmp", "PENTAX K100D Super")
+    for hit in app.get("/search").json()["results"]:
+        assert hit["thumbhash"] == read_thumbhash(
+            (PHOTOS / hit["filename"]).read_bytes()
+        )
     app.stop()
     app.start().finds(*FEW)
     assert vectors(file) == before

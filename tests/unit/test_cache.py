@@ -48,14 +48,17 @@ def another(
 
 
 def test_a_cache_knows_what_it_was_told(cache: EmbeddingCache) -> None:
-    """Vectors and facts are found again, by digest, also after a restart."""
+    """What is kept is found again, by digest, also after a restart."""
     assert cache.vector(DIGEST) is None
     assert cache.facts(DIGEST) is None
     vector = vector_of(0.6, 0.8)
     cache.put_vector(DIGEST, vector)
     cache.put_facts(DIGEST, FACTS)
+    cache.put_thumbhash(DIGEST, "3EgKFwhpaIVP")
     with another(cache) as second:
         for opened in (cache, second):
+            assert opened.thumbhash(DIGEST) == "3EgKFwhpaIVP"
+            assert opened.thumbhash(b"of another photo") is None
             assert np.array_equal(opened.vector(DIGEST), vector)  # type: ignore[arg-type]
             assert opened.facts(DIGEST) == FACTS
             assert opened.vector(b"of another photo") is None

@@ -33,6 +33,7 @@ from image_search.photos import (
     read_facts,
     read_photo,
     read_pixels,
+    read_thumbhash,
 )
 from image_search.reasons import OutOfMemory, PhotoError
 from image_search.settings import Settings
@@ -127,7 +128,7 @@ def embed_all(embedder: Embedder, *photos: bytes) -> list[EmbeddedPhoto]:
 def test_all_of_a_photo_is_known_after_one_visit(
     new_embedder: NewEmbedder,
 ) -> None:
-    """A photo is read once: vector, facts, digest and thumbnail come of it."""
+    """A photo is read once: vector, facts, digest, thumbnail and ThumbHash come of it."""
     decode_pool = PoolHere()
     embedder = new_embedder(decode_pool, PoolHere(embed_images=fake_vectors))
     exif = Image.Exif()
@@ -146,7 +147,9 @@ def test_all_of_a_photo_is_known_after_one_visit(
     assert decode_pool.jobs == ["read_photo"]
     thumbnail = embedder.thumbnails.find(version_of(digest), THUMBNAIL_SIZE)
     assert thumbnail is not None
-    assert thumbnail.read_bytes() == read_photo(content, SIDE).thumbnail
+    reading = read_photo(content, SIDE)
+    assert thumbnail.read_bytes() == reading.thumbnail
+    assert made.thumbhash == reading.thumbhash
 
 
 def test_a_known_photo_costs_no_work(new_embedder: NewEmbedder) -> None:
@@ -156,7 +159,10 @@ def test_a_known_photo_costs_no_work(new_embedder: NewEmbedder) -> None:
         new_embedder(PoolHere(), PoolHere(embed_images=fake_vectors)), content
     )
     idle = PoolHere(
-        read_photo=no_work, read_facts=no_work, embed_images=no_work
+        read_photo=no_work,
+        read_facts=no_work,
+        read_thumbhash=no_work,
+        embed_images=no_work,
     )
     [again] = embed_all(new_embedder(idle, idle), content)
     assert np.array_equal(again.embedding, first.embedding)  # type: ignore[arg-type]
@@ -178,7 +184,50 @@ def test_facts_of_a_known_vector_cost_no_model(
         assert made.embedding is not None
         assert made.embedding.tolist() == pytest.approx([0.6, 0.8])
         assert (made.width, made.height) == (20, 20)
-    assert decode_pool.jobs == ["read_facts"]
+    assert decode_pool.jobs == ["read_facts", "read_thumbhash"]
+
+
+@pytest.mark.parametrize("has_thumbnail", [True, False])
+def test_a_thumbhash_comes_of_the_thumbnail_if_there_is_one(
+    new_embedder: NewEmbedder, *, has_thumbnail: bool
+) -> None:
+    """A photo of a version that made none costs no model, and no decoding but once."""
+    content = photo(20)
+    digest = hashlib.sha256(content).digest()
+    seen = []
+
+    def look(content: bytes) -> str:
+        seen.append(content)
+        return read_thumbhash(content)
+
+    decode_pool = PoolHere(read_photo=no_work, read_thumbhash=look)
+    embedder = new_embedder(decode_pool, PoolHere(embed_images=no_work))
+    embedder.cache.put_vector(digest, vector_of(0.6, 0.8))
+    small = encode(Image.new("RGB", (512, 384), "red"), "JPEG")
+    if has_thumbnail:
+        version = version_of(digest.hex())
+        embedder.thumbnails.put(version, THUMBNAIL_SIZE, small)
+    made = [embed_all(embedder, content)[0].thumbhash for _ in range(2)]
+    assert seen == [small if has_thumbnail else content]
+    assert made == [read_thumbhash(seen[0])] * 2
+
+
+def test_a_photo_without_a_thumbhash_is_a_photo(
+    new_embedder: NewEmbedder,
+) -> None:
+    """Where none can be made of a known photo it is indexed as before."""
+
+    def fail(_: bytes) -> str:
+        raise WorkerError("it crashed the decoder")
+
+    decode_pool = PoolHere(read_photo=no_work, read_thumbhash=fail)
+    embedder = new_embedder(decode_pool, PoolHere(embed_images=no_work))
+    content = photo(20)
+    digest = hashlib.sha256(content).digest()
+    embedder.cache.put_vector(digest, vector_of(0.6, 0.8))
+    [made] = embed_all(embedder, content)
+    assert (made.error, made.thumbhash) == (None, None)
+    assert made.embedding is not None
 
 
 def test_what_is_no_photo_says_so(new_embedder: NewEmbedder) -> None:
@@ -211,7 +260,8 @@ def test_what_is_seen_as_before_keeps_its_vector(
         cache.put_vector(digest, vector_of(0.6, 0.8))
         cache.put_facts(digest, FACTS)
     cache.space = now
-    for jobs in (["looks_as_before", "looks_as_before", "read_photo"], []):
+    look = "looks_as_before"
+    for jobs in ([look, look, "read_photo", "read_thumbhash"], []):
         decode_pool.jobs.clear()
         first, second = embed_all(embedder, same, different)
         assert first.embedding is not None

@@ -95,7 +95,7 @@ def names(found: SearchResponse) -> list[str]:
         {"offset": 100_001},
         {"cutoff": -0.1},
         {"cutoff": 1.1},
-        {"sort": "oldest"},
+        {"sort": "largest"},
         {"after": "yesterday"},
         {"after": ""},
         {"after": "24"},
@@ -267,6 +267,7 @@ def test_a_hit_tells_all_that_is_shown(
         sha256=digest,
         taken_from="exif",
         details=details,
+        thumbhash="3EgKFwhpaIVP",
     )
     store.rounding = 1e-6
     [hit] = searcher.search(Search(q="x")).results
@@ -281,6 +282,8 @@ def test_a_hit_tells_all_that_is_shown(
         "damaged": False,
         "in_browsers": True,
         "details": details,
+        "thumbhash": "3EgKFwhpaIVP",
+        "similar": [],
     }
 
 
@@ -291,6 +294,7 @@ def test_a_point_of_an_earlier_version_is_a_hit(
     store.put("a.jpg", axis(0))
     [hit] = searcher.search(Search(q="x")).results
     assert (hit.taken_from, hit.details) == (None, {})
+    assert hit.thumbhash is None
 
 
 def test_a_camera_and_a_place_are_filters(
@@ -368,7 +372,7 @@ def test_after_is_in_and_before_is_out(
         assert set(names(searcher.search(query))) == expected
 
 
-@pytest.mark.parametrize("sort", ["score", "newest"])
+@pytest.mark.parametrize("sort", ["score", "newest", "oldest"])
 @pytest.mark.parametrize("q", [None, "x"])
 def test_pages_join_up(
     searcher: Searcher, store: MemoryStore, q: str | None, sort: Any
@@ -388,9 +392,81 @@ def test_pages_join_up(
             )
             pages += page.results
             assert page.more == (len(pages) < 25)
+            assert page.next_offset == len(pages)
         assert pages == whole.results
     beyond = searcher.search(Search(q=q, sort=sort, offset=99))
     assert (beyond.results, beyond.more) == ([], False)
+
+
+def put_copies(store: MemoryStore) -> None:
+    """Twenty photos, of which each third was copied four times."""
+    for number in range(20):
+        for copy in range(5 if number % 3 == 0 else 1):
+            store.put(
+                f"{number:02} copy {copy}.jpg",
+                l2_normalize(axis(0) + (number + copy / 10) * axis(1) / 9),
+                sha256=f"digest {number}",
+                taken=f"2024-01-{28 - number:02}T12:00:{copy:02}",
+            )
+
+
+@pytest.mark.parametrize("sort", ["score", "newest", "oldest"])
+@pytest.mark.parametrize("q", [None, "x"])
+@pytest.mark.parametrize("limit", [1, 3, 7, 48, 100])
+def test_folded_pages_hold_each_photo_once(
+    searcher: Searcher, store: MemoryStore, q: str | None, sort: Any, limit: int
+) -> None:
+    """Read from `next_offset` to the end, first ones and similar ones are the whole."""
+    put_copies(store)
+    whole = searcher.search(Search(q=q, sort=sort, limit=100))
+    offset, more, found = 0, True, []
+    while more:
+        page = searcher.search(
+            Search(q=q, sort=sort, limit=limit, offset=offset, fold=True)
+        )
+        assert 0 < len(page.results) <= limit
+        for hit in page.results:
+            assert not any(one.similar for one in hit.similar)
+            group = [hit, *hit.similar]
+            assert len({one.filename[:2] for one in group}) == 1
+            found += [one.filename for one in group]
+        offset, more = page.next_offset, page.more
+    assert offset == len(whole.results) == len(found)
+    assert sorted(found) == sorted(names(whole))
+
+
+def test_a_fold_is_not_cut_by_the_end_of_its_page(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """Copies that follow one another are one group, wherever a page ends."""
+    put_copies(store)
+    page = searcher.search(Search(limit=4, fold=True))
+    assert [len(hit.similar) for hit in page.results] == [4, 0, 0, 4]
+    assert (page.more, page.next_offset) == (True, 12)
+
+
+def test_without_fold_nothing_is_similar(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """Each photo is a result of its own, and no vector is asked for."""
+    put_copies(store)
+    page = searcher.search(Search(limit=100))
+    assert len(page.results) == len(store.points)
+    assert not any(hit.similar for hit in page.results)
+
+
+def test_the_oldest_of_the_best_come_first(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """With words, too, they are in the order of time; without, they are the first there are."""
+    put_copies(store)
+    for query in (
+        Search(sort="oldest", limit=100),
+        Search(q="x", sort="oldest", limit=100),
+    ):
+        times = [hit.taken for hit in searcher.search(query).results]
+        assert len(times) == len(store.points)
+        assert times == sorted(times)
 
 
 def test_cutoff_keeps_a_share_of_the_best(

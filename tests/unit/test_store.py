@@ -23,6 +23,7 @@ from image_search.filters import (
     Condition,
     Filter,
 )
+from image_search.months import count_months
 from image_search.points import PAYLOAD_INDEXES, Payload
 from image_search.search import CANDIDATES
 from image_search.server_store import ServerStore
@@ -282,6 +283,52 @@ def test_without_a_vector_the_newest_come_first(
     assert pages == newest_first
 
 
+@pytest.mark.parametrize("limit", range(1, len(FINE) + 2))
+def test_the_oldest_may_come_first(store: Store, limit: int) -> None:
+    """They come as the newest do, from the other end; pages join up."""
+    newest_first = names(store.search(None, 100, READABLE))
+    pages = []
+    for offset in range(0, len(FINE) + 1, limit):
+        pages += names(
+            store.search(
+                None, limit, READABLE, offset=offset, oldest_first=True
+            )
+        )
+    assert pages == newest_first[::-1]
+
+
+def test_months_are_counted_in_any_store(store: Store) -> None:
+    """All photos that can be read are in one; a filter leaves out what it does in a search."""
+    found = count_months(store, READABLE)
+    assert {one.month: one.photos for one in found} == {
+        "2024-05": 1,
+        "2022-02": len(TWINS),
+        "2021-05": 1,
+        "2020-05": 1,
+        "2019-05": 1,
+    }
+    of_rome = Filter((ROME, *READABLE.must))
+    assert [one.month for one in count_months(store, of_rome)] == [
+        "2021-05",
+        "2019-05",
+    ]
+
+
+@pytest.mark.parametrize("asked", [None, VECTORS["cat.jpg"]])
+def test_an_order_of_any_kind_may_have_vectors(
+    store: Store, asked: Embedding | None
+) -> None:
+    """Each point has its own then, also on a page far down."""
+    for offset in (0, 5):
+        found = store.search(
+            asked, 4, READABLE, offset=offset, with_vectors=True
+        )
+        assert len(found) == 4
+        for point in found:
+            expected = VECTORS[point.payload.filename]
+            assert point.vector == pytest.approx(expected, abs=ROUNDING)
+
+
 @pytest.mark.parametrize("limit", [1, 4, 12])
 def test_pages_of_the_nearest_join_up(store: Store, limit: int) -> None:
     """Pages of any length make up the whole, ties and all, and nothing lies beyond."""
@@ -449,7 +496,7 @@ def test_a_check_changes_nothing_that_is_whole(store: Store) -> None:
 
 def test_every_field_is_searched_by() -> None:
     """There is an index for each field that is filtered or put in order by."""
-    told = {"taken_from", "details"}  # to whom a photo is shown
+    told = {"taken_from", "details", "thumbhash"}  # to whom a photo is shown
     some = {"folders", "details.camera", "details.place"}
     assert set(PAYLOAD_INDEXES) == {*Payload.model_fields} - told | some
 
