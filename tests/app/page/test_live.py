@@ -226,6 +226,35 @@ def test_a_refresh_that_fails_takes_nothing_away(page: Page) -> None:
     expect(photos(page)).to_have_count(95)
 
 
+def test_much_that_is_new_is_told_now_and_then(page: Page) -> None:
+    """While many photos are being indexed it is looked for news every 15 seconds, no sooner."""
+    page.clock.install()
+    searches: list[str] = []
+    have_many(page, 90)
+    page.on(
+        "request",
+        lambda asked: (
+            searches.append(asked.url) if "/search?" in asked.url else None
+        ),
+    )
+    set_status(page, INDEXING)
+    page.goto("/")
+    page.clock.run_for(1000)
+    expect(photos(page)).to_have_count(90)
+    photos(page).nth(3).hover()
+
+    def index_for(seconds: int) -> int:
+        """How many searches the page makes meanwhile."""
+        before = len(searches)
+        for second in range(seconds):
+            push(page, **INDEXING | {"indexed": 400 + second + before})
+            page.clock.run_for(1000)
+        return len(searches) - before
+
+    assert index_for(12) <= 1
+    assert index_for(48) in (3, 4)
+
+
 def test_the_next_photos_come_once_the_server_is_back(page: Page) -> None:
     """A page of photos that could not be loaded comes by itself when the server is back."""
     have_many(page, 120)
