@@ -17,3 +17,5 @@ async def keep_up(remarks: Remarks, board: StatusBoard) -> None:
         except StoreError as error:
             # The next status comes when it is back.
             logger.debug("The floor stays: %s", error)
+        except Exception as error:  # noqa: BLE001, of any type: the next may go better
+            logger.error("Names and counts are not kept up: %r", error)
