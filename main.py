@@ -34,6 +34,7 @@ from cocoindex.setup import flow_names_with_setup
 from cocoindex.typing import VectorInfo
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import PlainTextResponse
 from sse_starlette import EventSourceResponse
 
@@ -310,6 +311,7 @@ PHOTO_COUNT = prometheus_client.Gauge(
 web.accept_any_path()
 app = FastAPI(title="Image search", redoc_url=None, lifespan=lifespan)
 origins = settings.cors_origins.replace(",", " ").split()
+app.add_middleware(GZipMiddleware, exclude_content_types=web.NOT_COMPRESSED)
 app.add_middleware(connections.ConnectionMiddleware)
 app.add_middleware(
     AccessMiddleware,

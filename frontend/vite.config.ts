@@ -1,4 +1,16 @@
-import { defineConfig, loadEnv } from "vite";
+import { defineConfig, loadEnv, type Plugin } from "vite";
+
+/** Lets a browser paint what stands in the page before the style sheet has come. */
+const stylesLast: Plugin = {
+  name: "styles-last",
+  transformIndexHtml: {
+    order: "post",
+    handler(html) {
+      const [link = ""] = /<link rel="stylesheet"[^>]*>/.exec(html) ?? [];
+      return html.replace(link, "").replace("</body>", `${link}</body>`);
+    },
+  },
+};
 
 export default defineConfig(({ mode }) => {
   // PORT comes from where the server reads it: the environment, or else the .env one folder up.
@@ -10,6 +22,7 @@ export default defineConfig(({ mode }) => {
   return {
     // The first ones to know light-dark(), which would be rewritten for older ones, and wrongly.
     build: { cssTarget: ["chrome123", "firefox125", "safari17.5"] },
+    plugins: [stylesLast],
     server: {
       port: 5174, // as in CocoIndex's tutorial
       proxy: Object.fromEntries(api.map((path) => [path, server])),

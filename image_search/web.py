@@ -34,6 +34,8 @@ UPLOAD_BODY = {  # for the OpenAPI document
         "image/*": {"schema": IMAGE_SCHEMA},
     }
 }
+# What gains nothing by it, and events, which have to come at once.
+NOT_COMPRESSED = "image/*", "text/event-stream"
 LAST_SLOT_SECONDS = 5
 THUMBNAIL_THREADS = 8
 # Pixels on the longer side; `full` is as large as browsers show a picture.

@@ -261,3 +261,34 @@ def test_the_browser_chooses_the_language(app: App, browser: Browser) -> None:
         page.keyboard.press("Escape")
         expect(page.get_by_role("button", name=box, exact=True)).to_be_visible()
         context.close()
+
+
+def test_something_is_there_at_once(page: Page) -> None:
+    """On a slow network the page is outlined before its style sheet and its code have come."""
+    held_back: list[Route] = []
+    page.route("**/assets/*", lambda route: held_back.append(route))  # noqa: PLW0108, Playwright names it
+    page.goto("/", wait_until="commit")
+    expect(page.locator("#app > svg")).to_be_visible()
+    painted = (
+        """performance.getEntriesByName("first-contentful-paint").length"""
+    )
+    eventually(lambda: page.wait_for_timeout(20) or page.evaluate(painted))
+    assert held_back
+    for route in held_back:
+        route.continue_()
+    page.unroute("**/assets/*")
+    expect(photos(page)).to_have_count(len(SAMPLES))
+    expect(page.locator("#app > svg")).to_have_count(0)
+
+
+def test_texts_are_sent_compressed(app: App) -> None:
+    """What the page is made of, and answers, are compressed for the way; photos are as they are."""
+    page = app.get("/").text
+    code = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)
+    assert len(code) >= 2
+    for path in ("/search?limit=100", *code):
+        headers = {"Accept-Encoding": "gzip"}
+        answer = app.http.get(path, headers=headers)
+        assert answer.headers["content-encoding"] == "gzip", path
+    for path in ("/img/coffee.png", "/thumb/coffee.png"):
+        assert "content-encoding" not in app.get(path).headers
