@@ -1,13 +1,15 @@
 import { texts } from "../texts";
 import "./Welcome.css";
 
-/** For who has just come: what can be done here, and searches to begin with. */
-export function Welcome({ onSearch }: { onSearch: (typed: string) => void }) {
+type Props = { examples: string[]; onSearch: (typed: string) => void };
+
+/** For who has just come: searches that find something among these photos, to begin with. */
+export function Welcome({ examples, onSearch }: Props) {
+  if (examples.length === 0) return null;
   return (
     <section class="welcome">
-      <p>{texts.sayInPlainWords}</p>
-      <ul class="chips examples" role="list" aria-label={texts.examples}>
-        {texts.exampleQueries.map((example) => (
+      <ul class="chips" role="list" aria-label={texts.examples}>
+        {examples.map((example) => (
           <li key={example}>
             <button class="chip" onClick={() => onSearch(example)}>
               {example}
@@ -15,6 +17,7 @@ export function Welcome({ onSearch }: { onSearch: (typed: string) => void }) {
           </li>
         ))}
       </ul>
+      <p>{texts.minusHint}</p>
     </section>
   );
 }

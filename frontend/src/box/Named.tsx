@@ -1,0 +1,52 @@
+import type { Overview } from "../api";
+import { Grid } from "../grid/Grid";
+import { Icon } from "../Icon";
+import { texts } from "../texts";
+import { EMPTY_QUERY, NO_FILTERS, urlOf, type Query } from "../urlState";
+import "./Named.css";
+
+type Props = {
+  overview: Overview;
+  query: Query;
+  onQuery: (query: Query) => void;
+  onOpen: (filename: string) => void;
+  onLike: (filename: string) => void;
+};
+
+/** Photos and folders that are called what was typed: a row of their own above the results. */
+export function Named({ overview, query, onQuery, onOpen, onLike }: Props) {
+  const { named, namedFolders } = overview;
+  if (named.length === 0) return null;
+  return (
+    <section class="named" aria-labelledby="named">
+      <h2 id="named">{texts.namedLikeThis}</h2>
+      {namedFolders.length > 0 && (
+        <ul class="chips" role="list" aria-label={texts.foldersNamedSo}>
+          {namedFolders.map((folder) => {
+            const inIt = { ...EMPTY_QUERY, ...NO_FILTERS, folder };
+            return (
+              <li key={folder}>
+                <a
+                  class="chip"
+                  href={urlOf(inIt)}
+                  onClick={(event) => (event.preventDefault(), onQuery(inIt))}
+                >
+                  <Icon name="folder" />
+                  {folder}
+                </a>
+              </li>
+            );
+          })}
+        </ul>
+      )}
+      <Grid
+        photos={named}
+        query={query}
+        label={texts.photosNamedSo}
+        onOpen={onOpen}
+        onLike={onLike}
+      />
+      <h2>{texts.byWhatTheyShow}</h2>
+    </section>
+  );
+}
