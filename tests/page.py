@@ -76,7 +76,9 @@ def first_photo(page: Page) -> str | None:
 def expect_results(page: Page, phrase: str, first: str | None = None) -> None:
     """Wait for the photos of a search, the first of which may be named."""
     expect(page.get_by_role("status")).to_have_text(
-        re.compile(rf"^([\d,]+ of )?[\d,]+ photos? {re.escape(phrase)}$")
+        re.compile(
+            rf"^(More than |[\d,]+ of )?[\d,]+ photos? {re.escape(phrase)}$"
+        )
     )
     if first:
         assert first_photo(page) == first

@@ -82,7 +82,7 @@ export function App() {
         <Above
           state={state}
           query={query}
-          examples={isStart ? examples : []}
+          examples={isStart ? examples : null}
           onSearch={search}
           onRefine={refine}
           onSort={ask}

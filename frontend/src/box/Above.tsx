@@ -9,7 +9,7 @@ type Props = {
   state: SearchState;
   query: Query;
   /** Searches to begin with, if this is where one begins. */
-  examples: string[];
+  examples: string[] | null;
   onSearch: (changed: Partial<Query>) => void;
   onRefine: (query: Query) => void;
   onSort: (query: Query) => void;
@@ -17,14 +17,22 @@ type Props = {
   onLike: (filename: string) => void;
 };
 
+const FIRST_PHOTOS = 6; // that are seen at once, on a phone too
+
 /** What stands above the photos. */
 export function Above({ state, query, examples, onSearch, onRefine, onSort, ...photos }: Props) {
   return (
     <>
-      <Welcome examples={examples} onSearch={(one) => onSearch(parseQuery(one))} />
+      {examples && <Welcome examples={examples} onSearch={(one) => onSearch(parseQuery(one))} />}
       <Terms query={query} onQuery={onRefine} />
       {state.kind === "found" && (
-        <Named overview={state.overview} query={query} onQuery={onRefine} {...photos} />
+        <Named
+          overview={state.overview}
+          best={state.photos.slice(0, FIRST_PHOTOS)}
+          query={query}
+          onQuery={onRefine}
+          {...photos}
+        />
       )}
       <Headline state={state} query={query} onSort={onSort} />
     </>

@@ -10,14 +10,16 @@ type Props = { folders: Folder[] | null; initial: string };
 export function FolderPicker({ folders, initial }: Props) {
   const input = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(initial);
+  const [typing, setTyping] = useState(false);
   const [open, setOpen] = useState(() => new Set(above(initial)));
   const known = folders ?? [];
   // As long as they are not known, what is typed is taken as it is.
   const exact = folders ? folderNamed(known, text) : text.trim();
-  // Of one that is chosen its place in the tree is shown.
-  const rows = rowsOf(known, open, exact === null ? text : "");
-  const named = exact ?? (rows.length === 1 ? rows[0]!.folder : null);
-  const isUnknown = text.trim() !== "" && named === null;
+  // What is typed is looked for; of what is chosen its place in the tree is shown.
+  const rows = rowsOf(known, open, typing ? text : "");
+  const isText = text.trim() !== "";
+  const named = exact ?? (isText && rows.length === 1 ? rows[0]!.folder : null);
+  const isUnknown = isText && named === null;
   const wrong =
     isUnknown && (rows.length > 0 ? texts.chooseFolder : texts.noSuchFolder(text.trim()));
 
@@ -33,6 +35,11 @@ export function FolderPicker({ folders, initial }: Props) {
     if (isOpen) next.add(folder);
     else next.delete(folder);
     setOpen(next);
+  }
+
+  function choose(folder: string) {
+    setText(folder);
+    setTyping(false);
   }
 
   function key(event: KeyboardEvent) {
@@ -52,13 +59,13 @@ export function FolderPicker({ folders, initial }: Props) {
           autocomplete="off"
           value={text}
           aria-invalid={isUnknown && rows.length === 0}
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
+          onInput={({ currentTarget }) => (setText(currentTarget.value), setTyping(true))}
           onKeyDown={key}
         />
       </label>
       <input type="hidden" name="folder" value={named ?? ""} />
       {rows.length > 0 && (
-        <FolderTree rows={rows} chosen={named ?? ""} onChoose={setText} onUnfold={unfold} />
+        <FolderTree rows={rows} chosen={named ?? ""} onChoose={choose} onUnfold={unfold} />
       )}
       {wrong && rows.length === 0 && (
         <p class="wrong" role="alert">

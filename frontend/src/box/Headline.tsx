@@ -1,4 +1,4 @@
-import type { Overview } from "../api";
+import type { Found } from "../api";
 import { formatNumber, formatQuery, photoCount } from "../format";
 import { Icon } from "../Icon";
 import { texts } from "../texts";
@@ -6,14 +6,12 @@ import { countFilters, isScored, type Query } from "../urlState";
 import type { SearchState } from "../useSearch";
 import "./Headline.css";
 
-/** How many photos there are, as far as that is known. */
-function count(shown: number, more: boolean, truncated: boolean, overview: Overview): string {
+/** How many photos there are, as far as that is known; `cut`: weaker ones are left out. */
+function count({ photos, more, truncated, overview }: Found, cut: boolean): string {
   const { total, searched } = overview;
-  if (total === null) {
-    const photos = photoCount(shown);
-    return more && !truncated ? texts.moreThan(photos) : photos;
-  }
-  if (truncated && searched !== null && searched > total)
+  const shown = photoCount(photos.length);
+  if (total === null) return more && !truncated ? texts.moreThan(shown) : shown;
+  if (cut && searched !== null && searched > total)
     return texts.countOf(formatNumber(total), photoCount(searched));
   return photoCount(total);
 }
@@ -23,12 +21,10 @@ function headline(state: SearchState, query: Query): string {
   const isAll = !isScored(query) && !countFilters(query);
   if (state.kind === "loading") return isAll ? texts.loadingNewest : texts.searching;
   if (state.kind === "failed") return "";
-  const { photos, more, truncated, overview } = state;
-  if (photos.length === 0) return texts.noPhotos;
+  if (state.photos.length === 0) return texts.noPhotos;
   if (isAll) return texts.newestPhotos;
-  if (overview.fits === false) return texts.nothingFits(query.q);
-  const hidesWeaker = truncated || (isScored(query) && !query.showAll);
-  return count(photos.length, more, hidesWeaker, overview);
+  if (state.overview.fits === false) return texts.nothingFits(query.q);
+  return count(state, state.truncated || (isScored(query) && !query.showAll));
 }
 
 type SortProps = { query: Query; onQuery: (query: Query) => void };

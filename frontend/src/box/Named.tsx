@@ -1,4 +1,4 @@
-import type { Overview } from "../api";
+import type { Overview, Photo } from "../api";
 import { Grid } from "../grid/Grid";
 import { Icon } from "../Icon";
 import { texts } from "../texts";
@@ -7,6 +7,8 @@ import "./Named.css";
 
 type Props = {
   overview: Overview;
+  /** The first of what was found by what it shows. */
+  best: Photo[];
   query: Query;
   onQuery: (query: Query) => void;
   onOpen: (filename: string) => void;
@@ -14,9 +16,12 @@ type Props = {
 };
 
 /** Photos and folders that are called what was typed: a row of their own above the results. */
-export function Named({ overview, query, onQuery, onOpen, onLike }: Props) {
-  const { named, namedFolders } = overview;
-  if (named.length === 0) return null;
+export function Named({ overview, best, query, onQuery, onOpen, onLike }: Props) {
+  const { named, namedFolders, fits } = overview;
+  const isBest = ({ filename }: Photo) => best.some((photo) => photo.filename === filename);
+  // Nobody needs a row of what comes first anyway.
+  const isSeen = fits !== false && namedFolders.length === 0 && named.every(isBest);
+  if (named.length === 0 || isSeen) return null;
   return (
     <section class="named" aria-labelledby="named">
       <h2 id="named">{texts.namedLikeThis}</h2>

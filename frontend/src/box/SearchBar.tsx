@@ -38,8 +38,8 @@ export function SearchBar({ query, placeholder, onAsk, onPhoto, onLink }: Props)
     setOpen(false);
   }, [said, like, image]);
 
-  const known = useRef(false); // whether the visitor has done anything yet
-  useShortcuts(input, known, show);
+  const lastKey = useRef("");
+  useShortcuts(input, lastKey, show);
 
   const shown = recents.filter(
     (one) => one !== said && one.toLowerCase().includes(typed === said ? "" : typed.toLowerCase()),
@@ -158,7 +158,7 @@ export function SearchBar({ query, placeholder, onAsk, onPhoto, onLink }: Props)
         autofocus
         onInput={type}
         onClick={show}
-        onFocus={() => known.current && show()}
+        onFocus={() => lastKey.current === "Tab" && show()}
         onKeyDown={key}
       />
       {hasPhoto && !combines && (

@@ -5,19 +5,23 @@ type Props = { examples: string[]; onSearch: (typed: string) => void };
 
 /** For who has just come: searches that find something among these photos, to begin with. */
 export function Welcome({ examples, onSearch }: Props) {
-  if (examples.length === 0) return null;
   return (
     <section class="welcome">
-      <ul class="chips" role="list" aria-label={texts.examples}>
-        {examples.map((example) => (
-          <li key={example}>
-            <button class="chip" onClick={() => onSearch(example)}>
-              {example}
-            </button>
-          </li>
-        ))}
-      </ul>
-      <p>{texts.minusHint}</p>
+      {/* It has its room before it is known what stands there, or the photos would jump. */}
+      {examples.length > 0 && (
+        <>
+          <ul class="chips" role="list" aria-label={texts.examples}>
+            {examples.map((example) => (
+              <li key={example}>
+                <button class="chip" onClick={() => onSearch(example)}>
+                  {example}
+                </button>
+              </li>
+            ))}
+          </ul>
+          <p>{texts.minusHint}</p>
+        </>
+      )}
     </section>
   );
 }

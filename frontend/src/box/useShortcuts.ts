@@ -5,13 +5,12 @@ const isTyping = (target: EventTarget | null) =>
   target instanceof Element && target.closest("input, textarea, select, dialog") !== null;
 
 /**
- * `/`, Ctrl+K and Cmd+K lead to the box. `known`: that the visitor has done something: the focus
- * that the box has from the start opens nothing. The page's root says whether that was by a key,
- * so that the box has a strong ring for those who go by keys alone.
+ * `/`, Ctrl+K and Cmd+K lead to the box. `lastKey` is kept, so that it is known how the focus came.
+ * The page's root says whether it goes by keys, who then need a strong ring.
  */
 export function useShortcuts(
   box: RefObject<HTMLInputElement | null>,
-  known: { current: boolean },
+  lastKey: { current: string },
   onBox: () => void,
 ): void {
   const tell = useRef(onBox);
@@ -20,7 +19,7 @@ export function useShortcuts(
   useEffect(() => {
     const root = document.documentElement.dataset;
     function key(event: KeyboardEvent) {
-      known.current = true;
+      lastKey.current = event.key;
       if (event.key === "Tab") root.keys = "";
       const { ctrlKey, metaKey, altKey, target } = event;
       const isSlash = event.key === "/" && !ctrlKey && !metaKey && !isTyping(target);
@@ -34,7 +33,7 @@ export function useShortcuts(
       tell.current(); // it may have had the focus already
     }
     function point() {
-      known.current = true;
+      lastKey.current = "";
       delete root.keys;
     }
     addEventListener("keydown", key, true);
