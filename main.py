@@ -40,6 +40,7 @@ from sse_starlette import EventSourceResponse
 
 from image_search import (
     connections,
+    examples,
     folders,
     months,
     photo_record,
@@ -386,6 +387,7 @@ app.include_router(skipped.router)
 app.include_router(photo_record.router)
 app.include_router(folders.router)
 app.include_router(months.router)
+app.include_router(examples.router)
 
 
 @app.get("/status/events", response_class=EventSourceResponse)

@@ -2,7 +2,7 @@
 
 Each room imports only from lower floors:
 
-    floor 10  refusals
+    floor 10  refusals, examples
     floor 9   turns, skipped, folders
               photo_record, months
     floor 8   follow, search, upkeep

@@ -17,6 +17,8 @@ from image_search.settings import logger
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' blob: data:; object-src 'none';"
+        # Pictures by their links, which the browser fetches.
+        " connect-src 'self' http: https: data:;"
         " base-uri 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "same-origin",

@@ -25,6 +25,23 @@ DEVIATIONS = 2.0
 # By which an index has to grow or shrink before it
 # is asked again.
 GROWTH = 1.1
+# What many people have photos of; those are shown
+# that are found best.
+EXAMPLES = (
+    "a dog",
+    "a cat",
+    "a beach",
+    "mountains",
+    "food on a plate",
+    "flowers",
+    "a cup of coffee",
+    "a car",
+    "a city at night",
+    "children playing",
+    "a boat on the water",
+    "birds",
+)
+EXAMPLES_SHOWN = 3
 
 
 def nonsense() -> list[str]:
@@ -52,13 +69,17 @@ def nonsense() -> list[str]:
 
 
 class Floor:
-    """The score that words have to reach, as far as the index is known."""
+    """The score that words have to reach, and some that do.
+
+    `score` is None until the index is known.
+    """
 
     def __init__(self, embedder: Embedder, store: Store) -> None:
         self.embedder = embedder
         self.store = store
         self.score: float | None = None  # not measured yet
         self._photos = 0  # there were then
+        self.examples: list[str] = []
         self._texts: list[Embedding] = []
         self._measuring = threading.Lock()
 
@@ -74,21 +95,29 @@ class Floor:
     def measure(self, photos: int) -> None:
         """Ask the index, if it has so many photos by now.
 
-        Takes 48 texts of the model at first, and as many
+        Takes 60 texts of the model at first, and as many
         searches each time. Raises StoreError.
         """
         with self._measuring:
             low, high = sorted((photos, self._photos))
             if not photos or high <= low * GROWTH:
                 return
-            for text in nonsense()[len(self._texts) :]:
+            for text in (*nonsense(), *EXAMPLES)[len(self._texts) :]:
                 self._texts.append(self.embedder.embed_query(text))
-            scores = [
-                point.score
-                for vector in self._texts
-                for point in self.store.search(vector, 1, READABLE)
-            ]
-            if scores:
-                deviation = DEVIATIONS * float(np.std(scores))
-                self.score = float(np.mean(scores)) + deviation
-                self._photos = photos
+            scores = [self._best(vector) for vector in self._texts]
+            senseless = scores[: -len(EXAMPLES)]
+            deviation = DEVIATIONS * float(np.std(senseless))
+            self.score = float(np.mean(senseless)) + deviation
+            self.examples = self._found(scores[-len(EXAMPLES) :])
+            self._photos = photos
+
+    def _best(self, vector: Embedding) -> float:
+        """The score of the nearest photo; 0 if there is none."""
+        found = self.store.search(vector, 1, READABLE)
+        return max((point.score for point in found), default=0.0)
+
+    def _found(self, scores: list[float]) -> list[str]:
+        """The examples that fit best, of those that do."""
+        by_score = sorted(zip(scores, EXAMPLES, strict=True), reverse=True)
+        fitting = [text for score, text in by_score if self.is_reached(score)]
+        return fitting[:EXAMPLES_SHOWN]

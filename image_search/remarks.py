@@ -4,6 +4,7 @@ How many photos there are, how well they fit, and
 which are called what was asked for.
 """
 
+import contextlib
 from dataclasses import dataclass, replace
 
 from image_search.clip import Embedding
@@ -13,7 +14,7 @@ from image_search.floor import Floor
 from image_search.hits import Hit, SearchResponse, hit_of, least_score
 from image_search.listing import Files
 from image_search.names import NameIndex, folders_called, similar_folders
-from image_search.store import Query, Store
+from image_search.store import Query, Store, StoreRefuses
 
 # Photos of a name that are returned, and that are
 # looked at where filters hold.
@@ -73,7 +74,9 @@ class Remarks:
             answer.similar_folders = similar
         if asked.q:
             answer.fits = self._fits(asked)
-            self._add_named(answer, asked, asked.q)
+            # An owner's limits may leave no room for it.
+            with contextlib.suppress(StoreRefuses):
+                self._add_named(answer, asked, asked.q)
         return answer
 
     def _count(self, asked: Asked) -> int:

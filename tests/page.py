@@ -42,8 +42,12 @@ LEFT_OUT: dict[str, Any] = {
 }
 
 
+def box(page: Page) -> Locator:
+    return page.get_by_role("combobox", name="Describe what you want to see")
+
+
 def search(page: Page, text: str) -> None:
-    page.get_by_role("searchbox").fill(text)
+    box(page).fill(text)
     page.keyboard.press("Enter")
 
 
@@ -54,7 +58,15 @@ def photos(page: Page) -> Locator:
 
 
 def chips(page: Page) -> Locator:
-    return page.get_by_role("list", name="Search terms").get_by_role("listitem")
+    """What the photos are limited to."""
+    filters = page.get_by_role("list", name="Active filters")
+    return filters.get_by_role("listitem")
+
+
+def tokens(page: Page) -> Locator:
+    """The photos in the box."""
+    inside = page.get_by_role("list", name="Photos searched by")
+    return inside.get_by_role("listitem")
 
 
 def first_photo(page: Page) -> str | None:
@@ -64,7 +76,9 @@ def first_photo(page: Page) -> str | None:
 def expect_results(page: Page, phrase: str, first: str | None = None) -> None:
     """Wait for the photos of a search, the first of which may be named."""
     expect(page.get_by_role("status")).to_have_text(
-        re.compile(rf"^(The first )?[\d,]+ photos? {re.escape(phrase)}$")
+        re.compile(
+            rf"^(More than |[\d,]+ of )?[\d,]+ photos? {re.escape(phrase)}$"
+        )
     )
     if first:
         assert first_photo(page) == first

@@ -1,21 +1,16 @@
 import { useEffect } from "preact/hooks";
 import "./App.css";
-import { Filters } from "./box/Filters";
-import { Headline } from "./box/Headline";
-import { PhotoDrop } from "./box/PhotoDrop";
-import { SearchBar } from "./box/SearchBar";
-import { Terms } from "./box/Terms";
-import { saveUpload } from "./box/uploads";
-import { Welcome } from "./box/Welcome";
-import { folderOf, formatQuery, nameOf } from "./format";
+import { Above } from "./box/Above";
+import { rememberSearch } from "./box/recents";
+import { TopBar } from "./box/TopBar";
+import { useExamples } from "./box/useExamples";
+import { formatQuery, nameOf } from "./format";
 import { NewPhotos } from "./grid/NewPhotos";
 import { Results } from "./grid/Results";
-import { Icon } from "./Icon";
-import { About } from "./status/About";
 import { StatusLine } from "./status/StatusLine";
 import { useStatus } from "./status/useStatus";
 import { texts } from "./texts";
-import { EMPTY_QUERY, parseQuery, urlOf, useUrlState, type Query } from "./urlState";
+import { EMPTY_QUERY, typedOf, urlOf, useUrlState, type Query } from "./urlState";
 import { useFreshResults } from "./useFreshResults";
 import { useScrolled } from "./useScrolled";
 import { useScrollMemory } from "./useScrollMemory";
@@ -34,10 +29,6 @@ export function App() {
 
   const photos = state.kind === "found" ? state.photos : [];
   const at = photos.findIndex(({ filename }) => filename === open);
-  const folders = [...new Set(photos.map(({ filename }) => folderOf(filename)))]
-    .filter(Boolean)
-    .sort();
-
   useEffect(() => {
     const phrase = query.q || formatQuery(query);
     document.title = [open && nameOf(open), phrase, texts.name].filter(Boolean).join(" · ");
@@ -59,12 +50,12 @@ export function App() {
   // Another question than before: what fits less well was wanted for that one.
   const refine = (next: Query) => ask({ ...next, showAll: false });
 
-  function search(typed: string) {
-    const { q, minus } = parseQuery(typed);
-    refine({ ...query, q, minus: [...new Set([...query.minus, ...minus])] });
+  function search(changed: Partial<Query>) {
+    const next = { ...query, ...changed };
+    if (next.q) rememberSearch(typedOf(next));
+    refine(next);
   }
 
-  const searchByUpload = async (file: File) => askFor({ image: await saveUpload(file) });
 
   function openPhoto(filename: string) {
     savePosition();
@@ -76,26 +67,28 @@ export function App() {
     if (filename === photos.at(-1)?.filename) loadMore();
   }
 
+  const { examples, placeholder } = useExamples(status);
   const isStart = key === "/" && (state.kind === "loading" || photos.length > 0);
   return (
     <>
-      <header>
-        <h1 class="brand">
-          <a href="/" onClick={(event) => (event.preventDefault(), askFor({}))}>
-            <Icon name="brand" />
-            <span>{texts.name}</span>
-          </a>
-        </h1>
-        <SearchBar q={query.q} onSearch={search} onPhoto={searchByUpload} />
-        <div class="tools">
-          <Filters query={query} folders={folders} onQuery={refine} />
-          <About status={status} />
-        </div>
-      </header>
+      <TopBar
+        query={query}
+        status={status}
+        placeholder={placeholder}
+        onHome={() => askFor({})}
+        onAsk={search}
+      />
       <main>
-        {isStart && <Welcome onSearch={(example) => askFor(parseQuery(example))} />}
-        <Terms query={query} onQuery={refine} />
-        <Headline state={state} query={query} onRefine={refine} onSort={ask} />
+        <Above
+          state={state}
+          query={query}
+          examples={isStart ? examples : null}
+          onSearch={search}
+          onRefine={refine}
+          onSort={ask}
+          onOpen={openPhoto}
+          onLike={(filename) => askFor({ like: filename })}
+        />
         {news && <NewPhotos news={news} onShow={() => (scrollTo(0, 0), refresh())} />}
         <Results
           state={state}
@@ -122,7 +115,6 @@ export function App() {
           onClose={close}
         />
       )}
-      <PhotoDrop onPhoto={searchByUpload} />
     </>
   );
 }

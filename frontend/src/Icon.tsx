@@ -7,6 +7,8 @@ const PATHS = {
   info: "M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18zM12 11v5.5M12 7.5h.01",
   close: "M6 6l12 12M18 6 6 18",
   without: "M6 12h12",
+  plus: "M6 12h12M12 6v12",
+  recent: "M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16zM12 7.5V12l3 2",
   previous: "M14.5 5 8 12l6.5 7",
   next: "M9.5 5 16 12l-6.5 7",
   similar: "M4 9V4h11v5M4 9v6h5M9 9h11v11H9z",

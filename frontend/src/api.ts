@@ -43,7 +43,22 @@ export type Failure = {
 };
 
 /** `truncated`: photos that fit the search less well were left out, and can be asked for. */
-export type Found = { photos: Photo[]; more: boolean; truncated: boolean };
+export type Found = { photos: Photo[]; more: boolean; truncated: boolean; overview: Overview };
+
+/** What the first page says of all of them. */
+export type Overview = {
+  /** On all pages; null if there are more than can be counted. */
+  total: number | null;
+  /** How many the filters let through. */
+  searched: number | null;
+  /** Whether the best fits better than nonsense does; null if that can't be told. */
+  fits: boolean | null;
+  /** Photos that are called what was typed, and folders. */
+  named: Photo[];
+  namedFolders: string[];
+  /** If there is no folder of that name: those with a similar one. */
+  similarFolders: string[] | null;
+};
 
 /** What can be asked for; `upload` is the visitor's own photo. Empty means: any. */
 export type Question = {
@@ -103,6 +118,12 @@ function parametersOf(question: Question): URLSearchParams {
 
 type Body = {
   results?: Photo[];
+  total?: number | null;
+  searched?: number | null;
+  fits?: boolean | null;
+  named?: Photo[];
+  named_folders?: string[];
+  similar_folders?: string[] | null;
   more?: boolean;
   detail?: string | { loc: string[]; msg: string }[];
 };
@@ -137,5 +158,35 @@ export async function search(question: Question, signal: AbortSignal): Promise<F
   if (truncated && offset + photos.length === 0 && !showAll) {
     return search({ ...question, showAll: true }, signal);
   }
-  return { photos, more, truncated };
+  const overview = {
+    total: body.total ?? null,
+    searched: body.searched ?? null,
+    fits: body.fits ?? null,
+    named: body.named ?? [],
+    namedFolders: body.named_folders ?? [],
+    similarFolders: body.similar_folders ?? null,
+  };
+  return { photos, more, truncated, overview };
+}
+
+/** A folder, and how many photos are in it and below it. */
+export type Folder = { folder: string; photos: number };
+
+/** `folders`: null as long as they are not known. `oldest`, `newest`: of all photos. */
+export type Folders = { folders: Folder[] | null; oldest: string | null; newest: string | null };
+
+const MOST_FOLDERS = 20_000;
+
+async function ask<T>(path: string): Promise<T | null> {
+  const response = await fetch(path).catch(() => null);
+  return response?.ok ? response.json().catch(() => null) : null;
+}
+
+/** All folders, each above those that lie in it; null if they can't be had. */
+export const fetchFolders = () => ask<Folders>(`/folders?limit=${MOST_FOLDERS}`);
+
+/** Searches that find something among these photos. */
+export async function fetchExamples(): Promise<string[]> {
+  const found = await ask<{ examples: string[] }>("/examples");
+  return found?.examples ?? [];
 }

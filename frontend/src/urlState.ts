@@ -86,7 +86,15 @@ export function parseQuery(typed: string): { q: string; minus: string[] } {
     minus.push((quoted ?? word ?? "").trim());
     return space;
   });
-  return { q: q.replace(/\s+/g, " ").trim(), minus: minus.filter(Boolean) };
+  const terms = [...new Set(minus.filter(Boolean))];
+  // A minus that nothing follows is about to be one.
+  return { q: q.replace(/(^|\s)[-−–](?=\s|$)/g, "").replace(/\s+/g, " ").trim(), minus: terms };
+}
+
+/** The words of a query as they are typed; those to do without come last, each with its minus. */
+export function typedOf({ q, minus }: Pick<Query, "q" | "minus">): string {
+  const without = minus.map((term) => (/[\s"]/.test(term) ? `-"${term.replaceAll('"', "")}"` : `-${term}`));
+  return [q, ...without].filter(Boolean).join(" ");
 }
 
 /** `stay`: at the same place on the page. A photo is opened above where the visitor is. */

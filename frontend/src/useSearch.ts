@@ -35,6 +35,7 @@ function joinPages(shown: Found, next: Found): Found {
   const added = next.photos.filter(({ filename }) => !known.has(filename));
   return {
     ...next,
+    overview: shown.overview,
     more: next.more && (next.truncated || added.length > 0),
     photos: [...shown.photos, ...added],
   };

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -396,10 +397,8 @@ def test_pages_join_up(app: App, what: dict[str, Any]) -> None:
             pages += body["results"]
             more = body["more"]
         assert pages == whole
-    assert app.get("/search", limit=7, offset=len(whole), **what).json() == {
-        "results": [],
-        "more": False,
-    }
+    beyond = app.get("/search", limit=7, offset=len(whole), **what).json()
+    assert (beyond["results"], beyond["more"]) == ([], False)
 
 
 def test_cutoff(app: App) -> None:
@@ -512,3 +511,139 @@ def test_a_changed_photo_has_another_version(app: App) -> None:
 def test_no_other_thumbnails(app: App, path: str, code: int) -> None:
     """Nothing but photos of the folder has a thumbnail, in one of three sizes."""
     assert app.http.get(f"/thumb/{path}").status_code == code
+
+
+# --- What an answer says of itself ----------------------------------------------------
+
+
+def body(app: App, **query: Any) -> dict[str, Any]:
+    return dict(app.get("/search", **query).json())
+
+
+def test_photos_are_found_by_name(app: App) -> None:
+    """`named` has what is called so, the best first, by whole words before beginnings."""
+    assert names(body(app, q="IMG_no_such")["named"]) == []
+    assert names(body(app, q="cat")["named"]) == ["cat.png"]
+    assert names(body(app, q="formats/Raccoon.webp")["named"])[0] == (
+        "formats/raccoon.webp"
+    )
+    found = body(app, q="trips/rome")
+    assert set(names(found["named"])) == {
+        "trips/rome/a.jpg",
+        "trips/rome/b.jpg",
+    }
+    assert found["named_folders"] == ["trips/rome"]
+    everything = names(body(app, q="trips")["named"])
+    assert set(everything) == set(DATED)
+    limited = body(app, q="trips", after="2021")
+    assert names(limited["named"]) == ["trips/rome/b.jpg"]
+    assert names(body(app, q="trips", folder="trips/rome 2")["named"]) == [
+        "trips/rome 2/c.jpg"
+    ]
+    # One that can't be read is not shown.
+    assert names(body(app, q="not a photo")["named"]) == []
+
+
+def test_names_follow_the_folder(app: App) -> None:
+    """A photo that comes is found by its name within seconds, and one that goes is not."""
+    app.add("cat.png", "newcomers/DSC_0815.png")
+
+    def named() -> list[str]:
+        return names(body(app, q="dsc 815")["named"])
+
+    eventually(lambda: named() == ["newcomers/DSC_0815.png"])
+    (app.img / "newcomers/DSC_0815.png").unlink()
+    eventually(lambda: named() == [])
+
+
+def test_all_photos_are_counted(app: App) -> None:
+    """`total` is what all pages have together, `searched` what the filters let through."""
+    every = len(EVERYTHING)
+    eventually(lambda: body(app)["searched"] == every)
+    assert body(app, limit=2)["total"] == every
+    assert body(app, q="cat", limit=2)["total"] == every
+    trips = body(app, folder="trips", limit=1)
+    assert (trips["total"], trips["searched"]) == (3, 3)
+    for query in (
+        {"q": "cat"},
+        {"like": "cat.png"},
+        {"q": "a", "sort": "newest"},
+    ):
+        cut = {**query, "cutoff": 0.9}
+        found = body(app, **cut, limit=2)
+        assert found["total"] == len(body(app, **cut, limit=100)["results"])
+    assert body(app, q="cat", offset=2)["total"] is None
+
+
+def test_words_are_told_from_nonsense(app: App) -> None:
+    """What the photos show fits; letters that mean nothing, and what no photo shows, don't."""
+    eventually(lambda: body(app, q="cat")["fits"] is not None)
+    shown = ("cat", "a cup of coffee", "rocket", "motorcycle", "flower")
+    assert [body(app, q=q)["fits"] for q in shown] == [True] * len(shown)
+    senseless = ("asdfgh", "qzxvkp", "http://a.example/b", "4711", "shark")
+    told = [body(app, q=q)["fits"] for q in senseless]
+    assert told == [False] * len(senseless)
+    assert body(app, like="cat.png")["fits"] is None
+    assert body(app, q="cat", sort="newest")["fits"] is True
+    assert body(app, q="cat", minus=["grass"])["fits"] is True
+
+
+def test_examples_are_of_what_there_is(app: App) -> None:
+    """Examples to begin with fit the photos."""
+    found = eventually(lambda: app.get("/examples").json()["examples"])
+    assert 1 <= len(found) <= 3
+    assert all(body(app, q=example)["fits"] for example in found)
+
+
+def test_all_folders_are_told(app: App) -> None:
+    """Each folder with its photos and those below it, and the days that photos are of."""
+    answer = app.get("/folders").json()
+    assert {one["folder"]: one["photos"] for one in answer["folders"]} == {
+        "formats": len(FORMATS),
+        "trips": 3,
+        "trips/rome": 2,
+        "trips/rome 2": 1,
+        "turned": len(TURNED),
+        "twins": len(TWINS),
+    }
+    assert answer["total"] == 6
+    taken = [hit["taken"] for hit in ask(app)]
+    assert answer["oldest"] == min(taken)
+    assert answer["newest"] == max(taken)
+    found = app.get("/folders", q="ROM", limit=1).json()
+    assert [one["folder"] for one in found["folders"]] == ["trips/rome"]
+    assert found["total"] == 2
+
+
+def test_an_unknown_folder_is_told_from_an_empty_one(app: App) -> None:
+    """Nothing found says whether there is such a folder, and which may be meant."""
+    unknown = body(app, folder="TRIPS")
+    assert (unknown["results"], unknown["similar_folders"]) == ([], ["trips"])
+    assert body(app, folder="rome")["similar_folders"][0] == "trips/rome"
+    assert body(app, folder="nowhere")["similar_folders"] == []
+    assert body(app, folder="trips", after="2050")["similar_folders"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        ("/search", {"after": "foo"}),
+        ("/search", {"near": "Rome"}),
+        ("/search", {"limit": "many"}),
+        ("/search", {"sort": "oldst"}),
+        ("/search", {"nothing": "of this name"}),
+        ("/folders", {"limit": 0}),
+        ("/status/skipped", {"format": "xml"}),
+        ("/thumb/cat.png", {"size": "3"}),
+    ],
+)
+def test_what_is_wrong_is_said_in_our_words(
+    app: App, path: str, wrong: dict[str, Any]
+) -> None:
+    """Each route tells what to write, and shows nothing of the library beneath."""
+    response = app.get(path, **wrong)
+    assert response.status_code == 422
+    [error] = response.json()["detail"]
+    assert error["loc"] == ["query", next(iter(wrong))]
+    assert error["msg"].startswith(("write", "there is no parameter"))
+    assert not re.search("Input|Value error|should|Extra", error["msg"])

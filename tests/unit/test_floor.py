@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from image_search.clip import Embedding, l2_normalize
-from image_search.floor import Floor, nonsense
+from image_search.floor import EXAMPLES, Floor, nonsense
 from image_search.store import StoreUnavailable
 from tests.unit.memory_store import MemoryStore
 
@@ -64,6 +64,21 @@ def test_what_photos_show_is_above_and_nonsense_below(
     assert sum(map(bool, reached)) < 10
 
 
+def test_examples_are_of_what_there_is(
+    embedder: Any, store: MemoryStore
+) -> None:
+    """Only what fits a photo well is offered to begin with, the best of it first."""
+    floor = Floor(embedder, store)
+    floor.measure(20)
+    assert floor.examples == []
+    for number, text in enumerate(EXAMPLES[:5]):
+        other = number * embedder.embed_query("something else")
+        vector = 5 * embedder.embed_query(text) + other
+        store.put(f"example {number}.jpg", l2_normalize(vector))
+    floor.measure(25)
+    assert floor.examples == [*EXAMPLES[:3]]
+
+
 def test_it_is_measured_as_the_index_grows(
     embedder: Any, store: MemoryStore
 ) -> None:
@@ -72,7 +87,7 @@ def test_it_is_measured_as_the_index_grows(
     floor.measure(0)
     assert floor.score is None
     floor.measure(100)
-    assert sorted(embedder.asked) == sorted(nonsense())
+    assert sorted(embedder.asked) == sorted([*nonsense(), *EXAMPLES])
     store.calls.clear()
     floor.measure(105)
     assert store.calls == []
@@ -80,7 +95,7 @@ def test_it_is_measured_as_the_index_grows(
         floor.measure(photos)
         assert store.calls
         store.calls.clear()
-    assert len(embedder.asked) == len(nonsense())
+    assert len(embedder.asked) == len(nonsense()) + len(EXAMPLES)
 
 
 def test_a_store_that_is_away_leaves_it_as_it_was(

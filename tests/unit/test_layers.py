@@ -91,6 +91,7 @@ FLOORS = {
     "photo_record": 9,
     "folders": 9,
     "months": 9,
+    "examples": 10,
     "refusals": 10,
     "follow": 8,
 }
@@ -158,6 +159,7 @@ WITHOUT = {
     "floor": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
     "remarks": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
     "upkeep": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
+    "examples": {"qdrant_client", "qdrant_edge", "torch"},
     "folders": {"qdrant_client", "qdrant_edge", "torch"},
     "refusals": {"qdrant_client", "qdrant_edge", "torch"},
     "kinds": HEAVY | {"numpy", "PIL", "click", "dotenv"},

@@ -1,22 +1,45 @@
-import { useRef } from "preact/hooks";
-import "./Filters.css";
+import { useRef, useState } from "preact/hooks";
+import { fetchFolders, type Folders } from "../api";
 import { Icon } from "../Icon";
 import { texts } from "../texts";
 import { countFilters, NO_FILTERS, type Query } from "../urlState";
+import { DayRange } from "./DayRange";
+import { after as dayAfter, dayOf, lastDayBefore } from "./days";
+import "./Filters.css";
+import { FolderPicker } from "./FolderPicker";
 
-type Props = { query: Query; folders: string[]; onQuery: (query: Query) => void };
+type Props = { query: Query; onQuery: (query: Query) => void };
 
-export function Filters({ query, folders, onQuery }: Props) {
+/** The folders of the server, asked for when the form is opened. */
+const NONE_YET: Folders = { folders: null, oldest: null, newest: null };
+
+export function Filters({ query, onQuery }: Props) {
   const popover = useRef<HTMLFormElement>(null);
+  const [known, setKnown] = useState(NONE_YET);
+  const [opened, setOpened] = useState(0);
+  const { folder, before } = query;
+  const from = dayOf(query.after);
+  const to = lastDayBefore(before);
   const active = countFilters(query);
+
+  async function open() {
+    setOpened((times) => times + 1);
+    const found = await fetchFolders();
+    if (found) setKnown(found);
+  }
 
   function submit(event: SubmitEvent) {
     event.preventDefault();
     const fields = new FormData(popover.current!);
-    const text = (name: string) => String(fields.get(name)).trim();
+    const text = (name: string) => String(fields.get(name) ?? "").trim();
     popover.current!.hidePopover();
-    const folder = text("folder").replace(/^\/+|\/+$/g, "");
-    onQuery({ ...query, folder, after: text("after"), before: text("before") });
+    // A time of day in the address stays, unless another day is chosen.
+    onQuery({
+      ...query,
+      folder: text("folder"),
+      after: text("from") === from ? query.after : text("from"),
+      before: text("to") === to ? before : dayAfter(text("to")),
+    });
   }
 
   function clear() {
@@ -36,42 +59,28 @@ export function Filters({ query, folders, onQuery }: Props) {
           </>
         )}
       </button>
-      {/* The key, and closing it, bring the fields back to what is asked for. */}
       <form
         ref={popover}
-        key={[query.folder, query.after, query.before].join()}
         id="filters"
         popover="auto"
         class="popover"
         aria-label={texts.filters}
         onSubmit={submit}
-        onToggle={({ newState }) => newState === "open" || popover.current?.reset()}
+        onToggle={({ newState }) => newState === "open" && open()}
       >
-        <label>
-          {texts.folder}
-          <input
-            name="folder"
-            list="folders"
-            placeholder={texts.anyFolder}
-            autocomplete="off"
-            defaultValue={query.folder}
-          />
-        </label>
-        <datalist id="folders">
-          {folders.map((folder) => (
-            <option key={folder} value={folder} />
-          ))}
-        </datalist>
-        <div class="pair">
-          <label>
-            {texts.takenFrom}
-            <input name="after" type="date" defaultValue={query.after.slice(0, 10)} />
-          </label>
-          <label>
-            {texts.takenBefore}
-            <input name="before" type="date" defaultValue={query.before.slice(0, 10)} />
-          </label>
-        </div>
+        {/* The key brings the fields back to what is asked for. */}
+        <FolderPicker
+          key={`${opened} ${folder}`}
+          folders={known.folders}
+          initial={folder}
+        />
+        <DayRange
+          key={`${opened} ${from} ${to}`}
+          from={from}
+          to={to}
+          oldest={known.oldest}
+          newest={known.newest}
+        />
         <div class="buttons">
           <button type="button" class="plain" onClick={clear} disabled={active === 0}>
             {texts.clear}

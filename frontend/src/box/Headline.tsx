@@ -1,21 +1,30 @@
-import { formatQuery, photoCount } from "../format";
+import type { Found } from "../api";
+import { formatNumber, formatQuery, photoCount } from "../format";
+import { Icon } from "../Icon";
 import { texts } from "../texts";
 import { countFilters, isScored, type Query } from "../urlState";
 import type { SearchState } from "../useSearch";
-import { Exclude } from "./Exclude";
 import "./Headline.css";
 
-/** What a screen reader says, and the line above the photos. */
+/** How many photos there are, as far as that is known; `cut`: weaker ones are left out. */
+function count({ photos, more, truncated, overview }: Found, cut: boolean): string {
+  const { total, searched } = overview;
+  const shown = photoCount(photos.length);
+  if (total === null) return more && !truncated ? texts.moreThan(shown) : shown;
+  if (cut && searched !== null && searched > total)
+    return texts.countOf(formatNumber(total), photoCount(searched));
+  return photoCount(total);
+}
+
+/** The line above the photos: what they are, in as few words as will do. */
 function headline(state: SearchState, query: Query): string {
-  const phrase = formatQuery(query);
-  if (state.kind === "loading") return phrase ? texts.searching(phrase) : texts.loadingNewest;
+  const isAll = !isScored(query) && !countFilters(query);
+  if (state.kind === "loading") return isAll ? texts.loadingNewest : texts.searching;
   if (state.kind === "failed") return "";
-  const { length } = state.photos;
-  if (length === 0) return texts.noPhotosThatAre(phrase).trim();
-  if (!phrase && !countFilters(query)) return texts.newestPhotos;
-  const photos = photoCount(length);
-  const first = state.more && !state.truncated;
-  return `${first ? texts.theFirst(photos) : photos} ${phrase}`.trim();
+  if (state.photos.length === 0) return texts.noPhotos;
+  if (isAll) return texts.newestPhotos;
+  if (state.overview.fits === false) return texts.nothingFits(query.q);
+  return count(state, state.truncated || (isScored(query) && !query.showAll));
 }
 
 type SortProps = { query: Query; onQuery: (query: Query) => void };
@@ -34,23 +43,38 @@ function Sort({ query, onQuery }: SortProps) {
   );
 }
 
+/** Begin a word to do without where it belongs: in the box, which shows how it is written. */
+function exclude() {
+  const box = document.getElementById("q") as HTMLInputElement;
+  box.value = `${box.value.trimEnd()} -`.trimStart();
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+  box.focus();
+  box.setSelectionRange(box.value.length, box.value.length);
+}
+
 type Props = {
   state: SearchState;
   query: Query;
-  onRefine: (query: Query) => void;
   onSort: (query: Query) => void;
 };
 
-/** The line above the photos: what they are, and how they may be narrowed down and sorted. */
-export function Headline({ state, query, onRefine, onSort }: Props) {
+/** The line above the photos, and how they may be narrowed down and sorted. */
+export function Headline({ state, query, onSort }: Props) {
   return (
     <div class="line">
       <p class={state.kind === "loading" ? "busy" : ""} role="status">
         {headline(state, query)}
+        {state.kind !== "failed" && (
+          // Who hears this is not looking at the box.
+          <span class="unseen"> {formatQuery(query)}</span>
+        )}
       </p>
       {isScored(query) && state.kind !== "failed" && (
         <div class="controls">
-          <Exclude query={query} onQuery={onRefine} />
+          <button class="chip exclude" title={texts.excludeHint} onClick={exclude}>
+            <Icon name="without" />
+            {texts.exclude}
+          </button>
           <Sort query={query} onQuery={onSort} />
         </div>
       )}

@@ -1,13 +1,28 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../Icon";
 import { texts } from "../texts";
+import { linkIn } from "./links";
 import "./PhotoDrop.css";
 
+type Props = { onPhotos: (files: File[]) => void; onLink: (link: URL) => void };
+
+/** Hand photos on that were brought, or the link to one; whether there were any. */
+function bring(data: DataTransfer, { onPhotos, onLink }: Props): boolean {
+  if (data.files.length > 0) {
+    onPhotos([...data.files]);
+    return true;
+  }
+  const text = data.getData("text/uri-list") || data.getData("text/plain");
+  const link = linkIn(text.split(/\r?\n/).find((line) => line && !line.startsWith("#")) ?? "");
+  if (link) onLink(link);
+  return link !== null;
+}
+
 /** Takes a photo that is dropped anywhere, or pasted, and shows while one is held over the page. */
-export function PhotoDrop({ onPhoto }: { onPhoto: (file: File) => void }) {
+export function PhotoDrop(props: Props) {
   const [over, setOver] = useState(false);
-  const take = useRef(onPhoto);
-  take.current = onPhoto;
+  const take = useRef(props);
+  take.current = props;
 
   useEffect(() => {
     const listening = new AbortController();
@@ -16,28 +31,33 @@ export function PhotoDrop({ onPhoto }: { onPhoto: (file: File) => void }) {
       listener: (event: DocumentEventMap[K]) => void,
     ) => document.addEventListener(type, listener, { signal: listening.signal });
 
-    let ours = false; // a photo of this page that is being dragged is no file to bring
-    const holdsFile = (event: DragEvent) => !ours && event.dataTransfer?.types.includes("Files");
+    let ours = false; // a photo of this page that is being dragged is none to bring
+    const isPhoto = ({ dataTransfer }: DragEvent) =>
+      !ours && ["Files", "text/uri-list"].some((type) => dataTransfer?.types.includes(type));
 
     on("dragstart", () => (ours = true));
     on("dragend", () => (ours = false));
     on("dragover", (event) => {
-      if (!holdsFile(event)) return;
+      if (!isPhoto(event)) return;
       event.preventDefault();
       setOver(true);
     });
     on("dragleave", ({ relatedTarget }) => relatedTarget || setOver(false));
     on("drop", (event) => {
-      if (!holdsFile(event)) return;
+      if (!isPhoto(event)) return;
       event.preventDefault();
       setOver(false);
-      const [file] = event.dataTransfer!.files;
-      if (file) take.current(file);
+      bring(event.dataTransfer!, take.current);
     });
-    on("paste", ({ clipboardData }) => {
-      if (clipboardData?.types.includes("text/plain")) return; // text that has a picture as well
-      const [file] = clipboardData?.files ?? [];
-      if (file) take.current(file);
+    on("paste", (event) => {
+      const { clipboardData, target } = event;
+      const isText = clipboardData?.types.includes("text/plain");
+      const isBox = target instanceof Element && target.id === "q";
+      const isField = target instanceof Element && target.closest("input, textarea") !== null;
+      // Text that has a picture as well is text, unless it is the link to one.
+      if (!clipboardData || (isField && !isBox)) return;
+      if (isText && !linkIn(clipboardData.getData("text/plain"))) return;
+      if (bring(clipboardData, take.current)) event.preventDefault();
     });
     return () => listening.abort();
   }, []);

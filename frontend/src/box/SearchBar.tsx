@@ -1,55 +1,141 @@
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../Icon";
 import { texts } from "../texts";
+import { parseQuery, typedOf, type Query } from "../urlState";
+import { linkIn } from "./links";
+import { PhotoPicker } from "./PhotoPicker";
+import { Recents, recentId } from "./Recents";
+import { forgetSearch, recentSearches } from "./recents";
 import "./SearchBar.css";
+import { Tokens } from "./Tokens";
+import { useShortcuts } from "./useShortcuts";
 
-type Props = { q: string; onSearch: (typed: string) => void; onPhoto: (file: File) => void };
+type Props = {
+  query: Query;
+  placeholder: string;
+  onAsk: (changed: Partial<Query>) => void;
+  onPhoto: (file: File) => void;
+  onLink: (link: URL) => void;
+};
 
-const isTyping = (target: EventTarget | null) =>
-  target instanceof Element && target.closest("input, textarea, select, dialog") !== null;
-
-export function SearchBar({ q, onSearch, onPhoto }: Props) {
+/** All that is asked for but the filters: words, words to do without, and photos as tokens. */
+export function SearchBar({ query, placeholder, onAsk, onPhoto, onLink }: Props) {
+  const { q, minus, like, image } = query;
   const input = useRef<HTMLInputElement>(null);
-  const picker = useRef<HTMLInputElement>(null);
+  const said = typedOf(query);
+  const hasPhoto = Boolean(like || image);
+  const [typed, setTyped] = useState(said);
+  const [adds, setAdds] = useState(false);
+  const [open, setOpen] = useState(false);
+  const [active, setActive] = useState(-1);
+  const [recents, setRecents] = useState<string[]>([]);
 
   // Not a value prop: an answer that arrives while the next query is being typed must not undo it.
   useLayoutEffect(() => {
-    input.current!.value = q;
-  }, [q]);
+    input.current!.value = said;
+    setTyped(said);
+    setAdds(false);
+    setOpen(false);
+  }, [said, like, image]);
 
-  useEffect(() => {
-    function focus(event: KeyboardEvent) {
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
-      event.preventDefault();
-      input.current!.select();
-    }
-    addEventListener("keydown", focus);
-    return () => removeEventListener("keydown", focus);
-  }, []);
+  const lastKey = useRef("");
+  useShortcuts(input, lastKey, show);
+
+  const shown = recents.filter(
+    (one) => one !== said && one.toLowerCase().includes(typed === said ? "" : typed.toLowerCase()),
+  );
+  const isOpen = open && shown.length > 0;
+  const combines = adds || (hasPhoto && Boolean(q || minus.length));
+
+  function show() {
+    setRecents(recentSearches());
+    setActive(-1);
+    setOpen(true);
+  }
+
+  function type({ currentTarget }: { currentTarget: HTMLInputElement }) {
+    setTyped(currentTarget.value);
+    if (!open) show();
+    setActive(-1);
+  }
+
+  function ask(text: string) {
+    const link = linkIn(text);
+    setOpen(false);
+    // Folds away the on-screen keyboard, which would cover the photos.
+    if (matchMedia("(pointer: coarse)").matches) input.current!.blur();
+    if (link) return onLink(link);
+    const words = parseQuery(text);
+    onAsk(combines ? words : { ...words, like: "", image: "" });
+    input.current!.value = typedOf(words); // as it was understood
+    setTyped(input.current!.value);
+  }
 
   function submit(event: SubmitEvent) {
     event.preventDefault();
-    const { value } = input.current!;
-    // Folds away the on-screen keyboard, which would cover the photos.
-    if (matchMedia("(pointer: coarse)").matches) input.current!.blur();
-    onSearch(value);
-    input.current!.value = q; // what was understood comes back by the effect above
+    // Nothing typed beside a photo asks for the photo.
+    if (!typed.trim() && hasPhoto) return onAsk({ q: "", minus: [] });
+    ask(isOpen && active >= 0 ? shown[active]! : typed);
+  }
+
+  function remove(without: Partial<Query>) {
+    onAsk({ ...parseQuery(typed), ...without });
+    input.current!.focus();
+  }
+
+  function clear() {
+    input.current!.value = "";
+    setTyped("");
+    onAsk({ q: "", minus: [], like: "", image: "" });
+    input.current!.focus();
+  }
+
+  function forget(one: string) {
+    forgetSearch(one);
+    setRecents(recentSearches());
+    setActive(-1);
   }
 
   function key(event: KeyboardEvent) {
-    if (event.key !== "ArrowDown") return;
+    const { selectionStart, selectionEnd } = input.current!;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && isOpen && active + step < shown.length) {
+      setActive(Math.max(-1, active + step));
+    } else if (event.key === "ArrowDown") {
+      setOpen(false);
+      document.querySelector<HTMLElement>('.photos [tabindex="0"]')?.focus();
+    } else if (event.key === "Escape" && isOpen) {
+      setOpen(false);
+    } else if (event.key === "Delete" && isOpen && active >= 0) {
+      forget(shown[active]!);
+    } else if (
+      hasPhoto &&
+      (event.key === "Backspace" || (event.key === "Delete" && !typed)) &&
+      selectionStart === 0 &&
+      selectionEnd === 0
+    ) {
+      remove(like ? { like: "" } : { image: "" });
+    } else return;
     event.preventDefault();
-    document.querySelector<HTMLElement>('.photos [tabindex="0"]')?.focus();
-  }
-
-  function pick() {
-    const [file] = picker.current!.files!;
-    picker.current!.value = ""; // so that the same photo can be chosen again
-    if (file) onPhoto(file);
   }
 
   return (
-    <form role="search" class="search" action="/" onSubmit={submit}>
+    <form
+      role="search"
+      class="search"
+      action="/"
+      onSubmit={submit}
+      onFocusOut={({ relatedTarget, currentTarget }) =>
+        currentTarget.contains(relatedTarget as Node | null) || setOpen(false)
+      }
+    >
+      <Tokens
+        query={query}
+        leaving={hasPhoto && !combines && Boolean(typed.trim())}
+        alone={hasPhoto && !combines}
+        onRemove={remove}
+        onAdd={() => (setAdds(true), input.current!.focus())}
+      />
       <label class="unseen" for="q">
         {texts.describeWhatYouWant}
       </label>
@@ -57,26 +143,39 @@ export function SearchBar({ q, onSearch, onPhoto }: Props) {
         ref={input}
         id="q"
         name="q"
-        type="search"
-        placeholder={texts.describeAPhoto}
+        type="text"
+        role="combobox"
+        aria-autocomplete="list"
+        aria-expanded={isOpen}
+        aria-controls={isOpen ? "recents" : undefined}
+        aria-activedescendant={isOpen && active >= 0 ? recentId(active) : undefined}
+        aria-describedby={isOpen ? "recents-keys" : hasPhoto && !combines ? "token-hint" : undefined}
+        placeholder={hasPhoto ? (combines ? texts.wordsForPhoto : texts.searchAnew) : placeholder}
         enterkeyhint="search"
+        inputMode="search"
         autocomplete="off"
+        autocapitalize="off"
         autofocus
+        onInput={type}
+        onClick={show}
+        onFocus={() => lastKey.current === "Tab" && show()}
         onKeyDown={key}
       />
-      <button
-        type="button"
-        class="round"
-        aria-label={texts.searchWithPhoto}
-        title={texts.searchWithPhoto}
-        onClick={() => picker.current!.click()}
-      >
-        <Icon name="camera" />
-      </button>
-      <input ref={picker} type="file" accept="image/*,.heic,.heif,.hif,.heics,.heifs,.tif,.tiff,.arw,.cr2,.cr3,.dng,.nef,.orf,.pef,.raf,.rw2,.srw" hidden onChange={pick} />
+      {hasPhoto && !combines && (
+        <span id="token-hint" class="unseen">
+          {texts.tokenHint}
+        </span>
+      )}
+      {(typed || hasPhoto) && (
+        <button type="button" class="round" aria-label={texts.clearBox} title={texts.clearBox} onClick={clear}>
+          <Icon name="close" />
+        </button>
+      )}
+      <PhotoPicker onPhoto={onPhoto} />
       <button class="round strong" aria-label={texts.search}>
         <Icon name="search" />
       </button>
+      {isOpen && <Recents searches={shown} active={active} onTake={ask} onForget={forget} />}
     </form>
   );
 }

@@ -1,64 +1,33 @@
 import type { TargetedMouseEvent } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import { thumbUrl } from "../api";
-import { formatDate, formatNear, nameOf } from "../format";
+import { formatDate, formatNear } from "../format";
 import { Icon, type IconName } from "../Icon";
-import "./Terms.css";
 import { texts } from "../texts";
 import type { Query } from "../urlState";
-import { findUpload } from "./uploads";
+import { lastDayBefore } from "./days";
+import "./Terms.css";
 
 type Props = { query: Query; onQuery: (query: Query) => void };
 
-/** A photo in small, or the sign for one where it can't be shown. */
-function Preview({ url }: { url: string }) {
-  const [failed, setFailed] = useState("");
-  if (!url || failed === url) return <Icon name="photo" />;
-  return <img src={url} alt="" onError={() => setFailed(url)} />;
-}
-
-/** The visitor's own photo; browsers can't show every kind, HEIC for one. */
-function Upload({ id }: { id: string }) {
-  const [url, setUrl] = useState("");
-
-  useEffect(() => {
-    let made = "";
-    let gone = false;
-    findUpload(id).then((photo) => {
-      if (!photo || gone) return;
-      made = URL.createObjectURL(photo.bytes);
-      setUrl(made);
-    });
-    return () => {
-      gone = true;
-      URL.revokeObjectURL(made);
-    };
-  }, [id]);
-
-  return <Preview url={url} />;
-}
-
-/** Everything that is asked for beside the words in the box, each removable. */
+/** What the photos are limited to, each removable: all that the box does not say. */
 function chipsOf(query: Query) {
-  const { q, like, image, minus, folder, after, before, near, camera } = query;
-  const chips: { text: string; icon?: IconName; kind?: string; without: Partial<Query> }[] = [];
-  if (image) chips.push({ text: texts.yourPhoto, kind: "image", without: { image: "" } });
-  if (like) chips.push({ text: texts.like(nameOf(like)), kind: "like", without: { like: "" } });
-  // The words alone stand in the box already.
-  if (q && (like || image || minus.length)) chips.push({ text: q, without: { q: "" } });
-  for (const term of minus) {
-    const others = minus.filter((other) => other !== term);
-    chips.push({ text: term, icon: "without", kind: "minus", without: { minus: others } });
-  }
-  if (folder) chips.push({ text: folder, icon: "folder", without: { folder: "" } });
-  if (after)
-    chips.push({ text: texts.from(formatDate(after)), icon: "calendar", without: { after: "" } });
-  if (before)
-    chips.push({ text: texts.before(formatDate(before)), icon: "calendar", without: { before: "" } });
-  if (near)
-    chips.push({ text: texts.near(formatNear(near)), icon: "place", without: { near: "" } });
-  if (camera) chips.push({ text: camera, icon: "camera", without: { camera: "" } });
-  return chips;
+  const { folder, after, before, near, camera } = query;
+  const until = lastDayBefore(before);
+  const chips: { text: string; icon: IconName; without: Partial<Query> }[] = [
+    { text: folder, icon: "folder", without: { folder: "" } },
+    {
+      text: after && texts.from(formatDate(after)),
+      icon: "calendar",
+      without: { after: "" },
+    },
+    {
+      text: before && (until ? texts.until(formatDate(until)) : texts.before(before)),
+      icon: "calendar",
+      without: { before: "" },
+    },
+    { text: near && texts.near(formatNear(near)), icon: "place", without: { near: "" } },
+    { text: camera, icon: "camera", without: { camera: "" } },
+  ];
+  return chips.filter(({ text }) => text);
 }
 
 export function Terms({ query, onQuery }: Props) {
@@ -80,13 +49,10 @@ export function Terms({ query, onQuery }: Props) {
   }
 
   return (
-    <ul class="chips terms" role="list" aria-label={texts.searchTerms}>
-      {chips.map(({ text, icon, kind, without }) => (
-        <li key={`${kind} ${text}`} class={`chip ${kind ?? ""}`}>
-          {kind === "image" && <Upload id={query.image} />}
-          {kind === "like" && <Preview url={thumbUrl({ filename: query.like }, 256)} />}
-          {icon && <Icon name={icon} />}
-          {kind === "minus" && <span class="unseen">without </span>}
+    <ul class="chips terms" role="list" aria-label={texts.activeFilters}>
+      {chips.map(({ text, icon, without }) => (
+        <li key={text} class="chip">
+          <Icon name={icon} />
           <span class="text">{text}</span>
           <button
             class="round"

@@ -1,20 +1,27 @@
 import { texts } from "../texts";
 import "./Welcome.css";
 
-/** For who has just come: what can be done here, and searches to begin with. */
-export function Welcome({ onSearch }: { onSearch: (typed: string) => void }) {
+type Props = { examples: string[]; onSearch: (typed: string) => void };
+
+/** For who has just come: searches that find something among these photos, to begin with. */
+export function Welcome({ examples, onSearch }: Props) {
   return (
     <section class="welcome">
-      <p>{texts.sayInPlainWords}</p>
-      <ul class="chips examples" role="list" aria-label={texts.examples}>
-        {texts.exampleQueries.map((example) => (
-          <li key={example}>
-            <button class="chip" onClick={() => onSearch(example)}>
-              {example}
-            </button>
-          </li>
-        ))}
-      </ul>
+      {/* It has its room before it is known what stands there, or the photos would jump. */}
+      {examples.length > 0 && (
+        <>
+          <ul class="chips" role="list" aria-label={texts.examples}>
+            {examples.map((example) => (
+              <li key={example}>
+                <button class="chip" onClick={() => onSearch(example)}>
+                  {example}
+                </button>
+              </li>
+            ))}
+          </ul>
+          <p>{texts.minusHint}</p>
+        </>
+      )}
     </section>
   );
 }

@@ -11,6 +11,7 @@ type Props = {
   query: Query;
   onOpen: (filename: string) => void;
   onLike: (filename: string) => void;
+  label?: string;
 };
 
 const SIZES = [256, 512, 1024] as const;
@@ -82,7 +83,7 @@ function neighbour(cards: HTMLElement[], from: number, key: string): HTMLElement
   return best;
 }
 
-export function Grid({ photos, query, onOpen, onLike }: Props) {
+export function Grid({ photos, query, onOpen, onLike, label = texts.photosLabel }: Props) {
   const list = useRef<HTMLUListElement>(null);
   const [current, setCurrent] = useState("");
 
@@ -131,7 +132,7 @@ export function Grid({ photos, query, onOpen, onLike }: Props) {
       ref={list}
       class="photos"
       role="list"
-      aria-label={texts.photosLabel}
+      aria-label={label}
       onClick={click}
       onKeyDown={move}
       onFocusIn={follow}

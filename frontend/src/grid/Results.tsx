@@ -1,9 +1,10 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Photo } from "../api";
-import { Empty, Failed, NoMatch } from "../status/Notices";
+import { NothingFound } from "../box/NothingFound";
+import { Empty, Failed } from "../status/Notices";
 import type { Status } from "../status/serverStatus";
 import { texts } from "../texts";
-import { countFilters, NO_FILTERS, type Query } from "../urlState";
+import { countFilters, type Query } from "../urlState";
 import type { SearchState } from "../useSearch";
 import { Grid } from "./Grid";
 import "./Results.css";
@@ -87,8 +88,8 @@ export function Results({
     );
   }
   if (shown.photos.length === 0 && !busy) {
-    const clear = () => onQuery({ ...query, ...NO_FILTERS });
-    return countFilters(query) ? <NoMatch onClear={clear} /> : <Empty status={status} />;
+    if (countFilters(query) === 0) return <Empty status={status} />;
+    return <NothingFound overview={shown.overview} query={query} onQuery={onQuery} />;
   }
   return (
     <div class={busy ? "results busy" : "results"}>

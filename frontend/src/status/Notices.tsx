@@ -17,7 +17,7 @@ const FAILURES: Record<Failure["reason"], { title: string; icon: IconName }> = {
 
 type NoticeProps = { icon: IconName; title: string; children: ComponentChildren };
 
-function Notice({ icon, title, children }: NoticeProps) {
+export function Notice({ icon, title, children }: NoticeProps) {
   return (
     <div class="notice">
       <Icon name={icon} />
@@ -56,17 +56,6 @@ export function Failed({ failure, status, busy, onTryAgain, onWithoutPhoto }: Fa
         )}
       </Notice>
     </div>
-  );
-}
-
-export function NoMatch({ onClear }: { onClear: () => void }) {
-  return (
-    <Notice icon="filters" title={texts.nothingWithFilters}>
-      <p>{texts.noPhotoMeetsAll}</p>
-      <button class="strong" onClick={onClear}>
-        {texts.clearFilters}
-      </button>
-    </Notice>
   );
 }
 

@@ -5,18 +5,21 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pillow_heif
+import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.harness import PHOTOS
+from tests.harness import PHOTOS, App
 from tests.page import (
     SAMPLES,
+    box,
     chips,
     expect_results,
     first_photo,
     held,
     photos,
     search,
+    tokens,
 )
 
 
@@ -44,10 +47,12 @@ def test_type_and_see(page: Page) -> None:
 def test_the_newest_photos_come_first(page: Page) -> None:
     """Without a query the page shows the folder's photos, an invitation, and no jumps."""
     page.goto("/")
-    expect(page.get_by_role("searchbox")).to_be_focused()
+    expect(box(page)).to_be_focused()
     expect(page.get_by_role("status")).to_have_text("Newest photos")
     expect(photos(page)).to_have_count(len(SAMPLES))
-    expect(page.get_by_text("Say in plain words")).to_be_visible()
+    expect(box(page)).to_have_attribute(
+        "placeholder", re.compile(rf"^Search {len(SAMPLES)} photos")
+    )
     shift = page.evaluate(
         """() => new Promise((done) => new PerformanceObserver((list) =>
             done(list.getEntries().reduce((sum, { value }) => sum + value, 0))
@@ -57,93 +62,199 @@ def test_the_newest_photos_come_first(page: Page) -> None:
 
 
 def test_an_example_is_a_search(page: Page) -> None:
-    """An example is one click, and teaches the minus."""
+    """Examples are of what these photos show: one click finds it, and it fits."""
     page.goto("/")
-    page.get_by_role("button", name="a cup of coffee").click()
-    expect_results(page, "for “a cup of coffee”", "coffee.png")
-    page.get_by_role("link", name="Image Search").click()
-    page.get_by_role("button", name="animal -cat").click()
-    expect_results(page, "for “animal”, without “cat”")
-    expect(page.get_by_role("searchbox")).to_have_value("animal")
+    examples = page.get_by_role("list", name="Examples").get_by_role("button")
+    expect(examples).not_to_have_count(0)
+    said = examples.all_inner_texts()
+    assert "a cup of coffee" in said
+    expect(page.get_by_text("A minus leaves something out")).to_be_visible()
+    for example in said:
+        page.goto("/")
+        page.get_by_role("button", name=example).click()
+        expect_results(page, f"for “{example}”")
+        expect(box(page)).to_have_value(example)
 
 
 def test_the_query_is_in_the_address(page: Page) -> None:
     """A reload, a shared address, Back and Forward show the search they stand for."""
     page.goto(f"/?q={quote('rocket launch')}")
-    expect(page.get_by_role("searchbox")).to_have_value("rocket launch")
+    expect(box(page)).to_have_value("rocket launch")
     expect_results(page, "for “rocket launch”", "rocket.jpg")
     search(page, "cat")
     expect(page).to_have_url(re.compile(r"\?q=cat$"))
     expect(page).to_have_title(re.compile("cat"))
     expect_results(page, "for “cat”")
     page.reload()
-    expect(page.get_by_role("searchbox")).to_have_value("cat")
+    expect(box(page)).to_have_value("cat")
     expect_results(page, "for “cat”", "cat.png")
     page.go_back()
     expect_results(page, "for “rocket launch”", "rocket.jpg")
-    expect(page.get_by_role("searchbox")).to_have_value("rocket launch")
+    expect(box(page)).to_have_value("rocket launch")
     page.go_forward()
     expect_results(page, "for “cat”", "cat.png")
 
 
 def test_a_minus_leaves_out(page: Page) -> None:
-    """A minus in the box becomes a term to do without, which goes away at a click."""
+    """A minus stays in the box as it was typed, and is removed there; links have it too."""
     page.goto("/")
     search(page, 'an animal -cat -"green leaves"')
     expect_results(page, "for “an animal”, without “cat”, “green leaves”")
-    expect(page.get_by_role("searchbox")).to_have_value("an animal")
+    expect(box(page)).to_have_value('an animal -cat -"green leaves"')
     assert parse_qs(urlsplit(page.url).query)["minus"] == [
         "cat",
         "green leaves",
     ]
     assert first_photo(page) != "cat.png"
-    page.get_by_role("button", name="Remove green leaves").click()
-    expect_results(page, "for “an animal”, without “cat”")
-    page.get_by_role("button", name="Remove cat").click()
+    page.reload()
+    expect(box(page)).to_have_value('an animal -cat -"green leaves"')
+    search(page, "an animal")
     expect_results(page, "for “an animal”")
+    expect(page).to_have_url(re.compile(r"\?q=an\+animal$"))
 
 
 def test_exclude_is_a_minus_for_everyone(page: Page) -> None:
-    """The Exclude button takes a term to do without from those who know no minus sign."""
+    """The Exclude button begins a minus in the box, for those who know none."""
     page.goto("/?q=an+animal")
+    page.get_by_role("button", name="Exclude…").click()
+    expect(box(page)).to_be_focused()
+    expect(box(page)).to_have_value("an animal -")
+    # A minus that nothing follows leaves nothing out.
+    page.keyboard.press("Enter")
+    expect_results(page, "for “an animal”")
     page.get_by_role("button", name="Exclude…").click()
     page.keyboard.type("cat")
     page.keyboard.press("Enter")
     expect_results(page, "for “an animal”, without “cat”")
-    expect(chips(page)).to_have_text(["an animal", "without cat"])
-    exclude = page.get_by_role("button", name="Exclude…")
-    expect(exclude).to_be_focused()
-    exclude.click()
-    page.keyboard.press("Escape")
-    expect(exclude).to_be_focused()
+    expect(box(page)).to_have_value("an animal -cat")
 
 
-def test_the_keyboard_removes_terms(page: Page) -> None:
-    """With a term that the keyboard removes the focus goes to the next one, at last to the box."""
-    page.goto("/?q=an+animal&minus=cat&minus=dog")
-    page.get_by_role("button", name="Remove cat").press("Enter")
-    expect(page.get_by_role("button", name="Remove dog")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("searchbox")).to_be_focused()
+def test_new_words_are_a_new_question(page: Page) -> None:
+    """Enter asks for what is typed alone: no photo and no minus of before stays; filters do."""
+    page.goto("/?like=motorcycle.jpg&before=2100-01-01")
+    expect(tokens(page)).to_have_text(["Like motorcycle.jpg"])
+    search(page, "flower")
+    expect_results(page, "for “flower”", "flower.jpg")
+    expect(tokens(page)).to_have_count(0)
+    assert set(parse_qs(urlsplit(page.url).query)) == {"q", "before"}
+    expect(chips(page)).to_have_text(["Until December 31, 2099"])
 
 
-def test_more_like_this(page: Page) -> None:
-    """From a photo it is one click to its like, without itself, and words refine that."""
+def test_words_are_added_to_a_photo_on_demand(page: Page) -> None:
+    """A photo stands in the box as a token; a plus adds words to it, Backspace takes it away."""
     page.goto("/?q=cat")
     photos(page).first.hover()
     page.get_by_role("button", name="More like cat.png").click()
     expect_results(page, "like cat.png")
-    expect(page.get_by_role("searchbox")).to_have_value("")
+    expect(box(page)).to_have_value("")
     expect(page.get_by_role("img", name="cat.png")).to_have_count(0)
-    expect(chips(page)).to_have_text(["Like cat.png"])
-    picture = chips(page).locator("img")
+    expect(tokens(page)).to_have_text(["Like cat.png"])
+    picture = tokens(page).locator("img")
     assert picture.evaluate(
         "async (img) => (await img.decode(), img.naturalWidth > 0)"
     )
-    search(page, "flower")
-    expect_results(page, "for “flower”, like cat.png")
+    page.get_by_role("button", name="Add words to the photo").click()
+    expect(box(page)).to_be_focused()
+    page.keyboard.type("flower -leaf")
+    page.keyboard.press("Enter")
+    expect_results(page, "for “flower”, like cat.png, without “leaf”")
+    # What is there already is changed together.
+    search(page, "a red flower")
+    expect_results(page, "for “a red flower”, like cat.png")
+    page.keyboard.press("Home")
+    page.keyboard.press("Backspace")
+    expect_results(page, "for “a red flower”", "flower.jpg")
+    expect(box(page)).to_be_focused()
+    page.go_back()
+    expect(tokens(page)).to_have_text(["Like cat.png"])
     page.get_by_role("button", name="Remove Like cat.png").click()
-    expect_results(page, "for “flower”", "flower.jpg")
+    expect_results(page, "for “a red flower”", "flower.jpg")
+
+
+def test_the_box_is_cleared_at_once(page: Page) -> None:
+    """The cross takes words and photos away, and asks; filters stay, and so does the focus."""
+    page.goto("/?q=cat&like=flower.jpg&folder=trips")
+    page.get_by_role("button", name="Clear", exact=True).first.click()
+    expect(page).to_have_url(re.compile(r"/\?folder=trips$"))
+    expect(photos(page)).to_have_count(1)
+    expect(box(page)).to_be_focused()
+    expect(box(page)).to_have_value("")
+
+
+def test_nonsense_is_no_match(page: Page) -> None:
+    """What fits no better than chance is said to, and shown as the closest there is."""
+    page.goto("/?q=qzxvkp")
+    expect(page.get_by_role("status")).to_contain_text(
+        "Nothing fits “qzxvkp” well. Closest photos:"
+    )
+    expect(photos(page)).not_to_have_count(0)
+
+
+def test_photos_are_found_by_name(page: Page) -> None:
+    """Photos and folders of the name that is typed are a row of their own, and links."""
+    page.goto("/")
+    search(page, "athens")
+    row = page.get_by_role("list", name="Photos named like this")
+    expect(row.get_by_role("listitem")).to_have_count(1)
+    expect(row.get_by_role("img", name="temple.jpg")).to_be_visible()
+    page.get_by_role("link", name="trips/athens").click()
+    expect(page).to_have_url(re.compile(r"/\?folder=trips%2Fathens$"))
+    expect(photos(page)).to_have_count(1)
+    search(page, "no such name")
+    expect(page.get_by_role("status")).to_contain_text("no such name")
+    expect(row).to_have_count(0)
+
+
+def test_recent_searches(page: Page) -> None:
+    """They open on demand, narrow down as one types, and go away one by one; all by keys."""
+    page.goto("/")
+    listed = page.get_by_role("listbox", name="Recent searches")
+    for words in ("flower", "a cup of coffee -table", "rocket"):
+        search(page, words)
+        expect(page).to_have_title(re.compile(words.split(" -", maxsplit=1)[0]))
+    page.goto("/")
+    expect(photos(page)).not_to_have_count(0)
+    # The focus that the box has from the start covers nothing.
+    expect(box(page)).to_be_focused()
+    expect(listed).to_have_count(0)
+    page.keyboard.press("Control+k")
+    expect(listed.get_by_role("option")).to_have_text(
+        ["rocket", "a cup of coffee -table", "flower"]
+    )
+    expect(box(page)).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Delete")
+    expect(listed.get_by_role("option")).to_have_count(2)
+    page.keyboard.type("cof")
+    expect(listed.get_by_role("option")).to_have_text(
+        ["a cup of coffee -table"]
+    )
+    page.keyboard.press("ArrowDown")
+    active = box(page).get_attribute("aria-activedescendant")
+    expect(page.locator(f"#{active}")).to_have_attribute(
+        "aria-selected", "true"
+    )
+    page.keyboard.press("Enter")
+    expect_results(page, "for “a cup of coffee”, without “table”", "coffee.png")
+    expect(listed).to_have_count(0)
+    page.keyboard.press("/")
+    expect(box(page)).to_be_focused()
+    page.reload()
+    page.locator("body").press("Control+k")
+    expect(listed.get_by_role("option")).to_have_text(["flower"])
+    page.keyboard.press("Escape")
+    expect(listed).to_have_count(0)
+
+
+def test_the_ring_is_soft_until_keys_are_used(page: Page) -> None:
+    """The box has the focus from the start, quietly; who goes by keys sees a strong ring."""
+    page.goto("/")
+    ring = "getComputedStyle(document.querySelector('.search')).outlineStyle"
+    expect(box(page)).to_be_focused()
+    assert page.evaluate(ring) == "none"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate(ring) == "solid"
 
 
 def test_pick_a_photo(page: Page) -> None:
@@ -153,15 +264,17 @@ def test_pick_a_photo(page: Page) -> None:
         page.get_by_role("button", name="Search with a photo").click()
     chooser.value.set_files(PHOTOS / "rocket.jpg")
     expect_results(page, "like your photo", "rocket.jpg")
-    expect(chips(page)).to_have_text(["Your photo"])
-    picture = chips(page).locator("img")
+    expect(tokens(page)).to_have_text(["Your photo"])
+    picture = tokens(page).locator("img")
     assert picture.evaluate(
         "async (img) => (await img.decode(), img.naturalWidth > 0)"
     )
     expect(page).to_have_url(re.compile(r"\?image=\w+$"))
     page.reload()
     expect_results(page, "like your photo", "rocket.jpg")
-    search(page, "a flower")
+    page.get_by_role("button", name="Add words to the photo").click()
+    page.keyboard.type("a flower")
+    page.keyboard.press("Enter")
     expect_results(page, "for “a flower”, like your photo")
     page.go_back()
     expect_results(page, "like your photo", "rocket.jpg")
@@ -188,9 +301,9 @@ def test_a_photo_from_a_phone(page: Page, tmp_path: Path) -> None:
     page.goto("/")
     page.dispatch_event("body", "drop", {"dataTransfer": held(page, phone)})
     expect_results(page, "like your photo", "cat.png")
-    expect(chips(page)).to_have_text(["Your photo"])
+    expect(tokens(page)).to_have_text(["Your photo"])
     # There is a sign in its place, nothing broken.
-    expect(chips(page).locator("img")).to_have_count(0)
+    expect(tokens(page).locator("img")).to_have_count(0)
 
 
 def test_paste_a_photo(page: Page) -> None:
@@ -202,6 +315,109 @@ def test_paste_a_photo(page: Page) -> None:
         held(page, PHOTOS / "flower.jpg"),
     )
     expect_results(page, "like your photo", "flower.jpg")
+
+
+def test_of_two_photos_the_first_is_taken(page: Page) -> None:
+    """Which of several files is searched by is said."""
+    page.goto("/")
+    both = page.evaluate_handle(
+        """([one, other]) => {
+            for (const file of other.files) one.items.add(file);
+            return one;
+        }""",
+        [held(page, PHOTOS / "cat.png"), held(page, PHOTOS / "flower.jpg")],
+    )
+    page.dispatch_event("body", "drop", {"dataTransfer": both})
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Searching by cat.png, the first of 2 files"
+    )
+    expect_results(page, "like your photo", "cat.png")
+    page.get_by_role("alert").get_by_role("button", name="Close").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def bring_link(page: Page, link: str, how: str) -> None:
+    """Paste a link, or drop it, as the browser hands it over."""
+    kind = "text/plain" if how == "paste" else "text/uri-list"
+    page.evaluate(
+        """([link, how, kind]) => {
+            const data = new DataTransfer();
+            data.setData(kind, link);
+            const options = { bubbles: true, cancelable: true };
+            const event = how === "paste"
+                ? new ClipboardEvent(how, { ...options, clipboardData: data })
+                : new DragEvent(how, { ...options, dataTransfer: data });
+            document.activeElement.dispatchEvent(event);
+        }""",
+        [link, how, kind],
+    )
+
+
+ELSEWHERE = "https://pictures.example/a%20rocket.jpg"
+
+
+@pytest.mark.parametrize("how", ["paste", "drop", "Enter"])
+def test_a_link_is_fetched_by_the_browser(page: Page, how: str) -> None:
+    """The picture at a link is searched by; the browser fetches it, without telling from where."""
+    asked: list[dict[str, str]] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.headers)
+        route.fulfill(
+            path=PHOTOS / "rocket.jpg",
+            content_type="image/jpeg",
+            headers={"Access-Control-Allow-Origin": "*"},
+        )
+
+    page.route("https://pictures.example/**", answer)
+    page.goto("/?q=cat")
+    expect_results(page, "for “cat”")
+    if how == "Enter":
+        search(page, ELSEWHERE)
+    else:
+        bring_link(page, ELSEWHERE, how)
+    expect_results(page, "like your photo", "rocket.jpg")
+    [headers] = asked
+    assert not {"referer", "cookie"} & {*headers}
+
+
+def test_a_link_that_leads_nowhere_says_what_to_do(page: Page) -> None:
+    """A site that refuses, has nothing there, or has a page there, is told from the others."""
+    page.goto("/?q=cat")
+    for answer, sentence in (
+        (lambda route: route.abort(), "Save it there, then drop the file here."),
+        (lambda route: fulfill(route, 404, "image/png"), "no picture at this link (404)"),
+        (lambda route: fulfill(route, 200, "text/html"), "leads to a page, not to a picture"),
+    ):  # fmt: skip
+        page.route("https://pictures.example/**", answer)
+        bring_link(page, ELSEWHERE, "paste")
+        expect(page.get_by_role("alert")).to_contain_text(sentence)
+        page.unroute("https://pictures.example/**")
+    expect(page).to_have_url(re.compile(r"\?q=cat$"))
+
+
+def fulfill(route: Route, status: int, kind: str) -> None:
+    anyone = {"Access-Control-Allow-Origin": "*"}
+    route.fulfill(status=status, content_type=kind, headers=anyone, body="x")
+
+
+def test_a_link_to_ones_own_photo_needs_no_fetching(
+    page: Page, app: App
+) -> None:
+    """The address of a photo of this index asks for its like."""
+    page.goto("/?q=cat")
+    for path in ("/img/flower.jpg?v=1", "/thumb/flower.jpg?size=256", "/?photo=flower.jpg"):  # fmt: skip
+        bring_link(page, app.url + path, "paste")
+        expect_results(page, "like flower.jpg")
+        page.goto("/?q=cat")
+
+
+def test_other_text_is_pasted_as_text(page: Page) -> None:
+    """Words that have a link among them are words."""
+    page.goto("/")
+    bring_link(page, "see https://pictures.example/a.jpg", "paste")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"/$"))
 
 
 def test_an_unreadable_photo_says_why(page: Page) -> None:

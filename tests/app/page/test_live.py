@@ -339,7 +339,7 @@ def test_loading(page: Page) -> None:
     """While a search runs there are placeholders, and a word for those who don't see them."""
     page.route("**/search?*", lambda _route: None)  # it never comes back
     page.goto("/?q=cat")
-    expect(page.get_by_role("status")).to_have_text("Searching for “cat”…")
+    expect(page.get_by_role("status")).to_have_text("Searching… for “cat”")
     expect(page.locator(".skeleton")).to_be_visible()
 
 

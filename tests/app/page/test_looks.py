@@ -28,6 +28,7 @@ from tests.page import (
     have_many,
     held,
     photos,
+    search,
     set_status,
 )
 
@@ -52,12 +53,21 @@ def test_everyone_can_use_it(page: Page) -> None:
     page.get_by_role("button", name="Exclude…").click()
     broken["exclude"] = against_wcag(page)
     page.get_by_role("button", name="Filters 1 active").click()
+    expect(page.get_by_role("treeitem", name="trips")).to_be_visible()
     broken["filters"] = against_wcag(page)
+    page.keyboard.press("Escape")
+    search(page, "trips")
+    expect(page.get_by_role("list", name="Photos named like this")).to_be_visible()
+    search(page, "qzxv")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("listbox", name="Recent searches")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    broken["recent searches"] = against_wcag(page)
     page.goto("/?q=cat&rest=1&photo=cat.png")
     expect(page.get_by_role("dialog").get_by_text("Score")).to_be_visible()
     broken["lightbox"] = against_wcag(page)
     page.goto("/?folder=nowhere")
-    expect(page.get_by_text("Nothing found")).to_be_visible()
+    expect(page.get_by_text("There is no folder “nowhere”")).to_be_visible()
     broken["no match"] = against_wcag(page)
     cut_after(page, 1)
     page.goto("/?q=cat")

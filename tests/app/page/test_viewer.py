@@ -127,7 +127,7 @@ def test_a_camera_is_a_search(page: Page) -> None:
     expect(photos(page)).to_have_count(len(SAMPLES))
     page.goto("/?near=41.9,12.5,10")
     expect(chips(page)).to_have_text(["Near 41.9, 12.5 (10 km)"])
-    expect(page.get_by_text("Nothing found with these filters")).to_be_visible()
+    expect(page.get_by_text("No photos near this place")).to_be_visible()
 
 
 def test_a_shared_photo_is_loaded_once(page: Page) -> None:

@@ -1,0 +1,40 @@
+import { parseQuery, type Query } from "../urlState";
+import type { SearchState } from "../useSearch";
+import { Headline } from "./Headline";
+import { Named } from "./Named";
+import { Terms } from "./Terms";
+import { Welcome } from "./Welcome";
+
+type Props = {
+  state: SearchState;
+  query: Query;
+  /** Searches to begin with, if this is where one begins. */
+  examples: string[] | null;
+  onSearch: (changed: Partial<Query>) => void;
+  onRefine: (query: Query) => void;
+  onSort: (query: Query) => void;
+  onOpen: (filename: string) => void;
+  onLike: (filename: string) => void;
+};
+
+const FIRST_PHOTOS = 6; // that are seen at once, on a phone too
+
+/** What stands above the photos. */
+export function Above({ state, query, examples, onSearch, onRefine, onSort, ...photos }: Props) {
+  return (
+    <>
+      {examples && <Welcome examples={examples} onSearch={(one) => onSearch(parseQuery(one))} />}
+      <Terms query={query} onQuery={onRefine} />
+      {state.kind === "found" && (
+        <Named
+          overview={state.overview}
+          best={state.photos.slice(0, FIRST_PHOTOS)}
+          query={query}
+          onQuery={onRefine}
+          {...photos}
+        />
+      )}
+      <Headline state={state} query={query} onSort={onSort} />
+    </>
+  );
+}

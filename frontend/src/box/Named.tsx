@@ -1,0 +1,57 @@
+import type { Overview, Photo } from "../api";
+import { Grid } from "../grid/Grid";
+import { Icon } from "../Icon";
+import { texts } from "../texts";
+import { EMPTY_QUERY, NO_FILTERS, urlOf, type Query } from "../urlState";
+import "./Named.css";
+
+type Props = {
+  overview: Overview;
+  /** The first of what was found by what it shows. */
+  best: Photo[];
+  query: Query;
+  onQuery: (query: Query) => void;
+  onOpen: (filename: string) => void;
+  onLike: (filename: string) => void;
+};
+
+/** Photos and folders that are called what was typed: a row of their own above the results. */
+export function Named({ overview, best, query, onQuery, onOpen, onLike }: Props) {
+  const { named, namedFolders, fits } = overview;
+  const isBest = ({ filename }: Photo) => best.some((photo) => photo.filename === filename);
+  // Nobody needs a row of what comes first anyway.
+  const isSeen = fits !== false && namedFolders.length === 0 && named.every(isBest);
+  if (named.length === 0 || isSeen) return null;
+  return (
+    <section class="named" aria-labelledby="named">
+      <h2 id="named">{texts.namedLikeThis}</h2>
+      {namedFolders.length > 0 && (
+        <ul class="chips" role="list" aria-label={texts.foldersNamedSo}>
+          {namedFolders.map((folder) => {
+            const inIt = { ...EMPTY_QUERY, ...NO_FILTERS, folder };
+            return (
+              <li key={folder}>
+                <a
+                  class="chip"
+                  href={urlOf(inIt)}
+                  onClick={(event) => (event.preventDefault(), onQuery(inIt))}
+                >
+                  <Icon name="folder" />
+                  {folder}
+                </a>
+              </li>
+            );
+          })}
+        </ul>
+      )}
+      <Grid
+        photos={named}
+        query={query}
+        label={texts.photosNamedSo}
+        onOpen={onOpen}
+        onLike={onLike}
+      />
+      <h2>{texts.byWhatTheyShow}</h2>
+    </section>
+  );
+}

@@ -1,0 +1,42 @@
+/** Days as the form has them: both ends count. In an address `before` is the first day after. */
+
+/** A day in ISO 8601, some days later. */
+export function addDays(day: string, days: number): string {
+  const date = new Date(`${day}T00:00Z`);
+  date.setUTCDate(date.getUTCDate() + days);
+  return date.toISOString().slice(0, 10);
+}
+
+const isDay = (text: string) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
+
+/** The day that an address means: 2024 is its first one; nothing if it means none. */
+export function dayOf(text: string): string {
+  const day = text.slice(0, 10) + "0000-01-01".slice(Math.min(10, text.length));
+  return text && isDay(day) ? day : "";
+}
+
+/** The last day that counts before a moment. */
+export function lastDayBefore(before: string): string {
+  const day = dayOf(before);
+  const isWithin = /T(?!00:00(:00)?$)/.test(before); // a part of that day counts too
+  return day && !isWithin ? addDays(day, -1) : day;
+}
+
+/** The first moment after a day. */
+export const after = (day: string) => day && addDays(day, 1);
+
+const local = (date: Date) =>
+  [date.getFullYear(), date.getMonth() + 1, date.getDate()]
+    .map((part) => String(part).padStart(2, "0"))
+    .join("-");
+
+/** Spans of days that are often meant. */
+export function spans(now = new Date()): Record<"thisYear" | "lastYear" | "last30Days", [string, string]> {
+  const year = now.getFullYear();
+  const today = local(now);
+  return {
+    thisYear: [`${year}-01-01`, `${year}-12-31`],
+    lastYear: [`${year - 1}-01-01`, `${year - 1}-12-31`],
+    last30Days: [addDays(today, -29), today],
+  };
+}
