@@ -9,13 +9,15 @@ from image_search.store import StoreError
 
 
 async def keep_up(remarks: Remarks, board: StatusBoard) -> None:
-    """Follow the status, and never end: know names, counts, and the floor."""
+    """Follow the status: names, counts, and the floor.
+
+    It ends when the board is closed.
+    """
     async for status in board.statuses():
         photos = board.progress.photos
+        indexed = status.indexed
         try:
-            await asyncio.to_thread(remarks.keep_up, photos, status.indexed)
+            await asyncio.to_thread(remarks.keep_up, photos, indexed)
         except StoreError as error:
             # The next status comes when it is back.
             logger.debug("The floor stays: %s", error)
-        except Exception as error:  # noqa: BLE001, of any type: the next may go better
-            logger.error("Names and counts are not kept up: %r", error)

@@ -64,7 +64,7 @@ def test_answer_has_the_documented_shape(app: App) -> None:
 @pytest.mark.parametrize(
     "params",
     [{"q": ""}, {"q": "  \t"}, {"q": "x" * 1001}, {"limit": 0}, {"limit": 101}, {"limit": "many"},
-     {"limit": -1}, {"offset": -1}, {"cutoff": 1.1}, {"sort": "oldest"}, {"after": "May"},
+     {"limit": -1}, {"offset": -1}, {"cutoff": 1.1}, {"sort": "oldst"}, {"after": "May"},
      {"before": "2024-13-01"}, {"minus": " "}, {"minus": ["no"] * 11}, {"query": "cat"}],
 )  # fmt: skip
 def test_bad_parameters_are_refused(app: App, params: dict[str, Any]) -> None:

@@ -60,16 +60,19 @@ type Props = {
 
 /** The line above the photos, and how they may be narrowed down and sorted. */
 export function Headline({ state, query, onSort }: Props) {
+  // What there is none of is said where the photos would be.
+  const isNone = state.kind === "found" && state.photos.length === 0;
+  const look = state.kind === "loading" ? "busy" : isNone ? "unseen" : "";
   return (
     <div class="line">
-      <p class={state.kind === "loading" ? "busy" : ""} role="status">
+      <p class={look} role="status">
         {headline(state, query)}
         {state.kind !== "failed" && (
           // Who hears this is not looking at the box.
           <span class="unseen"> {formatQuery(query)}</span>
         )}
       </p>
-      {isScored(query) && state.kind !== "failed" && (
+      {isScored(query) && state.kind !== "failed" && !isNone && (
         <div class="controls">
           <button class="chip exclude" title={texts.excludeHint} onClick={exclude}>
             <Icon name="without" />

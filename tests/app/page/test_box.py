@@ -12,6 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.harness import PHOTOS, App
 from tests.page import (
     SAMPLES,
+    against_wcag,
     box,
     chips,
     expect_results,
@@ -453,3 +454,59 @@ def test_a_senseless_address(page: Page) -> None:
     expect(page.get_by_role("alert")).to_contain_text("nothing.jpg")
     page.get_by_role("button", name="Remove Like nothing.jpg").click()
     expect(photos(page)).to_have_count(len(SAMPLES))
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(320, 256), (320, 640), (2560, 1440)]
+)
+def test_the_box_at_any_width(page: Page, width: int, height: int) -> None:
+    """Tokens, recent searches and the form fit windows of any size, and axe finds nothing."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto("/?q=flower")
+    search(page, "coffee")
+    page.goto(
+        "/?q=flower&like=cat.png&minus=leaf&folder=trips&after=2001-01-01"
+    )
+    expect(tokens(page)).to_have_count(1)
+    broken = {"tokens": against_wcag(page)}
+    page.keyboard.press("Control+k")
+    page.keyboard.press("Delete")
+    expect(page.get_by_role("listbox")).to_be_visible()
+    broken["recent searches"] = against_wcag(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Filters 2 active").click()
+    expect(page.get_by_role("treeitem", name="trips")).to_be_visible()
+    page.get_by_label("To", exact=True).fill("2000-01-01")
+    broken["filters"] = against_wcag(page)
+    apply = page.get_by_role("button", name="Apply")
+    apply.scroll_into_view_if_needed()
+    expect(apply).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not any(broken.values()), broken
+
+
+def test_all_of_it_by_keys(page: Page) -> None:
+    """From an empty box to a filtered combination, and back, without a pointer."""
+    page.goto("/")
+    page.keyboard.type("flower")
+    page.keyboard.press("Enter")
+    expect_results(page, "for “flower”", "flower.jpg")
+    for _ in range(
+        4
+    ):  # the cross, the camera, the glass, and on to the filters
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Filters")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("tri")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    field = page.get_by_label("Folder", exact=True)
+    expect(field).to_have_value("trips")
+    field.press("Enter")
+    expect(page).to_have_url(re.compile("folder=trips"))
+    expect(page.get_by_role("form", name="Filters")).to_be_hidden()
+    page.keyboard.press("Control+k")
+    page.keyboard.press("Delete")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"\?folder=trips$"))
