@@ -8,6 +8,7 @@ import { Terms } from "./box/Terms";
 import { saveUpload } from "./box/uploads";
 import { Welcome } from "./box/Welcome";
 import { folderOf, formatQuery, nameOf } from "./format";
+import { useDensity } from "./grid/density";
 import { NewPhotos } from "./grid/NewPhotos";
 import { Results } from "./grid/Results";
 import { Icon } from "./Icon";
@@ -27,6 +28,7 @@ export function App() {
   const { url, go, turn, close } = useUrlState();
   const { query, key, open } = url;
   const { status, version, recovered } = useStatus();
+  const density = useDensity();
   const found = useSearch(query, key, url.saved.count ?? 0, version);
   const { state, loadMore } = found;
   const savePosition = useScrollMemory(key, url.saved.y, state);
@@ -95,7 +97,7 @@ export function App() {
       <main>
         {isStart && <Welcome onSearch={(example) => askFor(parseQuery(example))} />}
         <Terms query={query} onQuery={refine} />
-        <Headline state={state} query={query} onRefine={refine} onSort={ask} />
+        <Headline state={state} query={query} onRefine={refine} onSort={ask} density={density} />
         {news && <NewPhotos news={news} onShow={() => (scrollTo(0, 0), refresh())} />}
         <Results
           state={state}
@@ -107,6 +109,8 @@ export function App() {
           onMore={loadMore}
           onShowAll={() => ask({ ...query, showAll: true }, true)}
           onTryAgain={refresh}
+          density={density}
+          recovered={recovered}
         />
       </main>
       <StatusLine status={status} />

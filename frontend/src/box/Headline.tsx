@@ -1,4 +1,6 @@
 import { formatQuery, photoCount } from "../format";
+import type { Density } from "../grid/density";
+import { DensityControl } from "../grid/DensityControl";
 import { texts } from "../texts";
 import { countFilters, isScored, type Query } from "../urlState";
 import type { SearchState } from "../useSearch";
@@ -20,16 +22,21 @@ function headline(state: SearchState, query: Query): string {
 
 type SortProps = { query: Query; onQuery: (query: Query) => void };
 
+/** Without words there is no best: photos are in the order of time. */
+const sortOf = (query: Query) =>
+  query.sort === "score" && !isScored(query) ? "newest" : query.sort;
+
 function Sort({ query, onQuery }: SortProps) {
   const choice = (sort: Query["sort"], label: string) => (
-    <button aria-pressed={query.sort === sort} onClick={() => onQuery({ ...query, sort })}>
+    <button aria-pressed={sortOf(query) === sort} onClick={() => onQuery({ ...query, sort, at: "" })}>
       {label}
     </button>
   );
   return (
     <div class="sort" role="group" aria-label={texts.sort}>
-      {choice("score", texts.best)}
+      {isScored(query) && choice("score", texts.best)}
       {choice("newest", texts.newest)}
+      {choice("oldest", texts.oldest)}
     </div>
   );
 }
@@ -39,19 +46,21 @@ type Props = {
   query: Query;
   onRefine: (query: Query) => void;
   onSort: (query: Query) => void;
+  density: Density;
 };
 
 /** The line above the photos: what they are, and how they may be narrowed down and sorted. */
-export function Headline({ state, query, onRefine, onSort }: Props) {
+export function Headline({ state, query, onRefine, onSort, density }: Props) {
   return (
     <div class="line">
       <p class={state.kind === "loading" ? "busy" : ""} role="status">
         {headline(state, query)}
       </p>
-      {isScored(query) && state.kind !== "failed" && (
+      {state.kind !== "failed" && (
         <div class="controls">
-          <Exclude query={query} onQuery={onRefine} />
+          {isScored(query) && <Exclude query={query} onQuery={onRefine} />}
           <Sort query={query} onQuery={onSort} />
+          <DensityControl density={density} />
         </div>
       )}
     </div>
