@@ -54,6 +54,9 @@ class SearchResponse(BaseModel):
     more: bool = Field(
         description="Whether photos follow, beyond `limit` or below `cutoff`."
     )
+    below_cutoff: bool = Field(
+        description="Whether all that follows is below `cutoff`."
+    )
     next_offset: int = Field(
         description="Where the next page begins, if there is one."
     )

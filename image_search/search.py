@@ -104,6 +104,7 @@ class Searcher:
         if is_scored and query.cutoff:
             points = cut_off(points, query.cutoff)
         best = min(points[0].score, 1.0) if points else None
+        kept = start + len(points)
         if by_time:
             newest_first = query.sort == "newest"
             points.sort(key=lambda one: one.payload.taken, reverse=newest_first)
@@ -122,6 +123,7 @@ class Searcher:
             results=hits,
             offset=offset,
             more=total > next_offset,
+            below_cutoff=total > next_offset >= kept,
             next_offset=next_offset,
         )
         is_counted = by_time or len(points) < count

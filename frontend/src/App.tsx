@@ -5,6 +5,7 @@ import { rememberSearch } from "./box/recents";
 import { TopBar } from "./box/TopBar";
 import { useExamples } from "./box/useExamples";
 import { formatQuery, nameOf } from "./format";
+import { useDensity } from "./grid/density";
 import { NewPhotos } from "./grid/NewPhotos";
 import { Results } from "./grid/Results";
 import { StatusLine } from "./status/StatusLine";
@@ -22,6 +23,7 @@ export function App() {
   const { url, go, turn, close } = useUrlState();
   const { query, key, open } = url;
   const { status, version, recovered } = useStatus();
+  const density = useDensity();
   const found = useSearch(query, key, url.saved.count ?? 0, version);
   const { state, loadMore } = found;
   const savePosition = useScrollMemory(key, url.saved.y, state);
@@ -88,6 +90,8 @@ export function App() {
           onSort={ask}
           onOpen={openPhoto}
           onLike={(filename) => askFor({ like: filename })}
+          density={density}
+          recovered={recovered}
         />
         {news && <NewPhotos news={news} onShow={() => (scrollTo(0, 0), refresh())} />}
         <Results
@@ -100,6 +104,8 @@ export function App() {
           onMore={loadMore}
           onShowAll={() => ask({ ...query, showAll: true }, true)}
           onTryAgain={refresh}
+          density={density}
+          recovered={recovered}
         />
       </main>
       <StatusLine status={status} />

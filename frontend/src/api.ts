@@ -1,5 +1,6 @@
 /** What the page asks the server for: photos, in full size and in small. */
 
+import { monthAfter } from "./format";
 import { texts } from "./texts";
 
 /** What else a photo's header tells, as far as it does. */
@@ -35,6 +36,10 @@ export type Photo = {
   damaged?: boolean;
   /** Another one as soon as there is something else in the file. */
   version: string;
+  /** A picture of it in 25 bytes. */
+  thumbhash?: string | null;
+  /** Photos that are nearly the same. */
+  similar?: Photo[];
 };
 
 export type Failure = {
@@ -43,7 +48,14 @@ export type Failure = {
 };
 
 /** `truncated`: photos that fit the search less well were left out, and can be asked for. */
-export type Found = { photos: Photo[]; more: boolean; truncated: boolean; overview: Overview };
+export type Found = {
+  photos: Photo[];
+  more: boolean;
+  truncated: boolean;
+  /** How many photos come before the next page, those that are folded too. */
+  next: number;
+  overview: Overview;
+};
 
 /** What the first page says of all of them. */
 export type Overview = {
@@ -71,13 +83,17 @@ export type Question = {
   /** Latitude, longitude and kilometres, with commas. */
   near: string;
   camera: string;
-  sort: "score" | "newest";
+  sort: "score" | "newest" | "oldest";
+  /** The month with which an order of time is to begin. */
+  at: string;
   upload: Blob | null;
   offset: number;
   showAll: boolean;
 };
 
 const PAGE_SIZE = 100;
+/** Photos that are nearly the same come as one, but not in the order of time, which has them all. */
+const FOLD = "true";
 // Photos that score less than this share of the best one are shown on demand only.
 const CUTOFF = 0.75;
 
@@ -98,15 +114,18 @@ function parametersOf(question: Question): URLSearchParams {
   const { q, like, minus, folder, after, before, near, camera } = question;
   const { sort, upload, offset, showAll } = question;
   const scored = q || like || minus.length > 0 || upload;
+  const at = scored ? "" : question.at;
   const wanted = {
     q,
     like,
     folder,
-    after,
-    before,
+    after: at && sort === "oldest" ? latest(after, `${at}-01`) : after,
+    before: at && sort !== "oldest" ? earliest(before, `${monthAfter(at)}-01`) : before,
     near,
     camera,
-    sort: scored ? sort : "", // without scores there is one order: the newest first
+    // Without scores there is no best: the newest come first, or the oldest.
+    sort: scored || sort === "oldest" ? sort : "",
+    fold: scored && sort === "score" ? FOLD : "",
     limit: String(PAGE_SIZE),
     offset: offset ? String(offset) : "",
     cutoff: scored && !showAll ? String(CUTOFF) : "",
@@ -115,6 +134,10 @@ function parametersOf(question: Question): URLSearchParams {
   for (const term of minus) parameters.append("minus", term);
   return parameters;
 }
+
+// Of two dates, or one.
+const latest = (...dates: string[]) => dates.filter(Boolean).sort().at(-1)!;
+const earliest = (...dates: string[]) => dates.filter(Boolean).sort()[0]!;
 
 type Body = {
   results?: Photo[];
@@ -125,6 +148,8 @@ type Body = {
   named_folders?: string[];
   similar_folders?: string[] | null;
   more?: boolean;
+  below_cutoff?: boolean;
+  next_offset?: number;
   detail?: string | { loc: string[]; msg: string }[];
 };
 
@@ -153,7 +178,9 @@ export async function search(question: Question, signal: AbortSignal): Promise<F
   if (!response.ok || !body?.results) return failure(response, body, upload !== null);
 
   const { results: photos, more = false } = body;
-  const truncated = parameters.has("cutoff") && more && photos.length < PAGE_SIZE;
+  const { below_cutoff: isCut = photos.length < PAGE_SIZE } = body;
+  const truncated = parameters.has("cutoff") && more && isCut;
+  const next = body.next_offset ?? offset + photos.length;
   // The cutoff never leaves a page empty.
   if (truncated && offset + photos.length === 0 && !showAll) {
     return search({ ...question, showAll: true }, signal);
@@ -166,7 +193,7 @@ export async function search(question: Question, signal: AbortSignal): Promise<F
     namedFolders: body.named_folders ?? [],
     similarFolders: body.similar_folders ?? null,
   };
-  return { photos, more, truncated, overview };
+  return { photos, more, truncated, next, overview };
 }
 
 /** A folder, and how many photos are in it and below it. */

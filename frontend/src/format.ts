@@ -28,6 +28,18 @@ export function formatDate(iso: string): string {
 
 export const formatMoment = (iso: string) => MOMENT.format(new Date(iso));
 
+const MONTH = new Intl.DateTimeFormat(locale, { month: "long", year: "numeric" });
+
+/** May 2024, of 2024-05. */
+export const formatMonth = (month: string) => MONTH.format(new Date(`${month}-01T00:00`));
+
+/** The month that follows, such as 2024-06 after 2024-05. */
+export function monthAfter(month: string): string {
+  const [year, number] = month.split("-").map(Number) as [number, number];
+  return number === 12 ? `${year + 1}-01` : `${year}-${String(number + 1).padStart(2, "0")}`;
+}
+
+
 /** Latitude, longitude and kilometres, as an address has them. */
 export function formatNear(near: string): string {
   const [lat, lon, km] = near.split(",");

@@ -68,6 +68,25 @@ const en = {
   showAll: "Show all",
   nextFailed: "The next photos could not be loaded.",
 
+  // The grid: what can be done with the photos in it.
+  oldest: "Oldest",
+  goToMonth: "Go to a month",
+  photoSize: "Size of the photos",
+  smallerPhotos: "Smaller photos",
+  largerPhotos: "Larger photos",
+  selection: "Selection",
+  selectPhoto: (name: string) => `Select ${name}`,
+  selected: (count: string, _n: number) => `${count} selected`,
+  clearSelection: "Clear the selection",
+  copyPaths: "Copy paths",
+  pathsCopied: (count: string, n: number) => `${count} ${one(n) ? "path" : "paths"} copied`,
+  cannotCopy: "This browser does not let pages copy here.",
+  downloading: (done: string, count: string) => `${done} of ${count} downloaded…`,
+  notDownloaded: (files: string, n: number, names: string) =>
+    `${files} ${one(n) ? "file" : "files"} could not be downloaded: ${names}`,
+  similarPhotos: (n: number) => (one(n) ? "1 similar photo" : `${n} similar photos`),
+  foldSimilar: "Show the similar photos as one",
+
   // The box, what is asked for beside it, and the filters.
   searching: "Searching…",
   noPhotos: "No photos",
@@ -234,6 +253,24 @@ const de: Texts = {
   weakerHidden: "Schwächere Treffer sind ausgeblendet.",
   showAll: "Alle zeigen",
   nextFailed: "Die nächsten Fotos konnten nicht geladen werden.",
+
+  oldest: "Älteste",
+  goToMonth: "Zu einem Monat",
+  photoSize: "Größe der Fotos",
+  smallerPhotos: "Kleinere Fotos",
+  largerPhotos: "Größere Fotos",
+  selection: "Auswahl",
+  selectPhoto: (name) => `${name} auswählen`,
+  selected: (count) => `${count} ausgewählt`,
+  clearSelection: "Auswahl aufheben",
+  copyPaths: "Pfade kopieren",
+  pathsCopied: (count, n) => `${count} ${one(n) ? "Pfad" : "Pfade"} kopiert`,
+  cannotCopy: "Dieser Browser lässt Seiten hier nicht kopieren.",
+  downloading: (done, count) => `${done} von ${count} heruntergeladen …`,
+  notDownloaded: (files, n, names) =>
+    `${files} ${one(n) ? "Datei war" : "Dateien waren"} nicht herunterzuladen: ${names}`,
+  similarPhotos: (n) => (one(n) ? "1 ähnliches Foto" : `${n} ähnliche Fotos`),
+  foldSimilar: "Ähnliche Fotos als eines zeigen",
 
   searching: "Suche …",
   noPhotos: "Keine Fotos",

@@ -13,7 +13,9 @@ export type Query = {
   before: string;
   near: string;
   camera: string;
-  sort: "score" | "newest";
+  sort: "score" | "newest" | "oldest";
+  /** The month with which the page begins, such as 2024-05, in the order of time. */
+  at: string;
   /** Whether the photos that fit less well are wanted too. */
   showAll: boolean;
 };
@@ -33,6 +35,7 @@ export const EMPTY_QUERY: Query = {
   minus: [],
   ...NO_FILTERS,
   sort: "score",
+  at: "",
   showAll: false,
 };
 
@@ -53,6 +56,8 @@ export function urlOf(query: Query, open = ""): string {
   return `/?${parameters}`.replace(/\?$/, "");
 }
 
+const sortOf = (text: string) => (text === "newest" || text === "oldest" ? text : "score");
+
 function readUrl(): UrlState {
   const parameters = new URLSearchParams(location.search);
   const text = (name: string) => parameters.get(name)?.trim() ?? "";
@@ -66,7 +71,8 @@ function readUrl(): UrlState {
     before: text("before"),
     near: text("near"),
     camera: text("camera"),
-    sort: text("sort") === "newest" ? "newest" : "score",
+    sort: sortOf(text("sort")),
+    at: /^\d{4}-(0[1-9]|1[0-2])$/.test(text("at")) ? text("at") : "",
     showAll: parameters.has("rest"),
   };
   return { query, key: urlOf(query), open: text("photo"), saved: history.state ?? {} };

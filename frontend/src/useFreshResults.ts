@@ -23,7 +23,7 @@ type Search = {
 function isNobodyThere(open: string): boolean {
   const isPointedAt = matchMedia("(hover: hover)").matches && document.querySelector(".photos:hover");
   const hasFocus = document.activeElement?.closest(".photos");
-  const isSelected = document.querySelector('.photos [aria-selected="true"]');
+  const isSelected = document.querySelector('.photos [aria-checked="true"]');
   return scrollY <= NEAR_TOP && !open && !isPointedAt && !hasFocus && !isSelected;
 }
 

@@ -73,7 +73,7 @@ export function useSearch(query: Query, key: string, count: number, version: str
       let answer = found ?? (await ask(query, 0, signal));
       const wanted = found ? found.photos.length + 1 : count;
       while (isFound(answer) && answer.more && !answer.truncated && answer.photos.length < wanted) {
-        const next = await ask(query, answer.photos.length, signal);
+        const next = await ask(query, answer.next, signal);
         answer = isFound(next) ? joinPages(answer, next) : next;
       }
       if (signal.aborted) return;
@@ -113,7 +113,7 @@ export function useSearch(query: Query, key: string, count: number, version: str
     if (state.nextPage === "loading") return;
     const { signal } = running.current;
     setState({ ...state, nextPage: "loading" });
-    const next = await ask(query, state.photos.length, signal);
+    const next = await ask(query, state.next, signal);
     if (signal.aborted) return;
     if (isFound(next)) show(joinPages(state, next));
     else setState({ ...state, nextPage: "failed" });

@@ -445,6 +445,20 @@ def test_a_fold_is_not_cut_by_the_end_of_its_page(
     assert (page.more, page.next_offset) == (True, 12)
 
 
+def test_what_is_cut_off_is_told_from_what_is_on_the_next_page(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """Only where all that follows is below the cutoff it says so."""
+    put_copies(store)
+    cut = {"q": "x", "cutoff": 0.9, "fold": True}
+    first = searcher.search(Search(**cut, limit=1))
+    assert (first.more, first.below_cutoff) == (True, False)
+    whole = searcher.search(Search(**cut, limit=100))
+    assert (whole.more, whole.below_cutoff) == (True, True)
+    every = searcher.search(Search(q="x", fold=True, limit=100))
+    assert (every.more, every.below_cutoff) == (False, False)
+
+
 def test_without_fold_nothing_is_similar(
     searcher: Searcher, store: MemoryStore
 ) -> None:

@@ -1,3 +1,4 @@
+import type { Density } from "../grid/density";
 import { parseQuery, type Query } from "../urlState";
 import type { SearchState } from "../useSearch";
 import { Headline } from "./Headline";
@@ -15,6 +16,8 @@ type Props = {
   onSort: (query: Query) => void;
   onOpen: (filename: string) => void;
   onLike: (filename: string) => void;
+  density: Density;
+  recovered: number;
 };
 
 const FIRST_PHOTOS = 6; // that are seen at once, on a phone too
@@ -34,7 +37,7 @@ export function Above({ state, query, examples, onSearch, onRefine, onSort, ...p
           {...photos}
         />
       )}
-      <Headline state={state} query={query} onSort={onSort} />
+      <Headline state={state} query={query} onSort={onSort} density={photos.density} />
     </>
   );
 }

@@ -1,6 +1,8 @@
 import type { Found } from "../api";
 import { formatNumber, formatQuery, photoCount } from "../format";
 import { Icon } from "../Icon";
+import type { Density } from "../grid/density";
+import { DensityControl } from "../grid/DensityControl";
 import { texts } from "../texts";
 import { countFilters, isScored, type Query } from "../urlState";
 import type { SearchState } from "../useSearch";
@@ -29,16 +31,21 @@ function headline(state: SearchState, query: Query): string {
 
 type SortProps = { query: Query; onQuery: (query: Query) => void };
 
+/** Without words there is no best: photos are in the order of time. */
+const sortOf = (query: Query) =>
+  query.sort === "score" && !isScored(query) ? "newest" : query.sort;
+
 function Sort({ query, onQuery }: SortProps) {
   const choice = (sort: Query["sort"], label: string) => (
-    <button aria-pressed={query.sort === sort} onClick={() => onQuery({ ...query, sort })}>
+    <button aria-pressed={sortOf(query) === sort} onClick={() => onQuery({ ...query, sort, at: "" })}>
       {label}
     </button>
   );
   return (
     <div class="sort" role="group" aria-label={texts.sort}>
-      {choice("score", texts.best)}
+      {isScored(query) && choice("score", texts.best)}
       {choice("newest", texts.newest)}
+      {choice("oldest", texts.oldest)}
     </div>
   );
 }
@@ -56,10 +63,11 @@ type Props = {
   state: SearchState;
   query: Query;
   onSort: (query: Query) => void;
+  density: Density;
 };
 
 /** The line above the photos, and how they may be narrowed down and sorted. */
-export function Headline({ state, query, onSort }: Props) {
+export function Headline({ state, query, onSort, density }: Props) {
   // What there is none of is said where the photos would be.
   const isNone = state.kind === "found" && state.photos.length === 0;
   const look = state.kind === "loading" ? "busy" : isNone ? "unseen" : "";
@@ -72,13 +80,16 @@ export function Headline({ state, query, onSort }: Props) {
           <span class="unseen"> {formatQuery(query)}</span>
         )}
       </p>
-      {isScored(query) && state.kind !== "failed" && !isNone && (
+      {state.kind !== "failed" && !isNone && (
         <div class="controls">
-          <button class="chip exclude" title={texts.excludeHint} onClick={exclude}>
-            <Icon name="without" />
-            {texts.exclude}
-          </button>
+          {isScored(query) && (
+            <button class="chip exclude" title={texts.excludeHint} onClick={exclude}>
+              <Icon name="without" />
+              {texts.exclude}
+            </button>
+          )}
           <Sort query={query} onQuery={onSort} />
+          <DensityControl density={density} />
         </div>
       )}
     </div>

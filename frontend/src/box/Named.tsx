@@ -1,4 +1,5 @@
 import type { Overview, Photo } from "../api";
+import type { Density } from "../grid/density";
 import { Grid } from "../grid/Grid";
 import { Icon } from "../Icon";
 import { texts } from "../texts";
@@ -13,10 +14,15 @@ type Props = {
   onQuery: (query: Query) => void;
   onOpen: (filename: string) => void;
   onLike: (filename: string) => void;
+  density: Density;
+  recovered: number;
 };
 
+const NO_COUNTS = new Map<string, number>();
+
 /** Photos and folders that are called what was typed: a row of their own above the results. */
-export function Named({ overview, best, query, onQuery, onOpen, onLike }: Props) {
+export function Named(props: Props) {
+  const { overview, best, query, onQuery, onOpen, onLike, density, recovered } = props;
   const { named, namedFolders, fits } = overview;
   const isBest = ({ filename }: Photo) => best.some((photo) => photo.filename === filename);
   // Nobody needs a row of what comes first anyway.
@@ -48,6 +54,13 @@ export function Named({ overview, best, query, onQuery, onOpen, onLike }: Props)
         photos={named}
         query={query}
         label={texts.photosNamedSo}
+        isOneRow
+        isComplete
+        byTime={false}
+        counts={NO_COUNTS}
+        density={{ ...density, level: Math.max(0, density.level - 1) }}
+        margin={0}
+        recovered={recovered}
         onOpen={onOpen}
         onLike={onLike}
       />

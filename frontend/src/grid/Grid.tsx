@@ -1,143 +1,177 @@
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { thumbUrl, type Photo } from "../api";
-import { nameOf } from "../format";
-import { Icon } from "../Icon";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Photo } from "../api";
+import { formatMonth, photoCount } from "../format";
 import { texts } from "../texts";
-import { urlOf, type Query } from "../urlState";
+import type { Query } from "../urlState";
+import { rowHeight, type Density } from "./density";
+import { dragOut } from "./dragOut";
 import "./Grid.css";
+import { pressKey } from "./gridKeys";
+import { layOut, splitByMonth, type Row } from "./layout";
+import { retryFailed } from "./placeholder";
+import { SelectionBar } from "./SelectionBar";
+import { Tile } from "./Tile";
+import { useAnchor } from "./useAnchor";
+import { useLongPress } from "./useLongPress";
+import { useRows } from "./useRows";
+import { useSelection } from "./useSelection";
+import { useWidth } from "./useWidth";
 
 type Props = {
   photos: Photo[];
   query: Query;
+  /** Whether they are in the order of time, and have headings then. */
+  byTime: boolean;
+  /** How many photos each month has, where that is known. */
+  counts: ReadonlyMap<string, number>;
+  /** Whether no photo follows: the last row is shown as it is. */
+  isComplete: boolean;
+  density: Density;
+  /** px that are kept free beside the photos. */
+  margin: number;
+  /** Another number as soon as the server is back after it was away. */
+  recovered: number;
   onOpen: (filename: string) => void;
   onLike: (filename: string) => void;
+  /** What the photos are; and whether they are one row, which scrolls sideways. */
   label?: string;
+  isOneRow?: boolean;
 };
 
-const SIZES = [256, 512, 1024] as const;
-
-const ratioOf = ({ width, height }: Photo) => width / height || 1.5;
-
-/**
- * Let the browser take the smallest file that is sharp; a size is that of the longer side. The
- * order counts: the image is lazy before it gets these, and `src` is the last. Else a browser may
- * choose before the image has a width, when `auto` stands for that of the window: the largest file.
- */
-function sourcesOf(photo: Photo) {
-  const ratio = ratioOf(photo);
-  const width = (size: number) => Math.ceil(size * Math.min(1, ratio)); // 0 would be none
-  return {
-    sizes: `auto, ${Math.round(ratio * 240)}px`,
-    srcset: SIZES.map((size) => `${thumbUrl(photo, size)} ${width(size)}w`).join(", "),
-    src: thumbUrl(photo, 512),
-  };
-}
-
-/** What a click on it does, and when the Tab key stops there, is the grid's to say. */
-function Card({ photo, query }: { photo: Photo; query: Query }) {
-  const { filename, score, width, height } = photo;
-  const name = nameOf(filename);
-  return (
-    <li class="photo" data-photo={filename} style={{ "--ratio": ratioOf(photo) }}>
-      <a href={urlOf(query, filename)} tabIndex={-1}>
-        <img
-          loading="lazy"
-          decoding="async"
-          width={width}
-          height={height}
-          alt={name}
-          onLoad={({ currentTarget }) => (currentTarget.style.opacity = "")}
-          onError={({ currentTarget }) => (currentTarget.style.opacity = "0")} // not a broken one
-          {...sourcesOf(photo)}
-        />
-        <span class="caption" aria-hidden="true">
-          <span>{name}</span>
-          {score !== null && <span>{score.toFixed(2)}</span>}
-        </span>
-      </a>
-      <button class="round" aria-label={texts.moreLike(name)} title={texts.moreLikeThis} tabIndex={-1}>
-        <Icon name="similar" />
-      </button>
-    </li>
-  );
-}
-
-/** The card that an arrow key leads to: along the row, or to what is nearest in the next one. */
-function neighbour(cards: HTMLElement[], from: number, key: string): HTMLElement | undefined {
-  if (key === "Home") return cards[0];
-  if (key === "End") return cards.at(-1);
-  if (key === "ArrowRight") return cards[from + 1];
-  if (key === "ArrowLeft") return cards[from - 1];
-  const step = key === "ArrowDown" ? 1 : key === "ArrowUp" ? -1 : 0;
-  if (step === 0) return;
-
-  const middle = (card: HTMLElement) => card.offsetLeft + card.offsetWidth / 2;
-  const start = cards[from]!;
-  let first = from;
-  while (cards[first]?.offsetTop === start.offsetTop) first += step;
-  let best = cards[first];
-  for (let i = first; cards[i] && cards[i]!.offsetTop === best!.offsetTop; i += step) {
-    const distance = (card: HTMLElement) => Math.abs(middle(card) - middle(start));
-    if (distance(cards[i]!) < distance(best!)) best = cards[i];
-  }
-  return best;
-}
-
-export function Grid({ photos, query, onOpen, onLike, label = texts.photosLabel }: Props) {
-  const list = useRef<HTMLUListElement>(null);
+export function Grid(props: Props) {
+  const { photos, query, byTime, counts, isComplete, density, margin, recovered } = props;
+  const { onOpen, onLike, label = texts.photosLabel, isOneRow = false } = props;
+  const grid = useRef<HTMLDivElement>(null);
   const [current, setCurrent] = useState("");
+  const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
+  const layout = useRef("");
+  const hold = useAnchor(layout.current);
+  const width = useWidth(grid, margin, hold);
+  const height = rowHeight(density.level);
 
-  // The same elements as before are left alone, and with them hundreds of photos at each step.
-  const cards = useMemo(
-    () => photos.map((photo) => <Card key={photo.filename} photo={photo} query={query} />),
-    [photos, query],
+  const shown = useMemo(
+    () =>
+      photos.flatMap((photo) =>
+        unfolded.has(photo.filename) ? [photo, ...(photo.similar ?? [])] : [photo],
+      ),
+    [photos, unfolded],
+  );
+  const sections = useMemo(() => {
+    const parts = byTime ? splitByMonth(shown) : [{ month: "", photos: shown }];
+    const laidOut = parts.map(({ month, photos }) => ({
+      month,
+      rows: layOut(photos, isOneRow ? Infinity : width, height),
+    }));
+    // The last row waits for those that are to fill it: then it need not change.
+    if (!isComplete && laidOut.at(-1)?.rows.at(-1)?.isFull === false) laidOut.at(-1)!.rows.pop();
+    return laidOut.filter(({ rows }) => rows.length);
+  }, [shown, byTime, width, height, isComplete]);
+
+  const selection = useSelection(grid, shown);
+  const press = useLongPress((filename) => selection.toggle(filename));
+  const rowOf = useRows(
+    (row: Row, similar) =>
+      row.photos.map((photo) => (
+        <Tile
+          key={photo.filename}
+          photo={photo}
+          query={query}
+          height={height}
+          isSimilar={similar.has(photo.filename)}
+          isUnfolded={unfolded.has(photo.filename)}
+          byTime={byTime}
+        />
+      )),
+    shown,
+    unfolded,
+    `${height} ${byTime}`,
+    query,
   );
 
   // One stop for the Tab key, however many photos there are; the arrow keys lead on from it.
   useLayoutEffect(() => {
-    const all = [...list.current!.children] as HTMLElement[];
-    const stop = all.find((card) => card.dataset.photo === current) ?? all[0];
+    const named = grid.current!.querySelector(`[data-photo="${CSS.escape(current)}"]`);
+    const stop = named ?? grid.current!.querySelector("[data-photo]");
     const links = stop?.querySelectorAll<HTMLElement>("a, button") ?? [];
     for (const link of links) link.tabIndex = 0;
     return () => links.forEach((link) => (link.tabIndex = -1));
-  }, [photos, current]);
+  }, [sections, current]);
+
+  useEffect(() => {
+    if (recovered) retryFailed(grid.current!);
+  }, [recovered]);
+
+  function changeDensity(by: number) {
+    hold();
+    density.change(by);
+  }
+
+  const find = (event: Event) => {
+    const tile = (event.target as Element).closest<HTMLElement>("[data-photo]");
+    return tile && shown.find(({ filename }) => filename === tile.dataset.photo);
+  };
+
+  function unfold(filename: string) {
+    const next = new Set(unfolded);
+    if (!next.delete(filename)) next.add(filename);
+    setUnfolded(next);
+  }
 
   function click(event: MouseEvent) {
+    const photo = find(event);
+    if (!photo) return;
+    const { filename } = photo;
     const target = event.target as Element;
-    const filename = target.closest<HTMLElement>("[data-photo]")?.dataset.photo;
-    if (!filename) return;
-    if (target.closest("button")) return onLike(filename);
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab or window of its own
+    if (press.wasPress()) return event.preventDefault();
+    if (target.closest(".select")) return selection.toggle(filename, event.shiftKey);
+    if (target.closest(".fold")) return unfold(filename);
+    if (target.closest(".like")) return onLike(filename);
+    if (event.ctrlKey || event.metaKey) return; // a tab of its own
+    if (event.shiftKey && !selection.isActive) return; // a window of its own
     event.preventDefault();
-    onOpen(filename);
+    if (selection.isActive) selection.toggle(filename, event.shiftKey);
+    else onOpen(filename);
   }
 
-  function move(event: KeyboardEvent) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") return document.getElementById("q")!.focus();
-    const all = [...list.current!.children] as HTMLElement[];
-    const from = all.findIndex((card) => card.contains(event.target as Node));
-    const next = neighbour(all, from, event.key);
-    if (!next) return;
-    event.preventDefault();
-    next.querySelector("a")!.focus();
-  }
-
-  function follow({ target }: FocusEvent) {
-    setCurrent((target as Element).closest<HTMLElement>("[data-photo]")?.dataset.photo ?? "");
-  }
-
+  layout.current = `${width} ${height}`;
   return (
-    <ul
-      ref={list}
-      class="photos"
-      role="list"
-      aria-label={label}
-      onClick={click}
-      onKeyDown={move}
-      onFocusIn={follow}
-    >
-      {cards}
-    </ul>
+    <>
+      <div
+        ref={grid}
+        class={selection.isActive ? "grid selecting" : "grid"}
+        style={{ paddingRight: `${margin}px` }}
+        onClick={click}
+        onKeyDown={(event) =>
+          pressKey(event, grid.current!, { photos: shown, selection, changeDensity })
+        }
+        onFocusIn={(event) => setCurrent(find(event)?.filename ?? "")}
+        onDragStart={(event) => {
+          const photo = find(event);
+          if (photo) dragOut(event, photo);
+        }}
+        onWheel={(event) => {
+          if (!event.ctrlKey) return;
+          event.preventDefault();
+          hold();
+          density.wheel(event.deltaY);
+        }}
+        {...press.events}
+      >
+        {sections.map(({ month, rows }) => (
+          <section key={month} data-month={month || undefined}>
+            {month && (
+              <h2 class="month">
+                {formatMonth(month)}
+                {counts.has(month) && <span>{photoCount(counts.get(month)!)}</span>}
+              </h2>
+            )}
+            <div class="photos" role="list" aria-label={label}>
+              {rows.map(rowOf)}
+            </div>
+          </section>
+        ))}
+      </div>
+      {selection.isActive && <SelectionBar selection={selection} onLike={onLike} />}
+    </>
   );
 }

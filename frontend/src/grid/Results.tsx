@@ -1,28 +1,46 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Photo } from "../api";
 import { NothingFound } from "../box/NothingFound";
+import { formatMonth } from "../format";
 import { Empty, Failed } from "../status/Notices";
 import type { Status } from "../status/serverStatus";
 import { texts } from "../texts";
-import { countFilters, type Query } from "../urlState";
+import { countFilters, isScored, type Query } from "../urlState";
 import type { SearchState } from "../useSearch";
+import { NORMAL, rowHeight, type Density } from "./density";
 import { Grid } from "./Grid";
+import { useMonths } from "./months";
 import "./Results.css";
+import { Scrubber } from "./Scrubber";
+import { useFocusAfter } from "./useFocusAfter";
+import { useMedia } from "./useMedia";
 
-const SKELETON = [1.5, 1, 1.5, 0.75, 1.33, 1.5, 1, 1.78, 0.75, 1.5, 1.33, 1, 1.5, 1.78, 0.75, 1];
-const AHEAD = "1500px"; // how far below the window the next photos are asked for
+const SKELETON = [
+  [1.5, 1, 1.5, 0.75, 1.33],
+  [1.5, 1, 1.78, 0.75, 1.5],
+  [1.33, 1, 1.5, 1.78],
+];
+const AHEAD = "4000px"; // how far below the window the next photos are asked for
 
 function Skeleton() {
   return (
-    <ul class="photos skeleton" aria-hidden="true">
-      {SKELETON.map((ratio, index) => (
-        <li key={index} class="photo" style={{ "--ratio": ratio }}>
-          <a />
-        </li>
+    <div class="skeleton" aria-hidden="true">
+      {SKELETON.map((ratios, row) => (
+        <div key={row} class="row" style={{ height: `${rowHeight(NORMAL)}px` }}>
+          {ratios.map((ratio, place) => (
+            <div key={place} class="photo" style={{ flexGrow: ratio }}>
+              <a />
+            </div>
+          ))}
+        </div>
       ))}
-    </ul>
+    </div>
   );
 }
+
+const HAS_ROOM = "(min-width: 37.5rem) and (min-height: 22rem)"; // as Scrubber.css has it
+const SCRUBBER_WIDTH = 36; // px beside the photos
+const NO_PHOTOS: Photo[] = [];
 
 /** Asks for more whenever it comes near the window. */
 function MoreToCome({ after, onNear }: { after: Photo[]; onNear: () => void }) {
@@ -57,6 +75,8 @@ type Props = {
   onMore: () => void;
   onShowAll: () => void;
   onTryAgain: () => void;
+  density: Density;
+  recovered: number;
 };
 
 export function Results({
@@ -69,7 +89,12 @@ export function Results({
   onMore,
   onShowAll,
   onTryAgain,
+  density,
+  recovered,
 }: Props) {
+  const isLarge = useMedia(HAS_ROOM);
+  const months = useMonths(query, state.kind === "found" ? state.photos : NO_PHOTOS);
+  const moveFocus = useFocusAfter(state);
   const busy = state.kind === "loading";
   // While the next answer is under way the previous one stays, dimmed, so that nothing jumps.
   const shown = state.kind === "loading" ? state.previous : state;
@@ -88,16 +113,42 @@ export function Results({
     );
   }
   if (shown.photos.length === 0 && !busy) {
-    if (countFilters(query) === 0) return <Empty status={status} />;
+    if (countFilters(query) === 0 && !query.at) return <Empty status={status} />;
     return <NothingFound overview={shown.overview} query={query} onQuery={onQuery} />;
   }
+  const byTime = !isScored(query) || query.sort !== "score";
+  const inOrder = query.sort === "oldest" ? [...months].reverse() : months;
+  // Its place is kept before it is known whether there is anything to go to.
+  const mayScrub = isLarge && !isScored(query);
+  const goToMonth = (month: string) =>
+    onQuery({ ...query, at: month === inOrder[0]!.month ? "" : month });
+  const earlier = inOrder[inOrder.findIndex(({ month }) => month === query.at) - 1];
   return (
     <div class={busy ? "results busy" : "results"}>
-      <Grid photos={shown.photos} query={query} onOpen={onOpen} onLike={onLike} />
+      {query.at && earlier && (
+        <p class="above">
+          <button class="plain" onClick={() => goToMonth(earlier.month)}>
+            ↑ {formatMonth(earlier.month)}
+          </button>
+        </p>
+      )}
+      <Grid
+        photos={shown.photos}
+        query={query}
+        byTime={byTime}
+        counts={new Map(months.map(({ month, photos }) => [month, photos]))}
+        isComplete={!shown.more || shown.truncated}
+        density={density}
+        margin={mayScrub ? SCRUBBER_WIDTH : 0}
+        recovered={recovered}
+        onOpen={onOpen}
+        onLike={(filename) => (moveFocus("first"), onLike(filename))}
+      />
+      {mayScrub && inOrder.length > 1 && <Scrubber months={inOrder} onMonth={goToMonth} />}
       {!busy && shown.truncated && (
         <div class="below">
           <p>{texts.weakerHidden}</p>
-          <button class="plain" onClick={onShowAll}>
+          <button class="plain" onClick={() => (moveFocus("new"), onShowAll())}>
             {texts.showAll}
           </button>
         </div>
