@@ -12,6 +12,9 @@ const stylesLast: Plugin = {
   },
 };
 
+// Made by its own build, which knows what may be shortened: 0.8 kB less than by Vite's.
+const photoSwipe = new URL("node_modules/photoswipe/dist/photoswipe.esm.min.js", import.meta.url);
+
 export default defineConfig(({ mode }) => {
   // PORT comes from where the server reads it: the environment, or else the .env one folder up.
   const { PORT } = loadEnv(mode, "..", "PORT");
@@ -23,6 +26,9 @@ export default defineConfig(({ mode }) => {
     // The first ones to know light-dark(), which would be rewritten for older ones, and wrongly.
     build: { cssTarget: ["chrome123", "firefox125", "safari17.5"] },
     plugins: [stylesLast],
+    resolve: {
+      alias: [{ find: /^photoswipe$/, replacement: decodeURIComponent(photoSwipe.pathname) }],
+    },
     server: {
       port: 5174, // as in CocoIndex's tutorial
       proxy: Object.fromEntries(api.map((path) => [path, server])),

@@ -16,7 +16,8 @@ import { useFreshResults } from "./useFreshResults";
 import { useScrolled } from "./useScrolled";
 import { useScrollMemory } from "./useScrollMemory";
 import { useSearch } from "./useSearch";
-import { Lightbox } from "./viewer/Lightbox";
+import { Keys } from "./viewer/Keys";
+import { Viewer } from "./viewer/Viewer";
 
 export function App() {
   useScrolled();
@@ -30,7 +31,6 @@ export function App() {
   const { news, refresh } = useFreshResults(version, status, recovered, url, found);
 
   const photos = state.kind === "found" ? state.photos : [];
-  const at = photos.findIndex(({ filename }) => filename === open);
   useEffect(() => {
     const phrase = query.q || formatQuery(query);
     document.title = [open && nameOf(open), phrase, texts.name].filter(Boolean).join(" · ");
@@ -62,11 +62,6 @@ export function App() {
   function openPhoto(filename: string) {
     savePosition();
     go({ open: filename });
-  }
-
-  function turnTo(filename: string) {
-    turn(filename);
-    if (filename === photos.at(-1)?.filename) loadMore();
   }
 
   const { examples, placeholder } = useExamples(status);
@@ -109,18 +104,16 @@ export function App() {
         />
       </main>
       <StatusLine status={status} />
-      {open && (
-        <Lightbox
-          filename={open}
-          photo={photos[at]}
-          previous={photos[at - 1]}
-          next={at < 0 ? undefined : photos[at + 1]}
-          onTurn={turnTo}
-          onLike={(filename) => askFor({ like: filename })}
-          onCamera={(camera) => askFor({ camera })}
-          onClose={close}
-        />
-      )}
+      <Viewer
+        url={url}
+        state={state}
+        version={version}
+        onMore={loadMore}
+        onTurn={turn}
+        onClose={close}
+        onAsk={askFor}
+      />
+      <Keys />
     </>
   );
 }

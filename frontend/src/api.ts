@@ -34,6 +34,10 @@ export type Photo = {
   taken_from?: string | null;
   details?: Details;
   damaged?: boolean;
+  /** Whether browsers show its own file; of another there is a copy in full size. */
+  in_browsers?: boolean;
+  /** Of its file, as far as the photo's own record is known. */
+  file_bytes?: number | null;
   /** Another one as soon as there is something else in the file. */
   version: string;
   /** A picture of it in 25 bytes. */
@@ -54,6 +58,8 @@ export type Found = {
   truncated: boolean;
   /** How many photos come before the next page, those that are folded too. */
   next: number;
+  /** How many come before these. */
+  offset: number;
   overview: Overview;
 };
 
@@ -88,6 +94,10 @@ export type Question = {
   at: string;
   upload: Blob | null;
   offset: number;
+  /** The photo that the others are wanted around, whatever the offset is. */
+  around?: string;
+  /** Whether photos that are nearly the same are wanted one by one. */
+  isFlat?: boolean;
   showAll: boolean;
 };
 
@@ -97,9 +107,9 @@ const FOLD = "true";
 // Photos that score less than this share of the best one are shown on demand only.
 const CUTOFF = 0.75;
 
-const pathOf = (filename: string) => filename.split("/").map(encodeURIComponent).join("/");
+export const pathOf = (filename: string) => filename.split("/").map(encodeURIComponent).join("/");
 
-/** A photo in an address; of one that is opened by a shared link only the name is known. */
+/** A photo in an address; of some only the name is known. */
 type Address = { filename: string; version?: string };
 
 // With the version in its address a browser keeps a file for good, and a changed photo is shown
@@ -107,12 +117,12 @@ type Address = { filename: string; version?: string };
 export const originalUrl = ({ filename, version }: Address) =>
   `/img/${pathOf(filename)}${version ? `?v=${version}` : ""}`;
 
-export const thumbUrl = ({ filename, version }: Address, size: 256 | 512 | 1024) =>
+export const thumbUrl = ({ filename, version }: Address, size: 256 | 512 | 1024 | 2048 | "full") =>
   `/thumb/${pathOf(filename)}?size=${size}${version ? `&v=${version}` : ""}`;
 
 function parametersOf(question: Question): URLSearchParams {
   const { q, like, minus, folder, after, before, near, camera } = question;
-  const { sort, upload, offset, showAll } = question;
+  const { sort, upload, offset, around = "", isFlat, showAll } = question;
   const scored = q || like || minus.length > 0 || upload;
   const at = scored ? "" : question.at;
   const wanted = {
@@ -125,9 +135,10 @@ function parametersOf(question: Question): URLSearchParams {
     camera,
     // Without scores there is no best: the newest come first, or the oldest.
     sort: scored || sort === "oldest" ? sort : "",
-    fold: scored && sort === "score" ? FOLD : "",
+    fold: scored && sort === "score" && !isFlat ? FOLD : "",
     limit: String(PAGE_SIZE),
     offset: offset ? String(offset) : "",
+    around,
     cutoff: scored && !showAll ? String(CUTOFF) : "",
   };
   const parameters = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
@@ -147,6 +158,7 @@ type Body = {
   named?: Photo[];
   named_folders?: string[];
   similar_folders?: string[] | null;
+  offset?: number;
   more?: boolean;
   below_cutoff?: boolean;
   next_offset?: number;
@@ -177,7 +189,7 @@ export async function search(question: Question, signal: AbortSignal): Promise<F
   const body: Body | null = await response.json().catch(() => null);
   if (!response.ok || !body?.results) return failure(response, body, upload !== null);
 
-  const { results: photos, more = false } = body;
+  const { results: photos, more = false, offset: first = offset } = body;
   const { below_cutoff: isCut = photos.length < PAGE_SIZE } = body;
   const truncated = parameters.has("cutoff") && more && isCut;
   const next = body.next_offset ?? offset + photos.length;
@@ -193,7 +205,7 @@ export async function search(question: Question, signal: AbortSignal): Promise<F
     namedFolders: body.named_folders ?? [],
     similarFolders: body.similar_folders ?? null,
   };
-  return { photos, more, truncated, next, overview };
+  return { photos, more, truncated, offset: first, next, overview };
 }
 
 /** A folder, and how many photos are in it and below it. */

@@ -39,6 +39,18 @@ export function monthAfter(month: string): string {
   return number === 12 ? `${year + 1}-01` : `${year}-${String(number + 1).padStart(2, "0")}`;
 }
 
+const SHOT = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "short" });
+
+/** When a photo was taken, by the clock of its camera. */
+export const formatTaken = (iso: string) => SHOT.format(new Date(iso));
+
+/** 640 kB, 4.2 MB: in the units that files have everywhere. */
+export function formatBytes(bytes: number): string {
+  const [size, unit] = bytes < 999_500 ? [bytes / 1e3, "kilobyte"] : [bytes / 1e6, "megabyte"];
+  const digits = size < 10 ? 1 : 0;
+  const options = { style: "unit", unit, maximumFractionDigits: digits } as const;
+  return size.toLocaleString(locale, options);
+}
 
 /** Latitude, longitude and kilometres, as an address has them. */
 export function formatNear(near: string): string {

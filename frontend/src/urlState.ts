@@ -20,7 +20,7 @@ export type Query = {
   showAll: boolean;
 };
 
-/** `open`: the photo in the lightbox. `key`: the query as a string, to tell one from another. */
+/** `open`: the photo that is open. `key`: the query as a string, to tell one from another. */
 export type UrlState = { query: Query; key: string; open: string; saved: Saved };
 
 /** What the browser keeps with an entry of its history, besides the address. */

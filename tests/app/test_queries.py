@@ -401,6 +401,59 @@ def test_pages_join_up(app: App, what: dict[str, Any]) -> None:
     assert (beyond["results"], beyond["more"]) == ([], False)
 
 
+@pytest.mark.parametrize(
+    "what",
+    [
+        {},
+        {"q": "flower"},
+        {"like": TWINS[0]},
+        {"q": "flower", "sort": "newest"},
+        {"folder": "twins"},
+        {"q": "cat", "minus": "flower", "cutoff": 0.3},
+    ],
+)
+def test_a_photo_has_its_neighbours(app: App, what: dict[str, Any]) -> None:
+    """around= gives the page that holds a photo, where it stands, and what is beside it."""
+    whole = names(ask(app, **what))
+    assert len(whole) > 3
+    for rank, name in enumerate(whole):
+        body = app.get("/search", limit=3, around=name, **what).json()
+        found = names(body["results"])
+        assert found == whole[body["offset"] :][:3]
+        assert {name, *whole[max(0, rank - 1) : rank + 2]} <= {*found}
+    others = app.get("/search", around="not a photo.jpg", **what)
+    assert others.status_code == 404
+    assert "not among the results" in others.json()["detail"]
+
+
+def test_a_photo_has_a_record(app: App) -> None:
+    """/photo tells what a search does of a photo, and how large its file is; or why not."""
+    name = "trips/rome/a.jpg"
+    [hit] = [one for one in ask(app) if one["filename"] == name]
+    told = app.get(f"/photo/{name}").json()
+    assert told | hit == told
+    assert told["file_bytes"] == (app.img / name).stat().st_size
+    assert str(app.img) not in str(told)
+    unknown = app.get("/photo/no.jpg")
+    assert unknown.status_code == 404
+    assert unknown.json() == {"detail": "No photo no.jpg is in the index."}
+    broken = app.get("/photo/not a photo.jpg")
+    assert broken.status_code == 422
+    assert "can't be read: a text" in broken.json()["detail"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_seen_whole(app: App, name: str) -> None:
+    """Browsers show the file itself, or a JPEG of all its pixels, as the photo says."""
+    told = app.get(f"/photo/{name}").json()
+    kind = KINDS[Path(name).suffix]
+    assert told["in_browsers"] == kind.in_browsers
+    answer = app.get(f"/thumb/{name}", size="full", v=told["version"])
+    assert "immutable" in answer.headers["cache-control"]
+    full = Image.open(io.BytesIO(answer.content))
+    assert (full.format, full.size) == ("JPEG", (told["width"], told["height"]))
+
+
 def test_cutoff(app: App) -> None:
     """cutoff= keeps the hits with that share of the best score: never none, and more is told."""
     everything = ask(app, q="cat")
@@ -424,7 +477,7 @@ def test_cutoff(app: App) -> None:
 def test_thumbnails(app: App, name: str) -> None:
     """A thumbnail is the photo as a person sees it, small, and tells nothing else."""
     upright = load_image((app.img / name).read_bytes())
-    for size in (256, 512, 1024):
+    for size in (256, 512, 1024, 2048):
         response = app.get(f"/thumb/{quote(name)}", size=size)
         assert response.headers["content-type"] == "image/jpeg"
         thumb = Image.open(io.BytesIO(response.content))
@@ -509,7 +562,7 @@ def test_a_changed_photo_has_another_version(app: App) -> None:
      ("cat.png?size=300", 422), ("cat.png?size=-1", 422), ("not%20a%20photo.jpg", 404)],
 )  # fmt: skip
 def test_no_other_thumbnails(app: App, path: str, code: int) -> None:
-    """Nothing but photos of the folder has a thumbnail, in one of three sizes."""
+    """Nothing but photos of the folder has a thumbnail, in one of five sizes."""
     assert app.http.get(f"/thumb/{path}").status_code == code
 
 

@@ -56,8 +56,8 @@ def locked(new_app: NewApp) -> Iterator[App]:
     app.stop()
 
 
-PATHS = ("/", "/search?q=cat", "/img/cat.png", "/thumb/cat.png", "/status", "/status/events", "/status/skipped",
-         "/health", "/metrics", "/docs", "/openapi.json")  # fmt: skip
+PATHS = ("/", "/search?q=cat", "/img/cat.png", "/thumb/cat.png", "/photo/cat.png", "/status",
+         "/status/events", "/status/skipped", "/health", "/metrics", "/docs", "/openapi.json")  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -91,7 +91,8 @@ def test_pillow_knows_its_formats() -> None:
 
 def test_the_page_offers_every_kind() -> None:
     """Its picker names each ending that a browser's `image/*` may not cover."""
-    code = (ROOT / "frontend" / "src" / "SearchBar.tsx").read_text()
+    page = ROOT / "frontend" / "src"
+    code = (page / "box" / "SearchBar.tsx").read_text()
     [accepted] = re.findall(r'accept="([^"]*)"', code)
     unknown = [e for e, kind in KINDS.items() if not kind.in_browsers]
     assert accepted.split(",") == ["image/*", *unknown]

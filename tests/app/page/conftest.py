@@ -34,7 +34,14 @@ def browser() -> Iterator[Browser]:
 
 def is_broken(answer: Response) -> bool:
     """Whether the page asked for what is not there; some of that is shown, or goes away."""
-    shown = ("/search", "/thumb/", "/folders", "pictures.example")
+    shown = (
+        "/search",
+        "/thumb/",
+        "/img/",
+        "/photo/",
+        "/folders",
+        "pictures.example",
+    )
     is_shown = any(part in answer.url for part in shown)
     return answer.status >= 400 and not is_shown
 
@@ -62,5 +69,21 @@ def page(app: App, browser: Browser) -> Iterator[Page]:
         lambda answer: errors.append(answer.url) if is_broken(answer) else None,
     )
     yield page
+    page.unroute_all(behavior="ignoreErrors")  # some answers are under way
     page.close()
     assert errors == []
+
+
+@pytest.fixture
+def phone(app: App, browser: Browser) -> Iterator[Page]:
+    """A page on a phone with three pixels of the screen for one of CSS."""
+    context = browser.new_context(
+        base_url=app.url,
+        viewport={"width": 390, "height": 844},
+        device_scale_factor=3,
+        has_touch=True,
+        is_mobile=True,
+    )
+    page = context.new_page()
+    yield page
+    context.close()
