@@ -504,6 +504,7 @@ def test_the_box_at_any_width(page: Page, width: int, height: int) -> None:
 def test_all_of_it_by_keys(page: Page) -> None:
     """From an empty box to a filtered combination, and back, without a pointer."""
     page.goto("/")
+    expect(box(page)).to_be_focused()
     page.keyboard.type("flower")
     page.keyboard.press("Enter")
     expect_results(page, "for “flower”", "flower.jpg")
@@ -515,6 +516,7 @@ def test_all_of_it_by_keys(page: Page) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.type("tri")
+    expect(page.get_by_role("treeitem", name="trips")).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     field = page.get_by_label("Folder", exact=True)
