@@ -95,7 +95,8 @@ const en = {
   nothingFits: (words: string) => `Nothing fits “${words}” well. Closest photos:`,
   namedLikeThis: "Named like this",
   photosNamedSo: "Photos named like this",
-  foldersNamedSo: "Folders named like this",
+  foldersNamedSo: "Folders and times named like this",
+  takenIn: (time: string) => `Taken in ${time}`,
   byWhatTheyShow: "By what they show",
   searchPhotos: (photos: string, example: string) =>
     example ? `Search ${photos}: try “${example}”` : `Search ${photos}`,
@@ -318,7 +319,8 @@ const de: Texts = {
   nothingFits: (words) => `Nichts passt gut zu „${words}“. Am nächsten kommen:`,
   namedLikeThis: "So benannt",
   photosNamedSo: "So benannte Fotos",
-  foldersNamedSo: "So benannte Ordner",
+  foldersNamedSo: "So benannte Ordner und Zeiten",
+  takenIn: (time) => `Aufgenommen ${time}`,
   byWhatTheyShow: "Nach dem, was sie zeigen",
   searchPhotos: (photos, example) =>
     example ? `${photos} durchsuchen, etwa „${example}“` : `${photos} durchsuchen`,

@@ -10,20 +10,18 @@ import { FolderPicker } from "./FolderPicker";
 
 type Props = { query: Query; onQuery: (query: Query) => void };
 
-/** The folders of the server, asked for when the form is opened. */
 const NONE_YET: Folders = { folders: null, oldest: null, newest: null };
 
 export function Filters({ query, onQuery }: Props) {
   const popover = useRef<HTMLFormElement>(null);
   const [known, setKnown] = useState(NONE_YET);
-  const [opened, setOpened] = useState(0);
+  const [closed, setClosed] = useState(0);
   const { folder, before } = query;
   const from = dayOf(query.after);
   const to = lastDayBefore(before);
   const active = countFilters(query);
 
-  async function open() {
-    setOpened((times) => times + 1);
+  async function look() {
     const found = await fetchFolders();
     if (found) setKnown(found);
   }
@@ -66,16 +64,18 @@ export function Filters({ query, onQuery }: Props) {
         class="popover"
         aria-label={texts.filters}
         onSubmit={submit}
-        onToggle={({ newState }) => newState === "open" && open()}
+        onToggle={({ newState }) =>
+          newState === "open" ? look() : setClosed((times) => times + 1)
+        }
       >
-        {/* The key brings the fields back to what is asked for. */}
+        {/* Closed, the fields go back to what is asked for. */}
         <FolderPicker
-          key={`${opened} ${folder}`}
+          key={`${closed} ${folder}`}
           folders={known.folders}
           initial={folder}
         />
         <DayRange
-          key={`${opened} ${from} ${to}`}
+          key={`${closed} ${from} ${to}`}
           from={from}
           to={to}
           oldest={known.oldest}

@@ -3,7 +3,8 @@ import type { Density } from "../grid/density";
 import { Grid } from "../grid/Grid";
 import { Icon } from "../Icon";
 import { texts } from "../texts";
-import { EMPTY_QUERY, NO_FILTERS, urlOf, type Query } from "../urlState";
+import { EMPTY_QUERY, urlOf, type Query } from "../urlState";
+import { spanOf } from "./days";
 import "./Named.css";
 
 type Props = {
@@ -24,46 +25,53 @@ const NO_COUNTS = new Map<string, number>();
 export function Named(props: Props) {
   const { overview, best, query, onQuery, onOpen, onLike, density, recovered } = props;
   const { named, namedFolders, fits } = overview;
+  const span = spanOf(query.q);
   const isBest = ({ filename }: Photo) => best.some((photo) => photo.filename === filename);
   // Nobody needs a row of what comes first anyway.
-  const isSeen = fits !== false && namedFolders.length === 0 && named.every(isBest);
-  if (named.length === 0 || isSeen) return null;
+  const isSeen = named.length === 0 || (fits !== false && named.every(isBest));
+  const chips = [
+    ...namedFolders.map((folder) => ({ text: folder, icon: "folder" as const, to: { folder } })),
+    ...(span ? [{ text: texts.takenIn(query.q), icon: "calendar" as const, to: span }] : []),
+  ];
+  if (chips.length === 0 && isSeen) return null;
   return (
     <section class="named" aria-labelledby="named">
       <h2 id="named">{texts.namedLikeThis}</h2>
-      {namedFolders.length > 0 && (
+      {chips.length > 0 && (
         <ul class="chips" role="list" aria-label={texts.foldersNamedSo}>
-          {namedFolders.map((folder) => {
-            const inIt = { ...EMPTY_QUERY, ...NO_FILTERS, folder };
+          {chips.map(({ text, icon, to }) => {
+            const there = { ...EMPTY_QUERY, ...to };
             return (
-              <li key={folder}>
+              <li key={text}>
                 <a
                   class="chip"
-                  href={urlOf(inIt)}
-                  onClick={(event) => (event.preventDefault(), onQuery(inIt))}
+                  href={urlOf(there)}
+                  onClick={(event) => (event.preventDefault(), onQuery(there))}
                 >
-                  <Icon name="folder" />
-                  {folder}
+                  <Icon name={icon} />
+                  {text}
                 </a>
               </li>
             );
           })}
         </ul>
       )}
-      <Grid
-        photos={named}
-        query={query}
-        label={texts.photosNamedSo}
-        isOneRow
-        isComplete
-        byTime={false}
-        counts={NO_COUNTS}
-        density={{ ...density, level: Math.max(0, density.level - 1) }}
-        margin={0}
-        recovered={recovered}
-        onOpen={onOpen}
-        onLike={onLike}
-      />
+      {named.length > 0 && (
+        <Grid
+          photos={named}
+          query={query}
+          label={texts.photosNamedSo}
+          isOneRow
+          isComplete
+          byTime={false}
+          counts={NO_COUNTS}
+          density={{ ...density, level: Math.max(0, density.level - 1) }}
+          margin={0}
+          recovered={recovered}
+          onOpen={onOpen}
+          onLike={onLike}
+        />
+      )}
       <h2>{texts.byWhatTheyShow}</h2>
     </section>
   );

@@ -25,6 +25,16 @@ export function lastDayBefore(before: string): string {
 /** The first moment after a day. */
 export const after = (day: string) => day && addDays(day, 1);
 
+/** The days that a year, a month or a day is: from the first to before the one after. */
+export function spanOf(text: string): { after: string; before: string } | null {
+  const [, year, month, day] = /^(\d{4})(?:-(\d\d)(?:-(\d\d))?)?$/.exec(text.trim()) ?? [];
+  const first = dayOf(text.trim());
+  if (!year || !first || Number(year) < 1826 || Number(year) > 2100) return null; // no time of photos
+  if (day) return { after: first, before: addDays(first, 1) };
+  if (month) return { after: first, before: `${addDays(first, 31).slice(0, 7)}-01` };
+  return { after: first, before: `${Number(year) + 1}-01-01` };
+}
+
 const local = (date: Date) =>
   [date.getFullYear(), date.getMonth() + 1, date.getDate()]
     .map((part) => String(part).padStart(2, "0"))

@@ -206,6 +206,22 @@ def test_photos_are_found_by_name(page: Page) -> None:
     expect(row).to_have_count(0)
 
 
+def test_a_time_that_is_typed_is_offered_as_one(page: Page) -> None:
+    """A year, a month and a day are one click from the photos that were taken then."""
+    for typed, after, before in (
+        ("2024", "2024-01-01", "2025-01-01"),
+        ("2024-12", "2024-12-01", "2025-01-01"),
+        ("2024-02-28", "2024-02-28", "2024-02-29"),
+    ):
+        page.goto(f"/?q={typed}")
+        page.get_by_role("link", name=f"Taken in {typed}").click()
+        asked = f"after={after}&before={before}$"
+        expect(page).to_have_url(re.compile(asked))
+    page.goto("/?q=4006")
+    expect(page.get_by_role("status")).to_contain_text("4006")
+    expect(page.get_by_role("link", name="Taken in")).to_have_count(0)
+
+
 def test_recent_searches(page: Page) -> None:
     """They open on demand, narrow down as one types, and go away one by one; all by keys."""
     page.goto("/")
@@ -488,6 +504,7 @@ def test_the_box_at_any_width(page: Page, width: int, height: int) -> None:
 def test_all_of_it_by_keys(page: Page) -> None:
     """From an empty box to a filtered combination, and back, without a pointer."""
     page.goto("/")
+    expect(box(page)).to_be_focused()
     page.keyboard.type("flower")
     page.keyboard.press("Enter")
     expect_results(page, "for “flower”", "flower.jpg")
@@ -499,6 +516,7 @@ def test_all_of_it_by_keys(page: Page) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.type("tri")
+    expect(page.get_by_role("treeitem", name="trips")).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     field = page.get_by_label("Folder", exact=True)
