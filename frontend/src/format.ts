@@ -39,7 +39,6 @@ export function monthAfter(month: string): string {
   return number === 12 ? `${year + 1}-01` : `${year}-${String(number + 1).padStart(2, "0")}`;
 }
 
-
 /** Latitude, longitude and kilometres, as an address has them. */
 export function formatNear(near: string): string {
   const [lat, lon, km] = near.split(",");
