@@ -84,6 +84,11 @@ def expect_results(page: Page, phrase: str, first: str | None = None) -> None:
         assert first_photo(page) == first
 
 
+def tile(page: Page, number: int) -> Locator:
+    """One of the photos that `have_many` makes up."""
+    return page.locator(f'[data-photo="photo-{number}.jpg"]')
+
+
 def set_status(page: Page, status: dict[str, Any]) -> None:
     """Have the server's events say this, from the next page load on, or else at once."""
     page.add_init_script(
@@ -133,6 +138,11 @@ def have_many(page: Page, total: int, good: int = 1000, newer: int = 0) -> None:
             json={"results": found, "more": start + len(found) < len(every)}
         )
 
+    month = {"month": "2024-05", "photos": total}
+    page.route(
+        "**/months?*",
+        lambda route: route.fulfill(json={"months": [month], "photos": total}),
+    )
     thumb = io.BytesIO()
     Image.new("RGB", (300, 200), "teal").save(thumb, "JPEG")
     page.route("**/search?*", answer)

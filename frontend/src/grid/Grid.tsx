@@ -44,8 +44,7 @@ export function Grid(props: Props) {
   const grid = useRef<HTMLDivElement>(null);
   const [current, setCurrent] = useState("");
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
-  const layout = useRef("");
-  const hold = useAnchor(layout.current);
+  const { hold, restore } = useAnchor();
   const width = useWidth(grid, margin, hold);
   const height = rowHeight(density.level);
 
@@ -87,6 +86,8 @@ export function Grid(props: Props) {
     `${height} ${byTime}`,
     query,
   );
+
+  useLayoutEffect(restore, [width, height]);
 
   // One stop for the Tab key, however many photos there are; the arrow keys lead on from it.
   useLayoutEffect(() => {
@@ -133,7 +134,6 @@ export function Grid(props: Props) {
     else onOpen(filename);
   }
 
-  layout.current = `${width} ${height}`;
   return (
     <>
       <div

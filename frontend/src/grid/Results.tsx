@@ -19,6 +19,7 @@ const SKELETON = [
   [1.5, 1, 1.5, 0.75, 1.33],
   [1.5, 1, 1.78, 0.75, 1.5],
   [1.33, 1, 1.5, 1.78],
+  [1, 1.5, 0.75, 1.5, 1.33],
 ];
 const AHEAD = "4000px"; // how far below the window the next photos are asked for
 
@@ -59,7 +60,7 @@ function MoreToCome({ after, onNear }: { after: Photo[]; onNear: () => void }) {
   }, [after]);
 
   return (
-    <p ref={line} class="below">
+    <p ref={line} class="below to-come">
       {texts.loadingMore}
     </p>
   );

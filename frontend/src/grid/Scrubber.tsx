@@ -62,8 +62,10 @@ export function Scrubber({ months, onMonth }: Props) {
     return found;
   }, [months]);
 
+  // Until the page is there it stands where it was put.
+  useEffect(() => setMoving(null), [inSight]);
+
   function goTo(index: number) {
-    setMoving(null);
     const { month } = months[index]!;
     const section = sectionOf(month);
     if (!section) return onMonth(month);
@@ -71,7 +73,7 @@ export function Scrubber({ months, onMonth }: Props) {
   }
 
   return (
-    <div class={moving === null ? "scrubber" : "scrubber moving"}>
+    <div class="scrubber">
       <ol aria-hidden="true">
         {years.map(({ year, at }) => (
           <li key={year} style={{ top: `${100 * at}%` }}>

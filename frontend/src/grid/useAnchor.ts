@@ -1,13 +1,14 @@
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 
 /**
  * Keep the photo that one looks at where it is, while the others are laid out anew around it:
- * `hold` it before, and it is there again once `layout` is another one.
+ * `hold` it before, and `restore` its place after.
  */
-export function useAnchor(layout: string): () => void {
+export function useAnchor(): { hold: () => void; restore: () => void } {
   const held = useRef<{ name: string; top: number } | null>(null);
 
   function hold() {
+    held.current = null;
     if (scrollY === 0) return;
     const focused = document.activeElement?.closest<HTMLElement>("[data-photo]");
     const inSight = (tile: HTMLElement | null | undefined) => {
@@ -24,13 +25,18 @@ export function useAnchor(layout: string): () => void {
       : null;
   }
 
-  useLayoutEffect(() => {
+  function restore() {
     if (!held.current) return;
     const { name, top } = held.current;
     held.current = null;
     const tile = document.querySelector(`[data-photo="${CSS.escape(name)}"]`);
-    if (tile) scrollBy({ top: tile.getBoundingClientRect().top - top, behavior: "instant" });
-  }, [layout]);
+    if (!tile) return;
+    // The browser would hold something of its own choice, besides.
+    const { style } = document.documentElement;
+    style.overflowAnchor = "none";
+    scrollBy({ top: tile.getBoundingClientRect().top - top, behavior: "instant" });
+    requestAnimationFrame(() => requestAnimationFrame(() => (style.overflowAnchor = "")));
+  }
 
-  return hold;
+  return { hold, restore };
 }

@@ -1,5 +1,5 @@
 import type { RefObject } from "preact";
-import { useLayoutEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 /** The width of the page's main part within its padding: known before the grid is there. */
 function widthOfMain(): number {
@@ -15,11 +15,17 @@ function widthOfMain(): number {
  */
 export function useWidth(grid: RefObject<HTMLElement | null>, margin: number, onChange: () => void) {
   const [width, setWidth] = useState(() => widthOfMain());
+  const change = useRef(onChange);
+  change.current = onChange;
 
   useLayoutEffect(() => {
+    let known = width;
     const observer = new ResizeObserver(() => {
-      onChange();
-      setWidth(widthOfMain());
+      const now = widthOfMain();
+      if (now === known) return; // it is higher than it was, as photos came
+      known = now;
+      change.current();
+      setWidth(now);
     });
     observer.observe(grid.current!.parentElement!);
     return () => observer.disconnect();

@@ -16,6 +16,7 @@ from tests.page import (
     first_photo,
     have_many,
     photos,
+    tile,
 )
 
 
@@ -270,7 +271,7 @@ def test_the_rest_in_the_order_of_time(page: Page) -> None:
     page.goto("/?q=cat&sort=newest")
     expect(photos(page)).to_have_count(30)
     page.get_by_role("button", name="Show all").click()
-    expect(photos(page)).to_have_count(100)
+    expect(tile(page, 0).get_by_role("link")).to_be_focused()
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     expect(photos(page)).to_have_count(120)
     shown = photos(page).evaluate_all(
@@ -283,8 +284,9 @@ def test_the_cut_may_fall_between_two_pages(page: Page) -> None:
     """Where all that was loaded is good, and none of what follows, the rest is offered too."""
     have_many(page, 120, good=100)
     page.goto("/?q=cat")
-    expect(photos(page)).to_have_count(100)
+    expect(tile(page, 90)).to_be_attached()
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(photos(page)).to_have_count(100)
     page.get_by_role("button", name="Show all").click()
     expect(photos(page)).to_have_count(120)
     assert page.evaluate("scrollY") > 1000

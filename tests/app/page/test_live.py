@@ -94,6 +94,7 @@ def test_an_added_photo_appears(page: Page, app: App) -> None:
     eventually(lambda: image.evaluate(loaded))
     search(page, "flower")
     expect_results(page, "for “flower”")
+    page.get_by_role("button", name="1 similar photo").click()
     expect(image).to_be_visible()
     (app.img / "summer" / "my flower #1.jpg").unlink()
     expect(image).to_have_count(0)
