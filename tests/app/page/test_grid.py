@@ -9,7 +9,15 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser import IN_SIGHT_IS_LOADED, visit
 from tests.harness import App, eventually
-from tests.page import STATUS, against_wcag, box, have_many, photos, search, tile
+from tests.page import (
+    STATUS,
+    against_wcag,
+    box,
+    have_many,
+    photos,
+    search,
+    tile,
+)
 
 
 def test_the_keyboard_does_it_all(page: Page) -> None:
