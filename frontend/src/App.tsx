@@ -50,7 +50,9 @@ export function App() {
 
   const askFor = (changed: Partial<Query>) => ask({ ...EMPTY_QUERY, ...changed });
   // Another question than before: what fits less well was wanted for that one.
-  const refine = (next: Query) => ask({ ...next, showAll: false });
+  // The month it began with may have none of it.
+  const refine = (next: Query) =>
+    ask({ ...next, showAll: false, at: next.at === query.at ? "" : next.at });
 
   function search(changed: Partial<Query>) {
     const next = { ...query, ...changed };

@@ -47,10 +47,11 @@ export const countFilters = ({ folder, after, before, near, camera }: Query) =>
   [folder, after, before, near, camera].filter(Boolean).length;
 
 export function urlOf(query: Query, open = ""): string {
-  const { minus, sort, showAll, ...texts } = query;
+  const { minus, sort, showAll, at, ...texts } = query;
   const parameters = new URLSearchParams(Object.entries(texts).filter(([, text]) => text));
   for (const term of minus) parameters.append("minus", term);
   if (sort !== "score") parameters.set("sort", sort);
+  if (at && !isScored(query)) parameters.set("at", at);
   if (showAll) parameters.set("rest", "1"); // its name in links that were shared already
   if (open) parameters.set("photo", open);
   return `/?${parameters}`.replace(/\?$/, "");

@@ -85,7 +85,11 @@ def test_a_row_waits_until_it_is_full(page: Page, query: str) -> None:
     """While more is to come no row is shown that others would change; then all are."""
     have_many(page, 120)
     held_back: list[Route] = []
-    page.route("**/search?*offset=*", lambda route: held_back.append(route))
+
+    def hold(route: Route) -> None:
+        held_back.append(route)
+
+    page.route("**/search?*offset=*", hold)
     page.goto(query)
     expect(tile(page, 90)).to_be_attached()
     before = page.evaluate(ROWS)

@@ -12,6 +12,7 @@ from tests.page import (
     IN_A_FOLDER,
     SAMPLES,
     against_wcag,
+    box,
     have_many,
     photos,
     tile,
@@ -86,7 +87,7 @@ def test_keys_alone_select(many: Page) -> None:
     assert 8 < len(in_sight) < 40
     many.keyboard.press("Escape")
     many.keyboard.press("Escape")
-    expect(many.get_by_role("searchbox")).to_be_focused()
+    expect(box(many)).to_be_focused()
 
 
 def test_a_selection_outlives_more_photos(page: Page) -> None:
