@@ -1,10 +1,11 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { formatMonth } from "../format";
 import { texts } from "../texts";
 import type { Month } from "./months";
 import "./Scrubber.css";
 
 const BELOW_HEADER = 100; // px: what lies there is what one looks at
+const SETTLE_MS = 150; // that it stays at a month before the page goes there
 const LEAST_APART = 0.05; // of the scrubber's height, between two years that are written out
 
 const sectionOf = (month: string) => document.querySelector(`[data-month="${month}"]`);
@@ -45,6 +46,7 @@ type Props = {
 export function Scrubber({ months, onMonth }: Props) {
   const inSight = useMonthInSight();
   const [moving, setMoving] = useState<number | null>(null); // where it is held
+  const timer = useRef(0);
   const last = months.length - 1;
   const place = moving ?? Math.max(0, months.findIndex(({ month }) => month === inSight));
   const name = formatMonth(months[place]!.month);
@@ -63,9 +65,19 @@ export function Scrubber({ months, onMonth }: Props) {
   }, [months]);
 
   // Until the page is there it stands where it was put.
-  useEffect(() => setMoving(null), [inSight]);
+  useEffect(() => {
+    if (!timer.current) setMoving(null);
+  }, [inSight]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+
+  function move(index: number) {
+    setMoving(index);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => goTo(index), SETTLE_MS);
+  }
 
   function goTo(index: number) {
+    timer.current = 0;
     const { month } = months[index]!;
     const section = sectionOf(month);
     if (!section) return onMonth(month);
@@ -92,8 +104,7 @@ export function Scrubber({ months, onMonth }: Props) {
         min={0}
         max={last}
         value={place}
-        onInput={({ currentTarget }) => setMoving(Number(currentTarget.value))}
-        onChange={({ currentTarget }) => goTo(Number(currentTarget.value))}
+        onInput={({ currentTarget }) => move(Number(currentTarget.value))}
       />
     </div>
   );
