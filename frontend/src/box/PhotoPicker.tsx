@@ -19,7 +19,7 @@ export function PhotoPicker({ onPhoto }: { onPhoto: (file: File) => void }) {
     <>
       <button
         type="button"
-        class="round"
+        class="round pick"
         aria-label={texts.searchWithPhoto}
         title={texts.searchWithPhoto}
         onClick={() => picker.current!.click()}

@@ -167,7 +167,7 @@ export function SearchBar({ query, placeholder, onAsk, onPhoto, onLink }: Props)
         </span>
       )}
       {(typed || hasPhoto) && (
-        <button type="button" class="round" aria-label={texts.clearBox} title={texts.clearBox} onClick={clear}>
+        <button type="button" class="round clear" aria-label={texts.clearBox} title={texts.clearBox} onClick={clear}>
           <Icon name="close" />
         </button>
       )}

@@ -31,7 +31,6 @@ def test_type_and_see(page: Page) -> None:
     expect_results(page, "for “a cup of coffee”", "coffee.png")
     card = photos(page).first
     expect(card).to_contain_text("coffee.png")
-    expect(card).to_contain_text(re.compile(r"0\.\d\d"))
     source, has, needs = card.get_by_role("img").evaluate(
         """async (img) => {
             await img.decode();
@@ -516,7 +515,9 @@ def test_all_of_it_by_keys(page: Page) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.type("tri")
-    expect(page.get_by_role("treeitem", name="trips")).to_be_visible()
+    expect(page.get_by_role("treeitem")).to_have_text(
+        ["trips1", "trips/athens1"]
+    )
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     field = page.get_by_label("Folder", exact=True)

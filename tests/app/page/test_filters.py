@@ -217,13 +217,11 @@ def test_folders_that_can_not_be_had_stop_nobody(page: Page) -> None:
 
 def test_the_count_is_of_all_photos(page: Page) -> None:
     """What is shown, of how many; all of a folder, though a page has a hundred of them."""
-    found = {"results": [], "more": True, "total": 250, "searched": 250}
-    shape = {"score": None, "width": 3, "height": 2, "taken": "2024-05-01"}
-    found["results"] = [
-        {"filename": f"{n}.jpg", "version": "0" * 16} | shape
-        for n in range(100)
-    ]
-    about: dict[str, Any] = found
+    shape: dict[str, Any] = {"score": None, "width": 3, "height": 2}
+    shape |= {"taken": "2024-05-01", "version": "0" * 16}
+    found = [{"filename": f"{number}.jpg"} | shape for number in range(100)]
+    about: dict[str, Any] = {"results": found, "more": True}
+    about |= {"total": 250, "searched": 250}
     page.route("**/search?*", lambda route: route.fulfill(json=about))
     page.goto("/?folder=big")
     expect(page.get_by_role("status")).to_have_text(re.compile("^250 photos"))
