@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from image_search.photo_files import PhotoFiles
 from image_search.photos import FULL_SIZE
 from image_search.settings import StartupError
-from image_search.thumbnails import ThumbnailCache, version_of
+from image_search.thumbnails import SMALL_SIDE, ThumbnailCache, version_of
 
 UPLOAD_BYTES = 64 * 2**20
 UPLOAD_SECONDS = 60
@@ -38,6 +38,7 @@ UPLOAD_BODY = {  # for the OpenAPI document
 NOT_COMPRESSED = "image/*", "text/event-stream"
 LAST_SLOT_SECONDS = 5
 THUMBNAIL_THREADS = 8
+LARGE_THREADS = 2  # a whole photo takes seconds, and a decoder
 # Pixels on the longer side; `full` is as large as browsers show a picture.
 ThumbnailSize = Literal["256", "512", "1024", "2048", "full"]
 
@@ -181,14 +182,16 @@ class Thumbnails:
         self.digest_of = digest_of
         # Slow ones leave the threads of others alone.
         self._slots = CapacityLimiter(THUMBNAIL_THREADS)
+        self._large_slots = CapacityLimiter(LARGE_THREADS)
 
     async def respond(
         self, filename: str, size: ThumbnailSize, version: str, known: str
     ) -> Response:
         """What `answer` does, in a few threads of its own."""
         side = FULL_SIZE if size == "full" else int(size)
+        slots = self._slots if side <= SMALL_SIDE else self._large_slots
         return await to_thread.run_sync(
-            self.answer, filename, side, version, known, limiter=self._slots
+            self.answer, filename, side, version, known, limiter=slots
         )
 
     def answer(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import shutil
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -421,6 +422,30 @@ def test_a_thumbnail_has_the_size_that_is_asked_for(
     """Each size by its number, and `full`, which is as large as browsers show."""
     asyncio.run(world.thumbnails.respond("cat.png", size, "", ""))
     assert [made for _, made in world.made] == [side]
+
+
+def test_whole_photos_keep_no_small_one_waiting(world: ThumbnailWorld) -> None:
+    """However many are asked for at once in full size, small ones are made meanwhile."""
+    small_is_made = threading.Event()
+    make = world.thumbnails.make
+
+    def make_large_later(photo: Path, size: int) -> tuple[str, bytes]:
+        if size > 1024:
+            assert small_is_made.wait(10)
+        return make(photo, size)
+
+    world.thumbnails.make = make_large_later
+
+    async def ask_for_all() -> None:
+        respond = world.thumbnails.respond
+        async with asyncio.TaskGroup() as group:
+            for _ in range(20):
+                group.create_task(respond("cat.png", "full", "", ""))
+            await asyncio.sleep(0)
+            await respond("cat.png", "256", "", "")
+            small_is_made.set()
+
+    asyncio.run(ask_for_all())
 
 
 def test_a_thumbnail_made_with_the_index_costs_nothing(
