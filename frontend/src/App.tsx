@@ -1,45 +1,35 @@
-import { useEffect } from "preact/hooks";
 import "./App.css";
 import { Above } from "./box/Above";
 import { rememberSearch } from "./box/recents";
 import { TopBar } from "./box/TopBar";
 import { useExamples } from "./box/useExamples";
-import { formatQuery, nameOf } from "./format";
 import { useDensity } from "./grid/density";
 import { NewPhotos } from "./grid/NewPhotos";
 import { Results } from "./grid/Results";
 import { StatusLine } from "./status/StatusLine";
 import { useStatus } from "./status/useStatus";
-import { texts } from "./texts";
 import { EMPTY_QUERY, typedOf, urlOf, useUrlState, type Query } from "./urlState";
 import { useFreshResults } from "./useFreshResults";
 import { useScrolled } from "./useScrolled";
 import { useScrollMemory } from "./useScrollMemory";
 import { useSearch } from "./useSearch";
+import { useTitle } from "./useTitle";
 import { Keys } from "./viewer/Keys";
 import { Viewer } from "./viewer/Viewer";
 
 export function App() {
   useScrolled();
   const { url, go, turn, close } = useUrlState();
+  useTitle(url);
   const { query, key, open } = url;
   const { status, version, recovered } = useStatus();
   const density = useDensity();
-  const found = useSearch(query, key, url.saved.count ?? 0, version);
+  const found = useSearch(url, version, recovered);
   const { state, loadMore } = found;
   const savePosition = useScrollMemory(key, url.saved.y, state);
   const { news, refresh } = useFreshResults(version, status, recovered, url, found);
 
   const photos = state.kind === "found" ? state.photos : [];
-  useEffect(() => {
-    const phrase = query.q || formatQuery(query);
-    document.title = [open && nameOf(open), phrase, texts.name].filter(Boolean).join(" · ");
-  }, [key, open]);
-
-  // What could not be loaded comes by itself once the server is back.
-  useEffect(() => {
-    if (state.kind === "found" && state.nextPage === "failed") loadMore();
-  }, [recovered]);
 
   /** Leave for another query, from a place that Back finds again. */
   function ask(next: Query, stay = false) {
@@ -59,7 +49,6 @@ export function App() {
     if (next.q) rememberSearch(typedOf(next));
     refine(next);
   }
-
 
   function openPhoto(filename: string) {
     savePosition();

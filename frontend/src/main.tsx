@@ -1,5 +1,6 @@
 import { render } from "preact";
-import "./base.css"; // before the components: theirs builds on it
+import "./base.css"; // these two before the components: theirs build on them
+import "./shapes.css";
 import { App } from "./App";
 
 const place = document.getElementById("app")!;

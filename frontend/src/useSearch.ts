@@ -1,9 +1,9 @@
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { search, type Failure, type Found } from "./api";
 import { findUpload } from "./box/uploads";
 import { compareResults, type Difference } from "./compareResults";
 import { texts } from "./texts";
-import { urlOf, type Query } from "./urlState";
+import { urlOf, type Query, type UrlState } from "./urlState";
 
 export type SearchState =
   | { kind: "loading"; previous: Settled | null }
@@ -44,9 +44,13 @@ function joinPages(shown: Found, next: Found): Found {
 /**
  * The photos of a query, at once if it was asked before. `count` is how many were shown when the
  * visitor left, so that the page becomes as long as it was. What is known of another `version` of
- * the index is forgotten.
+ * the index is forgotten. `recovered`: how often the server came back.
  */
-export function useSearch(query: Query, key: string, count: number, version: string | null) {
+export function useSearch(
+  { query, key, saved: { count = 0 } }: UrlState,
+  version: string | null,
+  recovered: number,
+) {
   const [state, setState] = useState<SearchState>({ kind: "loading", previous: null });
   const [attempt, setAttempt] = useState(0);
   const answers = useRef(new Map<string, Found>());
@@ -118,6 +122,11 @@ export function useSearch(query: Query, key: string, count: number, version: str
     if (isFound(next)) show(joinPages(state, next));
     else setState({ ...state, nextPage: "failed" });
   }
+
+  // What could not be loaded comes by itself once the server is back.
+  useEffect(() => {
+    if (state.kind === "found" && state.nextPage === "failed") loadMore();
+  }, [recovered]);
 
   function searchAgain() {
     answers.current.clear();

@@ -5,6 +5,7 @@ import { urlOf, type Query } from "../urlState";
 import { ratioOf } from "./layout";
 import { holdPlace, noteFailure, showImage } from "./placeholder";
 import "./Tile.css";
+import "./TileButtons.css";
 
 const SIZES = [256, 512, 1024] as const;
 

@@ -26,6 +26,16 @@ def app() -> Iterator[App]:
     app.clear_away()
 
 
+@pytest.fixture(autouse=True)
+def tidy(app: App) -> Iterator[None]:
+    """Take away the photos that a test has left behind: the next one has the same app."""
+    before = {*app.img.rglob("*")}
+    yield
+    for left in {*app.img.rglob("*")} - before:
+        if left.is_file():
+            left.unlink()
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:

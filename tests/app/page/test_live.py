@@ -219,7 +219,7 @@ def test_a_refresh_that_fails_takes_nothing_away(page: Page) -> None:
     page.route("**/search?*", fail)
     push(page, indexed=1005)
     # It has been tried twice, and so the first failure was seen to.
-    eventually(lambda: page.wait_for_timeout(50) or len(failed) > 1)
+    eventually(lambda: page.evaluate("1") and len(failed) > 1)
     expect(photos(page)).to_have_count(90)
     expect(page.get_by_role("alert")).to_have_count(0)
     page.unroute("**/search?*")

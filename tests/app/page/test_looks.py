@@ -289,7 +289,7 @@ def test_something_is_there_at_once(page: Page) -> None:
     painted = (
         """performance.getEntriesByName("first-contentful-paint").length"""
     )
-    eventually(lambda: page.wait_for_timeout(20) or page.evaluate(painted))
+    eventually(lambda: page.evaluate(painted))
     assert held_back
     for route in held_back:
         route.continue_()
