@@ -94,7 +94,7 @@ export function App() {
           recovered={recovered}
         />
       </main>
-      <StatusLine status={status} />
+      <StatusLine status={status} isEnd={state.kind !== "found" || !state.more || state.truncated} />
       <Viewer
         url={url}
         state={state}

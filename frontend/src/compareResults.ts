@@ -12,14 +12,18 @@ export type Difference = {
   longer: boolean;
 };
 
+/** Those that are folded under another too. */
+const unfold = (photos: Photo[]) => photos.flatMap((one) => [one, ...(one.similar ?? [])]);
+
 /** `fresh` is the first page; of what is shown there may be more than that. */
 export function compareResults(shown: Photo[], fresh: Found): Difference {
   const isWholePage = fresh.more && !fresh.truncated;
-  const compared = isWholePage ? shown.slice(0, fresh.photos.length) : shown;
-  const before = new Map(shown.map(({ filename, version }) => [filename, version]));
-  const now = new Set(fresh.photos.map(({ filename }) => filename));
+  const compared = unfold(isWholePage ? shown.slice(0, fresh.photos.length) : shown);
+  const found = unfold(fresh.photos);
+  const before = new Map(unfold(shown).map(({ filename, version }) => [filename, version]));
+  const now = new Set(found.map(({ filename }) => filename));
 
-  const isNew = fresh.photos.map(({ filename }) => !before.has(filename));
+  const isNew = found.map(({ filename }) => !before.has(filename));
   const end = isNew.lastIndexOf(false) + 1 || isNew.length; // what comes below only follows
   const added = isNew.slice(0, end).filter(Boolean).length;
 
@@ -29,7 +33,7 @@ export function compareResults(shown: Photo[], fresh: Found): Difference {
   return {
     added,
     removed: gone - (isWholePage ? Math.min(pushed, added) : 0),
-    changed: fresh.photos.filter(
+    changed: found.filter(
       ({ filename, version }) => before.has(filename) && before.get(filename) !== version,
     ).length,
     longer: fresh.photos.length > shown.length || fresh.more,

@@ -58,6 +58,7 @@ const en = {
   // The photos.
   photosLabel: "Photos",
   newestPhotos: "Newest photos",
+  oldestPhotos: "Oldest photos",
   loadingNewest: "Loading the newest photos…",
   newPhotos: (count: string) => `${count} new`,
   refresh: "Refresh",
@@ -288,6 +289,7 @@ const de: Texts = {
 
   photosLabel: "Fotos",
   newestPhotos: "Neueste Fotos",
+  oldestPhotos: "Älteste Fotos",
   loadingNewest: "Die neuesten Fotos werden geladen …",
   newPhotos: (count) => `${count} neu`,
   refresh: "Aktualisieren",

@@ -24,7 +24,7 @@ function headline(state: SearchState, query: Query): string {
   if (state.kind === "loading") return isAll ? texts.loadingNewest : texts.searching;
   if (state.kind === "failed") return "";
   if (state.photos.length === 0) return texts.noPhotos;
-  if (isAll) return texts.newestPhotos;
+  if (isAll) return query.sort === "oldest" ? texts.oldestPhotos : texts.newestPhotos;
   if (state.overview.fits === false) return texts.nothingFits(query.q);
   return count(state, state.truncated || (isScored(query) && !query.showAll));
 }
@@ -85,7 +85,7 @@ export function Headline({ state, query, onSort, density }: Props) {
           {isScored(query) && (
             <button class="chip exclude" title={texts.excludeHint} onClick={exclude}>
               <Icon name="without" />
-              {texts.exclude}
+              <span>{texts.exclude}</span>
             </button>
           )}
           <Sort query={query} onQuery={onSort} />

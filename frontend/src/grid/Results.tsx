@@ -163,7 +163,8 @@ export function Results({
         </div>
       )}
       {!busy && shown.more && !shown.truncated && shown.nextPage !== "failed" && (
-        <MoreToCome after={shown.photos} onNear={onMore} />
+        // Another one each time: this one goes, and is not pushed down.
+        <MoreToCome key={shown.photos.length} after={shown.photos} onNear={onMore} />
       )}
     </div>
   );

@@ -5,17 +5,26 @@ import { ABOUT, leftOutLabel } from "./About";
 import type { Status } from "./serverStatus";
 import "./StatusLine.css";
 
+type Props = {
+  status: Status | null;
+  /** Whether no photos are to come above it, which would push it down. */
+  isEnd: boolean;
+};
+
 /** One quiet line below the photos; it stays in sight while there is something to tell. */
-export function StatusLine({ status }: { status: Status | null }) {
+export function StatusLine({ status, isEnd }: Props) {
   const wasThere = useRef(false);
   wasThere.current ||= status !== null;
 
   const isIndexing = status?.state === "indexing" && status.waiting > 0;
-  const isNews = !status || isIndexing || status.last_error || status.notices.length > 0;
+  // Not before the first word: it would leave its place again at once.
+  const isAway = !status && wasThere.current;
+  const isNews = isAway || isIndexing || status?.last_error || status?.notices.length;
+  if (!isNews && !isEnd) return null;
   const leftOut = status && leftOutLabel(status);
   return (
     <footer class={isNews ? "stays" : ""}>
-      {!status && <p>{wasThere.current ? texts.serverIsAway : texts.waitingForServer}</p>}
+      {!status && <p>{isAway ? texts.serverIsAway : texts.waitingForServer}</p>}
       {status && (isIndexing ? <Progress {...status} /> : <p>{photoCount(status.indexed)}</p>)}
       {leftOut && (
         <>
