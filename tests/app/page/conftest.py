@@ -28,7 +28,9 @@ def app() -> Iterator[App]:
 
 @pytest.fixture(autouse=True)
 def tidy(app: App) -> Iterator[None]:
-    """Take away the photos that a test has left behind: the next one has the same app."""
+    """Leave the app as it was, though a test may have failed: the next one has the same."""
+    if app.process is None or app.process_ended():
+        app.start()
     before = {*app.img.rglob("*")}
     yield
     for left in {*app.img.rglob("*")} - before:

@@ -365,7 +365,9 @@ def test_a_folder_that_vanished(page: Page, app: App) -> None:
     page.goto("/")
     away = app.img.with_name("away")
     app.img.rename(away)
-    expect(page.get_by_text("has no photos any more")).to_be_visible()
-    expect(photos(page)).to_have_count(len(SAMPLES))
-    away.rename(app.img)
+    try:
+        expect(page.get_by_text("has no photos any more")).to_be_visible()
+        expect(photos(page)).to_have_count(len(SAMPLES))
+    finally:
+        away.rename(app.img)
     expect(page.get_by_text("has no photos any more")).to_be_hidden()
