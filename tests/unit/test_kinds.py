@@ -92,7 +92,7 @@ def test_pillow_knows_its_formats() -> None:
 def test_the_page_offers_every_kind() -> None:
     """Its picker names each ending that a browser's `image/*` may not cover."""
     page = ROOT / "frontend" / "src"
-    code = (page / "box" / "SearchBar.tsx").read_text()
-    [accepted] = re.findall(r'accept="([^"]*)"', code)
+    code = (page / "box" / "PhotoPicker.tsx").read_text()
+    [accepted] = re.findall(r'"(image/[^"]*)"', code)
     unknown = [e for e, kind in KINDS.items() if not kind.in_browsers]
     assert accepted.split(",") == ["image/*", *unknown]

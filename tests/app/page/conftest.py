@@ -1,4 +1,7 @@
-"""One app with the sample photos, and a browser, for all tests of the page in a process."""
+"""One app with the sample photos, and a browser, for the tests of the page in a process.
+
+Not for those that follow: a browser leaves no other event loop room.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +15,7 @@ from tests.harness import SCRATCH, App
 from tests.page import IN_A_FOLDER, SAMPLES
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def app() -> Iterator[App]:
     folder = Path(tempfile.mkdtemp(dir=SCRATCH))
     app = App(
@@ -38,7 +41,7 @@ def tidy(app: App) -> Iterator[None]:
             left.unlink()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
