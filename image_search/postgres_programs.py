@@ -51,6 +51,10 @@ class Programs:
             ) from error
         self.folder: Path = library.bin_path
         self.user: str | None = library.system_user
+        # Where it is a program that changes the user, this process needs no plain fork,
+        # in which gRPC's threads, where there are any, may crash the child.
+        changer = shutil.which("setpriv") if self.user else None
+        self._change_user = [changer, f"--reuid={self.user}"] if changer else []
         self._running: subprocess.Popen[bytes] | None = None
         self._end = end
         self._is_closed = False
@@ -68,13 +72,13 @@ class Programs:
             self.check_open()
             self._end = end if name == "postgres" else kill
             self._running = subprocess.Popen(
-                [self.folder / name, *map(str, arguments)],
+                [*self._change_user, self.folder / name, *map(str, arguments)],
                 cwd=folder,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                user=self.user,
+                user=None if self._change_user else self.user,
                 start_new_session=True,
             )
             return self._running

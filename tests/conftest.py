@@ -79,14 +79,16 @@ def postgres_server() -> Iterator[Postgres]:
     programs = installed[-1] if installed else Path(str(on_path)).parent
     folder = Path(tempfile.mkdtemp(prefix="image-search-postgres-"))
     # It refuses to run as root.
-    as_user = "postgres" if os.geteuid() == 0 else None
-    if as_user:
-        shutil.chown(folder, as_user)
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+        # Not `user=`, which forks: the threads of the stand-in's gRPC may crash a child.
+        as_user = ["setpriv", "--reuid=postgres"]
     port = free_port()
 
     def run(*command: str) -> None:
         subprocess.run(
-            [programs / command[0], *command[1:]], check=True, user=as_user, cwd="/",
+            [*as_user, programs / command[0], *command[1:]], check=True, cwd="/",
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
 
