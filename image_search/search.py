@@ -15,7 +15,7 @@ from image_search.around import (
 from image_search.clip import Embedding, l2_normalize
 from image_search.embedding import Embedder
 from image_search.filters import Filter
-from image_search.hits import SearchResponse, cut_off, group_hits
+from image_search.hits import Hit, SearchResponse, cut_off, group_hits
 from image_search.question import Search, conditions
 from image_search.remarks import Asked, Remarks
 from image_search.store import NoSuchPhoto, Point, Store
@@ -118,14 +118,7 @@ class Searcher:
         page = points[offset - start :][:looked_at]
         most = query.limit if query.fold else None
         hits = group_hits(page, most, is_scored=is_scored)
-        next_offset = offset + sum(1 + len(hit.similar) for hit in hits)
-        answer = SearchResponse(
-            results=hits,
-            offset=offset,
-            more=total > next_offset,
-            below_cutoff=total > next_offset >= kept,
-            next_offset=next_offset,
-        )
+        answer = _page_of(hits, offset, kept, total)
         is_counted = by_time or len(points) < count
         asked = Asked(
             where=where,
@@ -237,3 +230,17 @@ class Searcher:
         if np.linalg.norm(total) < MIN_QUERY_NORM:
             raise NothingLeft
         return l2_normalize(total)
+
+
+def _page_of(
+    hits: list[Hit], offset: int, kept: int, total: int
+) -> SearchResponse:
+    """A page, and how it goes on: of `total` photos so many are `kept` by a cutoff."""
+    next_offset = offset + sum(1 + len(hit.similar) for hit in hits)
+    return SearchResponse(
+        results=hits,
+        offset=offset,
+        more=total > next_offset,
+        below_cutoff=total > next_offset >= kept,
+        next_offset=next_offset,
+    )

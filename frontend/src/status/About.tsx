@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { fileCount, formatMoment, formatNumber, photoCount } from "../format";
+import { FactList, type Fact } from "../FactList";
 import { Icon } from "../Icon";
 import { texts } from "../texts";
 import "./About.css";
@@ -28,26 +29,14 @@ export function About({ status }: { status: Status | null }) {
 }
 
 function Facts({ indexed, model, device, store, last_change }: Status) {
-  const facts = [
+  const facts: Fact[] = [
     [texts.photosLabel, formatNumber(indexed)],
     [texts.model, model],
     [texts.device, device],
     [texts.store, store],
     [texts.lastChange, last_change && formatMoment(last_change)],
   ];
-  return (
-    <dl>
-      {facts.map(
-        ([name, fact]) =>
-          fact && (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{fact}</dd>
-            </div>
-          ),
-      )}
-    </dl>
-  );
+  return <FactList facts={facts} />;
 }
 
 const sum = (counts: Record<string, number>) => Object.values(counts).reduce((a, b) => a + b, 0);

@@ -1,4 +1,3 @@
-import type { ComponentChildren } from "preact";
 import type { Photo } from "../api";
 import { addDays } from "../box/days";
 import {
@@ -8,6 +7,7 @@ import {
   formatNumber,
   formatTaken,
 } from "../format";
+import { FactList, type Fact } from "../FactList";
 import { Icon } from "../Icon";
 import { texts } from "../texts";
 import { EMPTY_QUERY, urlOf, type Query } from "../urlState";
@@ -57,7 +57,7 @@ export function Facts({ photo, onAsk }: Props) {
   }
 
   const nearby = place && { near: `${place.lat},${place.lon},1` };
-  const facts: [string, ComponentChildren][] = [
+  const facts: Fact[] = [
     [texts.title, title && searchFor({ q: title }, title)],
     [texts.file, photo.damaged && texts.damaged],
     [texts.folder, folder && searchFor({ folder }, folder)],
@@ -102,17 +102,5 @@ export function Facts({ photo, onAsk }: Props) {
     ],
     [texts.description, description],
   ];
-  return (
-    <dl>
-      {facts.map(
-        ([name, fact]) =>
-          fact && (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{fact}</dd>
-            </div>
-          ),
-      )}
-    </dl>
-  );
+  return <FactList facts={facts} />;
 }
