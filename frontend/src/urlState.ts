@@ -1,6 +1,6 @@
 /** The address bar: all that the page shows follows from it, so Back, reload and sharing work. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 export type Query = {
   q: string;
@@ -123,13 +123,29 @@ export function useUrlState(): {
       return next.key === last.key ? { ...next, query: last.query } : next;
     });
 
+  // A browser takes its time to go back: what is asked for meanwhile has to wait, or would be lost.
+  const isGoingBack = useRef(false);
+  const next = useRef<(() => void) | null>(null);
+
+  function arrive() {
+    isGoingBack.current = false;
+    update();
+    next.current?.();
+    next.current = null;
+  }
+
   useEffect(() => {
     history.scrollRestoration = "manual"; // the page is as high as before only once it is filled
-    addEventListener("popstate", update);
-    return () => removeEventListener("popstate", update);
+    addEventListener("popstate", arrive);
+    return () => removeEventListener("popstate", arrive);
   }, []);
 
-  const go: Go = ({ query = url.query, open = "", stay = open !== "" }) => {
+  const go: Go = (to) => {
+    if (isGoingBack.current) {
+      next.current = () => go(to);
+      return;
+    }
+    const { query = url.query, open = "", stay = open !== "" } = to;
     const saved: Saved = stay ? { ...history.state, opened: open !== "" } : {};
     history.pushState(saved, "", urlOf(query, open));
     update();
@@ -141,8 +157,9 @@ export function useUrlState(): {
   };
 
   const close = () => {
-    if (url.saved.opened) history.back();
-    else turn("");
+    if (!url.saved.opened) return turn("");
+    isGoingBack.current = true;
+    history.back();
   };
 
   return { url, go, turn, close };

@@ -15,8 +15,15 @@ export type ViewerProps = {
   onAsk: (asked: Partial<Query>) => void;
 };
 
-/** `isGone`: it has flown back, maybe before the address says that it was closed. */
-type Visit = { id: number; filename: string; key: string; isOpen: boolean; isGone: boolean };
+/** `isLeft`: it was closed, which the address does not say yet. `isGone`: it has flown back. */
+type Visit = {
+  id: number;
+  filename: string;
+  key: string;
+  isOpen: boolean;
+  isLeft: boolean;
+  isGone: boolean;
+};
 
 /** The open photo, if there is one; one that was closed stays while it flies into its tile. */
 export function Viewer(props: ViewerProps) {
@@ -27,20 +34,24 @@ export function Viewer(props: ViewerProps) {
   usePreload();
 
   const before = last.current;
-  if (open && !(before?.isGone && before.filename === open && before.key === key)) {
-    const id = before?.isOpen && !before.isGone ? before.id : ++visits.current;
-    last.current = { id, filename: open, key, isOpen: true, isGone: false };
+  const isLeft = before?.isLeft && before.filename === open && before.key === key;
+  if (open && !isLeft) {
+    const id = before?.isOpen && !before.isLeft ? before.id : ++visits.current;
+    last.current = { id, filename: open, key, isOpen: true, isLeft: false, isGone: false };
   } else if (!open && before?.key === key && !before.isGone) {
-    last.current = { ...before, isOpen: false };
+    last.current = { ...before, isOpen: false, isLeft: false };
   } else if (!open) last.current = null; // with another query there is nothing to fly back to
 
   if (!last.current || last.current.isGone) return null;
   const { id, filename, isOpen } = last.current;
+  const close = () => {
+    last.current &&= { ...last.current, isLeft: true };
+    props.onClose();
+  };
   const clearAway = () => {
     last.current &&= { ...last.current, isGone: true };
     drawAgain((number) => number + 1);
   };
-  return (
-    <OpenPhoto key={id} {...props} filename={filename} isOpen={isOpen} onGone={clearAway} />
-  );
+  const photo = { filename, isOpen, onClose: close, onGone: clearAway };
+  return <OpenPhoto key={id} {...props} {...photo} />;
 }

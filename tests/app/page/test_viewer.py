@@ -57,7 +57,14 @@ def test_a_photo_is_opened_turned_and_closed(page: Page) -> None:
 
 
 def test_the_next_key_is_the_pages(page: Page) -> None:
-    """Escape gives the keyboard back at once, while the photo still flies into its tile."""
+    """Escape gives the keyboard back at once, while the photo still flies into its tile.
+
+    A loaded browser takes its time to go back, too.
+    """
+    page.add_init_script(
+        "const back = history.back.bind(history);"
+        "history.back = () => setTimeout(back, 300)"
+    )
     page.goto("/?q=cat&rest=1")
     photos(page).first.get_by_role("link").click()
     expect(picture(page, "cat.png")).to_be_visible()
