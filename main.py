@@ -25,6 +25,7 @@ import functools
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import cocoindex
@@ -35,13 +36,13 @@ from cocoindex.typing import VectorInfo
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
-from fastapi.responses import PlainTextResponse
 from sse_starlette import EventSourceResponse
 
 from image_search import (
     connections,
     examples,
     folders,
+    monitoring,
     months,
     photo_record,
     refusals,
@@ -52,14 +53,16 @@ from image_search.access import AccessMiddleware, warn_of_open_door
 from image_search.clip import DualEncoder, Embedding
 from image_search.dates import Taken, taken_by_file
 from image_search.embedding import BEHAVIOR_VERSION, EmbeddedPhoto, Embedder
+from image_search.engines import open_store
 from image_search.flows import flow_def
 from image_search.follow import Follower
+from image_search.former_places import forget_former_places
 from image_search.hits import SearchResponse
 from image_search.in_flight import INFLIGHT_BYTES
 from image_search.index import Index
 from image_search.kinds import PHOTO_PATTERNS
-from image_search.photo_files import PhotoFiles
 from image_search.photos import make_thumbnail
+from image_search.place_files import PlaceFiles
 from image_search.points import Described
 from image_search.question import MAX_QUERY_LENGTH, Search
 from image_search.reasons import PhotoError, log_reading
@@ -67,7 +70,7 @@ from image_search.search import Searcher
 from image_search.sources import MAX_FILE_BYTES, PhotoFolder
 from image_search.state import check_free_space, embedded_stores, redact
 from image_search.status import Equipment, Status, StatusBoard
-from image_search.store import Store, StoreError, open_store
+from image_search.store import Store, StoreError
 from image_search.turns import SearchTurns
 from image_search.upkeep import keep_up
 from image_search.workers import PoolUnavailable, WorkerError
@@ -75,7 +78,10 @@ from image_search.workers import PoolUnavailable, WorkerError
 # --- The flow -------------------------------------------------------------------------
 
 encoder = DualEncoder.from_settings(settings)
-folder = PhotoFolder(settings.image_dir, exclude=settings.exclude)
+places = [
+    PhotoFolder(address, exclude=settings.exclude)
+    for address in settings.image_dir
+]
 
 
 @functools.cache
@@ -118,25 +124,36 @@ class EmbedImageExecutor:
 
 @cocoindex.op.function()
 def describe_photo(
-    filename: str, taken: Taken, error: str | None, remarks: str | None
+    file: str,
+    taken: Taken,
+    error: str | None,
+    remarks: str | None,
+    folder: str,
+    place: str,
 ) -> Described:
-    """Complete what is known of a photo; if it can't be read, log why."""
+    """Complete what is known of a photo; if it can't be read, log why.
+
+    `file`: its name in the folder. `place`: that of the folder, if it has one.
+    """
+    filename = f"{place}/{file}" if place else file
     get_embedder().pulse.beat()
     log_reading(logger, filename, error, remarks)
     if not taken.time:
-        taken = taken_by_file(settings.image_dir / filename)
+        taken = taken_by_file(Path(folder, file))
     return Described.by(filename, taken.time, taken.source)
 
 
-@flow_def(name="ImageSearch")
+@flow_def(name="ImageSearch", places=places)
 def image_search_flow(
-    flow_builder: cocoindex.FlowBuilder, data_scope: cocoindex.DataScope
+    flow_builder: cocoindex.FlowBuilder,
+    data_scope: cocoindex.DataScope,
+    folder: PhotoFolder,
 ) -> None:
-    """Every photo of IMAGE_DIR -> its vector and payload -> one point in the store.
+    """Every photo of a folder -> its vector and payload -> one point in the store.
 
     CocoIndex runs this when the flow is first used, and each time it is reopened.
     """
-    is_set_up = bool(flow_names_with_setup())
+    is_set_up = image_search_flow.of(folder).is_set_up()
     folder.check_at_start(is_set_up=is_set_up)
     embed_image = EmbedImage(encoder.key, encoder.dimension)
 
@@ -161,11 +178,13 @@ def image_search_flow(
             embedded["taken"],
             embedded["error"],
             embedded["remarks"],
+            str(folder.path),
+            folder.address.name,
         )
         described: Any = image["described"]
         photos.collect(
             id=described["id"],
-            filename=image["filename"],
+            filename=described["filename"],
             embedding=embedded["embedding"],
             error=embedded["error"],
             width=embedded["width"],
@@ -180,8 +199,9 @@ def image_search_flow(
             damaged=embedded["damaged"],
         )
     store = get_store()
-    store.check_at_start(is_set_up=is_set_up)
-    photos.export("photos", store.target(), primary_key_fields=["id"])
+    store.check_at_start(is_set_up=bool(flow_names_with_setup()))
+    target = store.target(folder.address.name, is_set_up=is_set_up)
+    photos.export("photos", target, primary_key_fields=["id"])
 
 
 @image_search_flow.query_handler(
@@ -200,16 +220,17 @@ def query_photos(query: str) -> cocoindex.QueryOutput[dict[str, Any]]:
 # --- Live updates ---------------------------------------------------------------------
 
 
-async def update_index(*, reopen: bool, reexport: bool) -> None:
-    """Bring the store up to date with the folder, in one pass of CocoIndex."""
+async def update_index(
+    folder: PhotoFolder, *, reopen: bool, reexport: bool
+) -> None:
+    """Bring the store up to date with a folder, in one pass of CocoIndex."""
+    flow = image_search_flow.of(folder)
     if reopen:
-        image_search_flow.reopen()
+        flow.reopen()
     once = cocoindex.FlowLiveUpdaterOptions(
         live_mode=False, reexport_targets=reexport
     )
-    async with cocoindex.FlowLiveUpdater(
-        image_search_flow.flow, once
-    ) as updater:
+    async with cocoindex.FlowLiveUpdater(flow.flow, once) as updater:
         await updater.wait_async()
 
 
@@ -225,7 +246,8 @@ async def set_up(embedder: Embedder) -> None:
     """Make the tables and the collection unless they exist; raises StartupError."""
     try:
         await asyncio.to_thread(embedder.cache.open)
-        await image_search_flow.flow.setup_async()
+        await asyncio.to_thread(forget_former_places, settings, get_store())
+        await image_search_flow.set_up()
         await asyncio.to_thread(get_store().check)
     except (OSError, sqlite3.Error) as error:
         raise StartupError(
@@ -237,13 +259,18 @@ async def set_up(embedder: Embedder) -> None:
         ) from None
 
 
-def prepare_answers(app: FastAPI, embedder: Embedder, store: Store) -> Index:
-    """Put what the routes ask for into the app's state; returns the index."""
+def prepare_answers(
+    app: FastAPI, embedder: Embedder, store: Store
+) -> list[Index]:
+    """Put what the routes ask for into the app's state; returns the indexes."""
     model = embedder.text.tower().model
     equipment = Equipment.of(model, settings.clip_model, store)
     board = StatusBoard(store, equipment)
-    index = Index(folder, store, update_index, board, settings, embedder)
-    app.state.index = index
+    indexes = [
+        Index(place, store, update_index, board, settings, embedder)
+        for place in places
+    ]
+    app.state.indexes = indexes
     app.state.status_board = board
     app.state.searches = SearchTurns(
         Searcher(embedder, store, board.unfinished)
@@ -254,7 +281,7 @@ def prepare_answers(app: FastAPI, embedder: Embedder, store: Store) -> Index:
         functools.partial(embedder.decode_pool.run, make_thumbnail),
         store.digest_of,
     )
-    return index
+    return indexes
 
 
 @contextlib.asynccontextmanager
@@ -284,17 +311,18 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.callback(embedder.end_workers)
         await set_up(embedder)
 
-        index = prepare_answers(app, embedder, store)
+        indexes = prepare_answers(app, embedder, store)
+        board: StatusBoard = app.state.status_board
         await asyncio.to_thread(use_once, embedder, store)
         await loading
-        await index.board.refresh()
+        await board.refresh()
         keeping = asyncio.gather(
-            Follower(index, settings.refresh_seconds).run(),
+            *(Follower(one, settings.refresh_seconds).run() for one in indexes),
             stores.keep_postgres_running(),
-            keep_up(app.state.searches.searcher.remarks, index.board),
+            keep_up(app.state.searches.searcher.remarks, board),
             return_exceptions=True,
         )
-        stop.has_started(index.board.close, uploads.close)
+        stop.has_started(board.close, uploads.close)
         yield
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
@@ -304,9 +332,6 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 SEARCH_SECONDS = prometheus_client.Histogram(
     "image_search_seconds", "Time that searches took."
-)
-PHOTO_COUNT = prometheus_client.Gauge(
-    "image_search_photos", "Photos of the folder.", ["state"]
 )
 
 web.accept_any_path()
@@ -329,11 +354,7 @@ if origins:
         allow_headers=["Authorization"],
     )
 app.add_middleware(web.StartupErrorMiddleware)
-photo_files = PhotoFiles(
-    settings.image_dir,
-    folder.leads_to_photo,
-    is_private=bool(settings.password),
-)
+photo_files = PlaceFiles.of(places, is_private=bool(settings.password))
 uploads = web.Uploads()
 
 
@@ -402,22 +423,7 @@ async def status_events(board: TheStatusBoard) -> EventSourceResponse:
     return EventSourceResponse(events())
 
 
-@app.get("/metrics", response_class=PlainTextResponse)
-async def metrics(board: TheStatusBoard) -> Response:
-    """For Prometheus: searches, how long they took, and how many photos there are."""
-    now = await board.refresh()
-    for state in ("indexed", "waiting", "skipped"):
-        PHOTO_COUNT.labels(state).set(getattr(now, state))
-    latest = prometheus_client.generate_latest()
-    return Response(latest, media_type=prometheus_client.CONTENT_TYPE_LATEST)
-
-
-@app.head("/health", include_in_schema=False)  # some monitors ask for no more
-@app.get("/health")
-async def health(request: Request, searches: TheSearches) -> dict[str, str]:
-    """200 once searches can be answered, by answering one; 503 and why before."""
-    await searches.search(request, Search(q="photo", limit=1))
-    return {"status": "ok"}
+app.include_router(monitoring.router)
 
 
 @app.get("/thumb/{filename:path}", response_class=Response)

@@ -2,19 +2,22 @@
 
 Each room imports only from lower floors:
 
-    floor 10  refusals, examples
+    floor 10  refusals, examples, monitoring
     floor 9   turns, skipped, folders
               photo_record, months
-    floor 8   follow, search, upkeep
+    floor 8   follow, search, upkeep, engines
     floor 7   index, remarks, server_store
+              web
     floor 6   edge_store, server_queries
               hits, around, status, floor
-              absence, passes
+              absence, passes, flows
+              place_points, place_files
+              former_places
     floor 5   embedding, store, record
-              web, download, adoption
-              sources
+              download, adoption
+              sources, progress
     floor 4   clip, cache, state, listing
-              flows, photo_files, access
+              photo_files, access
               batches, question
     floor 3   photos, looks
               thumbnails, workers
@@ -24,8 +27,8 @@ Each room imports only from lower floors:
     floor 1   streamed, pillow_photo
               colour, repair, sequence
               bmp, raw, headers
-              folding
-    floor 0   settings, hardware, stopping
+              folding, settings, edge_target
+    floor 0   addresses, hardware, stopping
               points, filters, kinds
               dates, metadata, names
               placeholder

@@ -43,6 +43,14 @@ class Absence:
             name = name.rpartition("/")[0]
         return bool(name)
 
+    def below(self, folder: PhotoFolder) -> "Absence":
+        """The same, with names as they are below the folder."""
+        return replace(
+            self,
+            items=frozenset(map(folder.name_within, self.items)),
+            kept=frozenset(map(folder.name_within, self.kept)),
+        )
+
     def __str__(self) -> str:
         name = "IMAGE_DIR" if self.folder == "." else self.folder
         number = len(self.kept)
@@ -70,7 +78,7 @@ class Absences:
         self._refuse_lost_disk(snapshot, record)
         absences = [
             *self._lost_disks(snapshot, record),
-            *_unreadable(snapshot.unreadable),
+            *_unreadable(snapshot.unreadable, self.folder.top),
         ]
         with_kept = map(self._with_kept, absences)
         self.found = [absence for absence in with_kept if absence.kept]
@@ -116,7 +124,7 @@ class Absences:
         """Choose what CocoIndex is shown as `folder.shown`; raises OSError."""
         if self.found:
             self._stand_in = self._stand_in or StandIn(self.folder.path)
-            self._stand_in.make(self.found)
+            self._stand_in.make([one.below(self.folder) for one in self.found])
             self.folder.shown = self._stand_in.path
             return
         self.folder.shown = self.folder.path
@@ -131,13 +139,13 @@ class Absences:
         if snapshot.photos or (not points and path.is_dir()):
             return
         # That a rule leaves all of them out is a person's wish.
-        is_out = self.folder.exclusions.leaves_out
+        is_out = self.folder.leaves_out
         if path.is_dir() and record.photos and all(map(is_out, record.photos)):
             return
         raise FileNotFoundError(
-            f"IMAGE_DIR={path} can't be opened, or has no photos any more."
-            " The index is kept until they are back; to remove them from the index,"
-            " stop the app and run `cocoindex update main`."
+            f"IMAGE_DIR={self.folder.address} can't be opened, or has no photos any"
+            " more. The index is kept until they are back; to remove them from the"
+            " index, stop the app and run `cocoindex update main`."
         )
 
     def _refuse_lost_disk(self, snapshot: Snapshot, record: Record) -> None:
@@ -147,9 +155,10 @@ class Absences:
         is_lost = len(self.folder.disk()) < len(record.disk)
         if is_lost and not _has_all(snapshot.photos, record.photos):
             raise FileNotFoundError(
-                f"IMAGE_DIR={self.folder.path} lay on the disk at {record.disk}, which"
-                " is not mounted. The index is kept until it is; to remove what is not"
-                " there from the index, stop the app and run `cocoindex update main`."
+                f"IMAGE_DIR={self.folder.address} lay on the disk at {record.disk},"
+                " which is not mounted. The index is kept until it is; to remove what"
+                " is not there from the index, stop the app and run `cocoindex update"
+                " main`."
             )
 
     def _lost_disks(self, snapshot: Snapshot, record: Record) -> list[Absence]:
@@ -169,7 +178,7 @@ class Absences:
     def _with_kept(self, absence: Absence) -> Absence:
         """An absence with the photos of it that the store holds, and is to keep."""
         kept = self._held(absence)
-        left_out = filter(self.folder.exclusions.leaves_out, kept)
+        left_out = filter(self.folder.leaves_out, kept)
         return replace(absence, kept=kept.difference(left_out))
 
     def _held(self, absence: Absence) -> frozenset[str]:
@@ -265,11 +274,11 @@ def _has_all(photos: Files, known: Files) -> bool:
     )
 
 
-def _unreadable(names: dict[str, str]) -> list[Absence]:
+def _unreadable(names: dict[str, str], top: str) -> list[Absence]:
     """The folders that can't be listed, and the photos that can't be read."""
     items: dict[tuple[str, str], set[str]] = defaultdict(set)
     for name, reason in names.items():
-        if name == ".":
+        if name == top:
             continue  # all of it is away, and the index waits for it
         if is_photo(name):
             folder = str(PurePosixPath(name).parent)

@@ -8,13 +8,12 @@ import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import cocoindex
 import qdrant_edge as edge
-from cocoindex.op import TargetStateCompatibility
 
 from image_search.clip import Embedding
+from image_search.edge_target import QdrantEdge, QdrantEdgeConnector
 from image_search.filters import EVERYTHING, UNREADABLE, Filter, in_terms_of
 from image_search.points import MOST_FOLDERS, PAYLOAD_INDEXES
 from image_search.settings import StartupError, logger
@@ -32,14 +31,6 @@ from image_search.store import (
 RESCORED = 2000
 # Up to so many results all candidates are the same, so that pages join up.
 QUANTIZED_LIMIT = 1024
-
-
-class QdrantEdge(cocoindex.op.TargetSpec):
-    """The CocoIndex target; `cocoindex.targets.Qdrant` is that of a server."""
-
-    collection: str
-    model: str  # another model's vectors need another shard
-    dimension: int
 
 
 class EdgeStore(Store):
@@ -63,9 +54,9 @@ class EdgeStore(Store):
         self._shard: edge.EdgeShard | None = None
         self._lock = threading.RLock()
 
-    def target(self) -> QdrantEdge:
+    def target(self, place: str = "", *, is_set_up: bool = True) -> QdrantEdge:
         QdrantEdgeConnector.stores[self.collection] = self
-        return QdrantEdge(self.collection, self.model, self.dimension)
+        return QdrantEdge(self.collection, self.model, self.dimension, place)
 
     def check(self, *, is_set_up: bool = True) -> None:
         """Nobody else writes here, and `shard` mends what can be mended."""
@@ -171,6 +162,14 @@ class EdgeStore(Store):
         if gone:
             shard.update(edge.UpdateOperation.delete_points(gone))
 
+    def delete(self, where: Filter) -> None:
+        """As in Store; one without any points is made anew, maybe for another model."""
+        with _as_store_errors():
+            delete = edge.UpdateOperation.delete_points_by_filter
+            self.shard().update(delete(_in_edges_terms(where)))
+        if not self.count():
+            self.reset()
+
     def reset(self) -> None:
         """Delete all points: the shard is made anew when it is next opened."""
         with self._lock:
@@ -245,42 +244,6 @@ class EdgeStore(Store):
         return edge.EdgeShard.create(str(self.folder), config)
 
 
-@cocoindex.op.target_connector(spec_cls=QdrantEdge, persistent_key_type=str)
-class QdrantEdgeConnector:
-    """What CocoIndex calls to set an EdgeStore up and to write to it."""
-
-    stores: ClassVar[dict[str, EdgeStore]] = {}  # by collection
-
-    @staticmethod
-    def get_persistent_key(spec: QdrantEdge) -> str:
-        return spec.collection
-
-    @staticmethod
-    def check_state_compatibility(
-        desired: QdrantEdge, existing: QdrantEdge
-    ) -> Any:
-        if desired == existing:
-            return TargetStateCompatibility.COMPATIBLE
-        return TargetStateCompatibility.NOT_COMPATIBLE
-
-    @classmethod
-    def apply_setup_change(
-        cls, key: str, previous: Any, current: QdrantEdge | None
-    ) -> None:
-        cls.stores[key].reset()
-
-    @classmethod
-    def prepare(cls, spec: QdrantEdge) -> QdrantEdge:
-        # A store that is in use elsewhere stops the update here, not at each row.
-        cls.stores[spec.collection].shard()
-        return spec
-
-    @classmethod
-    def mutate(cls, *changes: tuple[QdrantEdge, dict[uuid.UUID, Any]]) -> None:
-        for spec, points in changes:
-            cls.stores[spec.collection].write(points)
-
-
 @contextlib.contextmanager
 def _as_store_errors() -> Iterator[None]:
     """Turn Edge's errors, which have no common type, into the store's own."""
@@ -297,4 +260,8 @@ def _as_store_errors() -> Iterator[None]:
 def _filter(where: Filter) -> Any:
     if where == EVERYTHING:
         return None  # quicker than a filter without conditions
+    return _in_edges_terms(where)
+
+
+def _in_edges_terms(where: Filter) -> Any:
     return in_terms_of(edge, edge.RangeDateTime, edge.RangeFloat, where)

@@ -54,8 +54,21 @@ class Filter:
     must: tuple[Condition, ...] = ()
     must_not: tuple[Condition, ...] = ()
 
+    def __and__(self, other: "Filter") -> "Filter":
+        """What both let through."""
+        return Filter(self.must + other.must, self.must_not + other.must_not)
+
 
 EVERYTHING = Filter()
+
+
+def lies_in(place: str) -> Filter:
+    """The photos of a place, which lie in the folder of its name; without one all."""
+    if not place:
+        return EVERYTHING
+    return Filter(must=(Condition("folders", equals=place),))
+
+
 READABLE = Filter(must=(Condition("error", is_empty=True),))
 UNREADABLE = Filter(must_not=(Condition("error", is_empty=True),))
 # Indexed as far as they can be read.

@@ -1,13 +1,17 @@
-"""CocoIndex flows that can be defined anew while the app runs."""
+"""CocoIndex flows that can be defined anew while the app runs, one for each place."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import cocoindex
+from cocoindex.setup import flow_names_with_setup
 
-FlowDefinition = Callable[
-    [cocoindex.FlowBuilder, cocoindex.DataScope],
+from image_search.sources import PhotoFolder
+
+FlowDefinition = Callable[[cocoindex.FlowBuilder, cocoindex.DataScope], None]
+PlaceDefinition = Callable[
+    [cocoindex.FlowBuilder, cocoindex.DataScope, PhotoFolder],
     None,
 ]
 QueryHandler = Callable[[str], Any]
@@ -35,23 +39,66 @@ class ReopenableFlow:
             for handler, fields in self._query_handlers:
                 self._add(handler, fields)
 
-    def query_handler(
-        self, result_fields: cocoindex.QueryHandlerResultFields
-    ) -> Callable[[QueryHandler], QueryHandler]:
-        """As `Flow.query_handler`: a function answers CocoInsight."""
+    def add_query_handler(self, handler: QueryHandler, fields: Any) -> None:
+        """Have a function answer CocoInsight."""
+        self._query_handlers.append((handler, fields))
+        self._add(handler, fields)
 
-        def add(handler: QueryHandler) -> QueryHandler:
-            self._query_handlers.append((handler, result_fields))
-            self._add(handler, result_fields)
-            return handler
-
-        return add
+    def is_set_up(self) -> bool:
+        """Whether CocoIndex knows it from an earlier setup."""
+        return self.name in flow_names_with_setup()
 
     def _add(self, handler: QueryHandler, fields: Any) -> None:
         name = handler.__name__
         self.flow.add_query_handler(name, handler, result_fields=fields)
 
 
-def flow_def(name: str) -> Callable[[FlowDefinition], ReopenableFlow]:
-    """`cocoindex.flow_def`, for a flow that can be reopened."""
-    return lambda definition: ReopenableFlow(name, definition)
+class PlaceFlows:
+    """A flow of one definition for each place: none waits for another's photos."""
+
+    def __init__(
+        self,
+        name: str,
+        places: Iterable[PhotoFolder],
+        define: PlaceDefinition,
+    ) -> None:
+        self.flows = {
+            folder.address.name: self._open(name, folder, define)
+            for folder in places
+        }
+
+    def of(self, folder: PhotoFolder) -> ReopenableFlow:
+        return self.flows[folder.address.name]
+
+    def query_handler(
+        self, result_fields: cocoindex.QueryHandlerResultFields
+    ) -> Callable[[QueryHandler], QueryHandler]:
+        """As `Flow.query_handler`: a function answers CocoInsight."""
+
+        def add(handler: QueryHandler) -> QueryHandler:
+            for flow in self.flows.values():
+                flow.add_query_handler(handler, result_fields)
+            return handler
+
+        return add
+
+    async def set_up(self) -> None:
+        """Make what the flows need, unless it is there."""
+        for flow in self.flows.values():
+            await flow.flow.setup_async()
+
+    def _open(
+        self, name: str, folder: PhotoFolder, define: PlaceDefinition
+    ) -> ReopenableFlow:
+        key = folder.address.key
+        return ReopenableFlow(
+            f"{name}_{key}" if key else name,
+            lambda builder, scope: define(builder, scope, folder),
+        )
+
+
+def flow_def(
+    name: str, places: Iterable[PhotoFolder]
+) -> Callable[[PlaceDefinition], PlaceFlows]:
+    """`cocoindex.flow_def`, for a flow of each place that can be reopened."""
+    return lambda define: PlaceFlows(name, places, define)

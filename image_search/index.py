@@ -11,8 +11,9 @@ from image_search.filters import UNREADABLE, Condition, Filter
 from image_search.hardware import return_freed_memory
 from image_search.listing import Files, Snapshot
 from image_search.passes import Passes, Update, photos_for_later
+from image_search.place_points import PlacePoints
 from image_search.pulse import Pulse
-from image_search.record import Record
+from image_search.record import Record, record_file
 from image_search.settings import Settings, logger
 from image_search.sources import PhotoFolder
 from image_search.state import check_free_space, redact
@@ -67,14 +68,13 @@ class Index:
     ) -> None:
         self.folder = folder
         self.store = store
+        self.points = PlacePoints(store, folder.address.name)
         self.board = board
-        self.progress = board.progress
+        self.progress = board.progress_of(folder.address.name)
         self.settings = settings
         self.reader = reader
         self.absences = Absences(folder, store)
-        self.record_file = (
-            settings.data_dir / f"indexed-{settings.qdrant_collection}.json"
-        )
+        self.record_file = record_file(settings, folder.address)
         self.record = Record()
 
         self.passes = Passes(folder, update, self.record_file, reader.pulse)
@@ -190,9 +190,9 @@ class Index:
         if await self._has_all(snapshot, later):
             return
         expected = len(snapshot.photos) - len(later)
-        await asyncio.to_thread(self.store.find_out, expected)
+        await asyncio.to_thread(self.points.find_out, expected)
         if not await self._has_all(snapshot, later):
-            found = await asyncio.to_thread(self.store.count)
+            found = await asyncio.to_thread(self.points.count)
             raise StoreError(
                 f"{found} of {expected} photos are in the index."
                 f" {self.reader.trouble}".rstrip()
@@ -203,7 +203,7 @@ class Index:
 
         So they are if the folder has changed since.
         """
-        points = await asyncio.to_thread(self.store.count)
+        points = await asyncio.to_thread(self.points.count)
         if points == len(snapshot.photos) - len(later):
             return True
         now = await asyncio.to_thread(self._look, points)
@@ -216,13 +216,14 @@ class Index:
             for name, file in self.progress.photos.items()
             if name not in later
         }
-        points = await asyncio.to_thread(self.store.count)
-        unreadable = await asyncio.to_thread(self.store.count, UNREADABLE)
+        points = await asyncio.to_thread(self.points.count)
+        unreadable = await asyncio.to_thread(self.points.count, UNREADABLE)
         if photos != self.record.photos:
             # Of the index: without it a page would not look at a replaced photo again.
             self.progress.last_change = datetime.now()
             logger.info(
-                "%d photos are indexed, %d are skipped.",
+                "%s%d photos are indexed, %d are skipped.",
+                self.folder.address.label,
                 points - unreadable,
                 len(self.progress.skipped) + unreadable,
             )
@@ -232,6 +233,7 @@ class Index:
         self.record = Record(
             photos=photos,
             disks=self.absences.disks(),
+            place=self.folder.address.name,
             folder=str(self.folder.path),
             disk=self.folder.disk(),
             readers=self.reader.readers,
@@ -252,11 +254,11 @@ class Index:
     def _count_or_mend(self) -> int:
         """How many photos the store holds; if some are missing, see to it."""
         try:
-            points = self.store.count()
+            points = self.points.count()
         except (CollectionMissing, StoreRefuses):
             self.store.check()
             self.absences.forget()
-            return self.store.count()
+            return self.points.count()
         if points < self.progress.points:
             self.absences.forget()
             self.store.check()
@@ -274,13 +276,13 @@ class Index:
     def _to_be_retried(self) -> set[str]:
         """Photos that were skipped, and may be read now."""
         if self.retries_skipped:
-            return self.store.names(UNREADABLE, SKIPPED_RETRIED)
+            return self.points.names(UNREADABLE, SKIPPED_RETRIED)
         if not self._is_first:
             return set()
         names = set()
         for error in self.reader.passing_errors:
             skipped = Filter(must=(Condition("error", equals=error),))
-            names |= self.store.names(skipped, SKIPPED_RETRIED)
+            names |= self.points.names(skipped, SKIPPED_RETRIED)
         return names
 
     def _log_news(self, snapshot: Snapshot) -> None:

@@ -46,6 +46,25 @@ class Snapshot:
         }
         return replace(self, skipped=skipped, unreadable={})
 
+    def below(self, prefix: str) -> "Snapshot":
+        """The same, with names that begin with this; the folder itself is "."."""
+        if not prefix:
+            return self
+
+        def name_of(name: str) -> str:
+            return prefix.rstrip("/") if name == "." else prefix + name
+
+        return replace(
+            self,
+            photos={prefix + name: file for name, file in self.photos.items()},
+            skipped={name_of(one): why for one, why in self.skipped.items()},
+            unreadable={
+                name_of(one): why for one, why in self.unreadable.items()
+            },
+            left_out={prefix + name for name in self.left_out},
+            raw_beside={prefix + name for name in self.raw_beside},
+        )
+
 
 class Listing:
     """One look at a folder, which may hold hundreds of thousands of photos."""

@@ -20,9 +20,11 @@ LONGEST_TURNS = 25
 
 
 class Update(Protocol):
-    """One pass of CocoIndex over the folder."""
+    """One pass of CocoIndex over a folder."""
 
-    async def __call__(self, *, reopen: bool, reexport: bool) -> None:
+    async def __call__(
+        self, folder: PhotoFolder, *, reopen: bool, reexport: bool
+    ) -> None:
         """`reopen`: CocoIndex is to be shown other files, or another folder.
 
         `reexport`: what is in the store already is written again.
@@ -104,7 +106,7 @@ class Passes:
         reopen = shown != self._opened
         self._opened = None  # should it fail, the next one begins anew
         await wait_unless_stuck(
-            self.update(reopen=reopen, reexport=reexport),
+            self.update(self.folder, reopen=reopen, reexport=reexport),
             self.pulse,
             patience_for(len(photos)),
         )

@@ -89,14 +89,17 @@ class PhotoFiles(StaticFiles):
         leads_to_photo: Callable[[str], bool],
         *,
         is_private: bool,
+        place: str = "",
     ) -> None:
         """`leads_to_photo`: whether a path, links followed, is a photo of the folder.
 
+        `place`: the name of the folder among several.
         `is_private`: only the browser may keep what it got, no proxy on the way.
         """
         super().__init__(directory=directory, check_dir=False)
         self.leads_to_photo = leads_to_photo
         self.is_private = is_private
+        self.place = place
         self._version = functools.lru_cache(VERSIONS_KEPT)(_version_in)
         # To read large ones leaves the threads of others alone.
         self._hashing = CapacityLimiter(HASHING_THREADS)

@@ -5,7 +5,7 @@ from pydantic import Field
 
 from image_search.filters import Condition, Filter
 from image_search.hits import Hit, hit_of
-from image_search.photo_files import PhotoFiles
+from image_search.place_files import PlaceFiles
 from image_search.reasons import PhotoError
 from image_search.search import NotIndexedYet, UnknownPhoto
 from image_search.status import StatusBoard
@@ -58,7 +58,7 @@ def _record(point: Point, size: int | None) -> PhotoRecord:
     return PhotoRecord(**hit.model_dump(), file_bytes=size)
 
 
-def _size_of_file(files: PhotoFiles, filename: str) -> int | None:
+def _size_of_file(files: PlaceFiles, filename: str) -> int | None:
     """In bytes; None if it can't be opened."""
     _, status = files.lookup_path(filename)
     return status and status.st_size

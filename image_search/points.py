@@ -34,6 +34,7 @@ class Described:
     """What a photo's name and time tell, as its point has it."""
 
     id: uuid.UUID
+    filename: str  # with the name of its place, if that has one
     taken: str  # ISO 8601, local time
     taken_from: str  # where that is told; "file": when it was last written
     folders: list[str]  # every folder above it, the innermost first
@@ -44,6 +45,7 @@ class Described:
         above = PurePosixPath(filename).parents[:-1]
         return cls(
             point_id(filename),
+            filename,
             taken,
             taken_from,
             [str(folder) for folder in above],

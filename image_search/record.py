@@ -7,11 +7,20 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from image_search.addresses import Address
 from image_search.listing import Files
+from image_search.settings import Settings
 
 Photos = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 # What versions before kept, photos alone.
 PHOTOS: TypeAdapter[Files] = TypeAdapter(Photos)
+
+
+def record_file(settings: Settings, address: Address) -> Path:
+    """Where the record of a place is kept."""
+    collection = settings.qdrant_collection
+    place = f"-{address.key}" if address.name else ""
+    return settings.data_dir / f"indexed-{collection}{place}.json"
 
 
 class Record(BaseModel):
@@ -20,6 +29,8 @@ class Record(BaseModel):
     photos: Photos = {}
     # The folders below it that were disks of their own.
     disks: set[str] = set()
+    # The name of the place, if it has one.
+    place: str = ""
     # The folder itself, and where the disk was mounted that it lay on.
     folder: str = ""
     disk: str = ""

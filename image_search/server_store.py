@@ -20,7 +20,7 @@ from image_search.adoption import (
     refuse_another_shape,
     refuse_points,
 )
-from image_search.filters import EVERYTHING, READABLE, Filter, in_terms_of
+from image_search.filters import EVERYTHING, READABLE, Filter
 from image_search.points import MOST_FOLDERS, PAYLOAD_INDEXES, Payload, point_id
 from image_search.qdrant_errors import (
     DEFAULT_GRPC_PORT,
@@ -28,7 +28,11 @@ from image_search.qdrant_errors import (
     explain,
     warn_of_open_key,
 )
-from image_search.server_queries import count_values, in_qdrants_terms
+from image_search.server_queries import (
+    count_values,
+    in_qdrants_terms,
+    points_of_ours,
+)
 from image_search.store import (
     VECTOR_NAME,
     CollectionMissing,
@@ -45,9 +49,6 @@ from image_search.store import (
 TIMEOUT = 9  # seconds
 SCROLLED = 10_000  # points at a time
 PAYLOAD = [*Payload.model_fields]
-# What each point of ours has, and hardly any of somebody else's: to ask whether it is
-# there costs next to nothing, where to ask for its type takes as long as the search.
-NEVER_EMPTY = ("filename", "sha256", "taken", "width", "height")
 
 
 class ServerStore(Store):
@@ -89,7 +90,10 @@ class ServerStore(Store):
                 check_compatibility=False,
             )
 
-    def target(self) -> Any:
+    def target(self, place: str = "", *, is_set_up: bool = True) -> Any:
+        if place and not is_set_up:
+            # The flow of another place may make the collection before this one's.
+            self._forwarder = self._forwarder or Forwarder(self.server)
         return cocoindex.targets.Qdrant(self.collection, self._connection)
 
     def check(self, *, is_set_up: bool = True) -> None:
@@ -117,16 +121,21 @@ class ServerStore(Store):
             nothing = models.PointIdsList(points=[str(uuid.uuid4())])
             self.client.delete(self.collection, nothing)
 
-    def find_out(self, photos: int) -> None:
+    def find_out(self, photos: int, where: Filter = EVERYTHING) -> None:
         """As in Store; what looks like a point of ours, and is none, is found out."""
         self.check()
-        if self.count() > photos:
-            for one in self._scroll(self._ours(EVERYTHING), PAYLOAD):
+        if self.count(where) > photos:
+            for one in self._scroll(self._ours(where), PAYLOAD):
                 if not self._is_ours(read_point(one)):
                     self._leave_out([one.id])
 
     def count(self, where: Filter = EVERYTHING) -> int:
         return self._count(self._ours(where))
+
+    def delete(self, where: Filter) -> None:
+        points = models.FilterSelector(filter=self._ours(where))
+        with self._as_store_errors():
+            self.client.delete(self.collection, points)
 
     def folders(self) -> dict[str, int]:
         where = self._ours(READABLE)
@@ -148,7 +157,7 @@ class ServerStore(Store):
     def close(self) -> None:
         if "client" in self.__dict__:
             self.client.close()
-        if self._forwarder is not None:
+        if self._forwarder:
             self._forwarder.close()
 
     @functools.cached_property
@@ -169,8 +178,7 @@ class ServerStore(Store):
         found = [*self._scroll(None, PAYLOAD)] if self._count(None) else []
         ours = [one for one in found if self._is_ours(read_point(one))]
         refuse_points(self.collection, len(found), len(ours))
-        if self._forwarder is None:
-            self._forwarder = Forwarder(self.server)
+        self._forwarder = self._forwarder or Forwarder(self.server)
 
     def _make_indexes(self, info: models.CollectionInfo) -> None:
         for field, kind in PAYLOAD_INDEXES.items():
@@ -181,16 +189,7 @@ class ServerStore(Store):
 
     def _ours(self, where: Filter) -> models.Filter:
         """The points of this app that a filter lets through."""
-        ranges = models.DatetimeRange, models.Range
-        wanted = in_terms_of(models, *ranges, where)
-        must_not: list[Any] = [
-            models.FieldCondition(key=field, is_empty=True)
-            for field in NEVER_EMPTY
-        ]
-        if self._left_out:
-            must_not.append(models.HasIdCondition(has_id=[*self._left_out]))
-        must_not += wanted.must_not
-        return models.Filter(must=wanted.must, must_not=must_not)
+        return points_of_ours(where, self._left_out)
 
     def _is_ours(self, point: Point | None) -> bool:
         if point is None:

@@ -26,6 +26,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from image_search.addresses import Address, parse_addresses
+
 ROOT = Path(__file__).resolve().parent.parent
 STARTUP_FAILURE = 3  # the exit code; uvicorn's too
 ENVIRONMENT_DEFAULTS = {
@@ -57,7 +59,14 @@ def _absolute(path: Path) -> Path:
         raise ValueError(str(error)) from None
 
 
+def _read_places(value: Any) -> Any:
+    if isinstance(value, str | Path):
+        return parse_addresses(str(value), _absolute)
+    return value
+
+
 Folder = Annotated[Path, AfterValidator(_absolute)]
+Places = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_read_places)]
 
 
 # In a pattern: each more costs as many times as a path has parts.
@@ -115,7 +124,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
-    image_dir: Folder = Path("img")
+    image_dir: Places = Field("img", validate_default=True)
     data_dir: Folder = Path(".data")
     exclude: Patterns = ()
     clip_model: str = "openai/clip-vit-large-patch14"
@@ -139,22 +148,9 @@ class Settings(BaseSettings):
     def _is_not_among_the_photos(
         cls, data_dir: Path, info: ValidationInfo
     ) -> Path:
-        image_dir = info.data.get("image_dir")
-        if image_dir is None:
-            return data_dir  # the error about IMAGE_DIR says enough
-        thumbnails = thumbnail_folder(data_dir)
-        if image_dir.is_relative_to(thumbnails):
-            raise ValueError(
-                "its thumbnails would lie in IMAGE_DIR, among the photos; set IMAGE_DIR"
-                " to a folder outside of DATA_DIR"
-            )
-        if thumbnails.is_relative_to(image_dir):
-            parts = thumbnails.relative_to(image_dir).parts
-            if not any(part.startswith(".") for part in parts):
-                raise ValueError(
-                    "it lies in IMAGE_DIR, where its thumbnails would be taken for"
-                    " photos; set it to a hidden folder, or to one elsewhere"
-                )
+        # Where there is none the error about IMAGE_DIR says enough.
+        for address in info.data.get("image_dir", ()):
+            _refuse_among_photos(thumbnail_folder(data_dir), address.path)
         return data_dir
 
     @property
@@ -171,6 +167,22 @@ class Settings(BaseSettings):
 def thumbnail_folder(data_dir: Path) -> Path:
     """Where thumbnails lie: the only image files that the app writes."""
     return data_dir / "thumbs"
+
+
+def _refuse_among_photos(thumbnails: Path, photos: Path) -> None:
+    """Raise ValueError where thumbnails would be taken for photos."""
+    if photos.is_relative_to(thumbnails):
+        raise ValueError(
+            "its thumbnails would lie in IMAGE_DIR, among the photos; set IMAGE_DIR"
+            " to a folder outside of DATA_DIR"
+        )
+    if thumbnails.is_relative_to(photos):
+        parts = thumbnails.relative_to(photos).parts
+        if not any(part.startswith(".") for part in parts):
+            raise ValueError(
+                "it lies in IMAGE_DIR, where its thumbnails would be taken for"
+                " photos; set it to a hidden folder, or to one elsewhere"
+            )
 
 
 def load_settings() -> Settings:

@@ -82,7 +82,8 @@ def skipped_photos(
 @router.post("/status/retry", status_code=202)
 async def retry_skipped(request: Request) -> None:
     """Have every photo that was skipped looked at again, within seconds."""
-    request.app.state.index.retries_skipped = True
+    for index in request.app.state.indexes:
+        index.retries_skipped = True
 
 
 def _as_csv(photos: list[tuple[str, str]]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 from watchfiles import awatch
 
+from image_search.addresses import Address
 from image_search.exclusions import RULE_FILES, Exclusions
 from image_search.in_flight import MOST_BYTES, rows_in_flight
 from image_search.kinds import is_photo
@@ -27,11 +28,15 @@ HIDDEN_PATTERN = "**/.*"  # macOS's ._twins among them
 
 
 class PhotoFolder:
-    """IMAGE_DIR, and what of it CocoIndex is not to be shown."""
+    """A folder of IMAGE_DIR, and what of it CocoIndex is not to be shown.
+
+    Its photos, and all else in it, go by the names that they have in the index: with
+    that of the place before them, if it has one.
+    """
 
     def __init__(
         self,
-        path: Path,
+        address: Address,
         mount_points: Callable[[], list[str]] | None = None,
         exclude: Sequence[str] = (),
     ) -> None:
@@ -39,7 +44,10 @@ class PhotoFolder:
 
         `exclude`: gitignore patterns of what is left out.
         """
-        self.path = path
+        self.address = address
+        self.path = path = address.path
+        # The name of the folder itself, among those in it.
+        self.top = address.name or "."
         self.mount_points = mount_points or system_mount_points
         self.exclusions = Exclusions(exclude)
         # What CocoIndex is shown: it, or a stand-in for it; without these files.
@@ -52,14 +60,26 @@ class PhotoFolder:
         """Raise StartupError where it is no folder; once indexed it may be away."""
         if not is_set_up and not self.path.is_dir():
             raise StartupError(
-                f"IMAGE_DIR={self.path} is no folder: name that of your photos."
+                f"IMAGE_DIR={self.address} is no folder: name that of your photos."
             )
 
     def scan(self) -> Snapshot:
         """List every photo, and what is to be left alone. Raises no OSError."""
         listing = Listing(self.path, self.exclusions, self.skip_reason)
         self.last_look = listing.make()
-        return self.last_look
+        return self.last_look.below(self.address.prefix)
+
+    def name_within(self, name: str) -> str:
+        """A name of the index, as it is below the folder."""
+        return name.removeprefix(self.address.prefix)
+
+    def leaves_out(self, name: str) -> bool:
+        """Whether a rule leaves a photo out."""
+        return self.exclusions.leaves_out(self.name_within(name))
+
+    def file_of(self, name: str) -> Path:
+        """Where a photo lies."""
+        return self.path / self.name_within(name)
 
     def skip_reason(  # noqa: PLR0911, one for each
         self, entry: os.DirEntry[str], status: os.stat_result
@@ -97,7 +117,7 @@ class PhotoFolder:
         self._look_first()
         # So escaped they are plain names to it, which it looks up, however many.
         names = [
-            re.sub(r"[?*\[\]{}\\]", r"\\\g<0>", name)
+            re.sub(r"[?*\[\]{}\\]", r"\\\g<0>", self.name_within(name))
             for name in self.excluded or ()
         ]
         return [HIDDEN_PATTERN, *self.exclusions.globs, *names]
@@ -116,11 +136,11 @@ class PhotoFolder:
         self.rows = rows_in_flight(size for _, size in look.photos.values())
 
     def disks(self) -> set[str]:
-        """The folders below this one that are disks of their own, by relative names."""
+        """The folders below this one that are disks of their own."""
         here = self.path.resolve()
         mounted = [Path(one) for one in self.mount_points()]
         return {
-            str(place.relative_to(here))
+            self.address.prefix + str(place.relative_to(here))
             for place in mounted
             if place != here and place.is_relative_to(here)
         }

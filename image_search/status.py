@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from image_search.filters import DAMAGED, UNREADABLE
-from image_search.listing import Files, Snapshot
+from image_search.progress import Progress, merge
 from image_search.store import Store, StoreError
 
 SKIPPED_SHOWN = DAMAGED_SHOWN = 100
@@ -20,6 +20,16 @@ PROGRESS_SECONDS = 1.0
 # A rate is of so many photos, and of so long a time, at least.
 RATE_PHOTOS = 30
 RATE_SECONDS = 10.0
+
+
+class PlaceStatus(BaseModel):
+    """What is indexed of one place, where they have names."""
+
+    name: str
+    state: Literal["indexing", "ready"]
+    photos: int = Field(description="Photos in it, but those not looked into.")
+    waiting: int
+    last_error: str | None
 
 
 class Status(BaseModel):
@@ -58,6 +68,9 @@ class Status(BaseModel):
     last_change: datetime | None = Field(
         description="In the folder or the index, since the start."
     )
+    places: list[PlaceStatus] = Field(
+        [], description="Each place of IMAGE_DIR that has a name."
+    )
     notices: list[str] = Field(
         description="What its owner should know, though all else goes on."
     )
@@ -84,45 +97,13 @@ class Equipment:
         )
 
 
-@dataclass
-class Progress:
-    """What the index knows of itself; it alone writes this."""
-
-    # In the folder, at the last look: photos, and what is skipped, and why.
-    photos: Files = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-    # And how much there is besides.
-    left_out: int = 0
-    raw_beside: int = 0
-    not_read: dict[str, int] = field(default_factory=dict)
-    # The whole folder was looked through once.
-    is_ready: bool = False
-    # In the store: at the end of the last whole pass, and before the one under way,
-    points: int = 0
-    points_before: int = 0
-    # How many whole passes there were.
-    passes: int = 0
-    # which began then, by time.monotonic().
-    pass_began: float = 0
-    last_change: datetime | None = None
-    notices: list[str] = field(default_factory=list)
-    last_error: str | None = None
-
-    def see(self, snapshot: Snapshot) -> None:
-        """Take over what the folder holds."""
-        self.photos, self.skipped = snapshot.photos, snapshot.skipped
-        self.left_out = len(snapshot.left_out)
-        self.raw_beside = len(snapshot.raw_beside)
-        self.not_read = dict(snapshot.not_read.most_common())
-
-
 class StatusBoard:
     """Where the status is to be read."""
 
     def __init__(self, store: Store, equipment: Equipment) -> None:
         self.store = store
         self.equipment = equipment
-        self.progress = Progress()
+        self._progress: dict[str, Progress] = {}  # by the names of places
         self._shown: Status | None = None
         self._changed = asyncio.Event()
         self._is_closed = False
@@ -130,10 +111,20 @@ class StatusBoard:
         # How many points and passes there were, and the damaged photos then.
         self._damaged_then: tuple[tuple[int, int], int, list[str]] | None = None
 
+    def progress_of(self, place: str = "") -> Progress:
+        """What the index of a place knows of itself, to be written by it."""
+        return self._progress.setdefault(place, Progress())
+
+    @property
+    def progress(self) -> Progress:
+        """That of all places together; to be read."""
+        return merge([*self._progress.values()])
+
     def unfinished(self) -> str | None:
         """How far the indexing is, such as "312 of 1,000"; None once it is done."""
-        indexed, total = self.store.count(), len(self.progress.photos)
-        if self.progress.is_ready and indexed >= total:
+        now = self.progress
+        indexed, total = self.store.count(), len(now.photos)
+        if now.is_ready and indexed >= total:
             return None
         return f"{indexed:,} of {total:,}"
 
@@ -190,13 +181,13 @@ class StatusBoard:
             unreadable = self.store.count(UNREADABLE)
             for point in self.store.search(None, SKIPPED_SHOWN, UNREADABLE):
                 skipped[point.payload.filename] = point.payload.error or ""
-            damaged, damaged_photos = self._damaged(points)
+            damaged, damaged_photos = self._damaged(points, now.passes)
             notice = self.store.notice()
         except StoreError as away:
             points, unreadable, error = now.points, 0, str(away)
             damaged, damaged_photos = 0, []
         waiting = max(0, len(now.photos) - points)
-        rate = self._images_per_second(points) if waiting else None
+        rate = _images_per_second(now, points) if waiting else None
         shown = [*skipped.items()][:SKIPPED_SHOWN]
         return Status(
             state="ready" if now.is_ready and not waiting else "indexing",
@@ -216,13 +207,14 @@ class StatusBoard:
             images_per_second=rate and round(rate, 2),
             seconds_to_go=rate and round(waiting / rate),
             last_change=now.last_change,
+            places=self._places(),
             notices=[*now.notices, *filter(None, [notice])],
             last_error=error,
         )
 
-    def _damaged(self, points: int) -> tuple[int, list[str]]:
+    def _damaged(self, points: int, passes: int) -> tuple[int, list[str]]:
         """How many are damaged, and the first of them; asked for when it may change."""
-        moment = points, self.progress.passes
+        moment = points, passes
         if self._damaged_then is None or self._damaged_then[0] != moment:
             number, names = self.store.count(DAMAGED), []
             if number:
@@ -231,9 +223,24 @@ class StatusBoard:
             self._damaged_then = moment, number, names
         return self._damaged_then[1:]
 
-    def _images_per_second(self, points: int) -> float | None:
-        new = points - self.progress.points_before
-        seconds = time.monotonic() - self.progress.pass_began
-        if new < RATE_PHOTOS or seconds < RATE_SECONDS:
-            return None  # the first ones take longer
-        return new / seconds
+    def _places(self) -> list[PlaceStatus]:
+        """How far each place is that has a name."""
+        return [
+            PlaceStatus(
+                name=name,
+                state="ready" if one.is_ready else "indexing",
+                photos=len(one.photos),
+                waiting=one.waiting,
+                last_error=one.last_error,
+            )
+            for name, one in sorted(self._progress.items())
+            if name
+        ]
+
+
+def _images_per_second(now: Progress, points: int) -> float | None:
+    new = points - now.points_before
+    seconds = time.monotonic() - now.pass_began
+    if new < RATE_PHOTOS or seconds < RATE_SECONDS:
+        return None  # the first ones take longer
+    return new / seconds

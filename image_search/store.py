@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from image_search.clip import Embedding, l2_normalize
 from image_search.filters import EVERYTHING, READABLE, Condition, Filter
 from image_search.points import Payload
-from image_search.settings import Settings, StartupError
+from image_search.settings import StartupError
 from image_search.state import wait_for_server
 
 VECTOR_NAME = "embedding"
@@ -90,8 +90,11 @@ class Store(ABC):
     _is_in_order = False  # each point has a sort key
 
     @abstractmethod
-    def target(self) -> Any:
-        """The CocoIndex target that writes to this store."""
+    def target(self, place: str = "", *, is_set_up: bool = True) -> Any:
+        """The CocoIndex target by which the flow of a place writes to this store.
+
+        `is_set_up`: CocoIndex has set it up before.
+        """
 
     @abstractmethod
     def check(self, *, is_set_up: bool = True) -> None:
@@ -118,9 +121,13 @@ class Store(ABC):
             explain=lambda error: error.details or str(error),
         )
 
-    def find_out(self, photos: int) -> None:
+    def find_out(self, photos: int, where: Filter = EVERYTHING) -> None:
         """Look into why there are not as many points as photos; raises as `check`."""
         self.check()
+
+    @abstractmethod
+    def delete(self, where: Filter) -> None:
+        """Delete the points that a filter lets through."""
 
     @abstractmethod
     def count(self, where: Filter = EVERYTHING) -> int:
@@ -256,33 +263,6 @@ class Store(ABC):
             has_none = Filter(must=(Condition("sort_key", is_empty=True),))
             self._is_in_order = self.count(has_none) == 0
         return "sort_key" if self._is_in_order else "taken"
-
-
-def open_store(settings: Settings, model: str, dimension: int) -> Store:
-    """The store that the settings ask for, not connected yet.
-
-    `model` names the space of its vectors, which are of shape (dimension,).
-    """
-    # The client of the server takes as long to import as all else.
-    if settings.qdrant_url:
-        from image_search.server_store import ServerStore
-
-        return ServerStore(
-            str(settings.qdrant_url),
-            settings.qdrant_api_key,
-            settings.qdrant_collection,
-            dimension,
-        )
-    from image_search.edge_store import EdgeStore
-    from image_search.state import embedded_stores
-
-    return EdgeStore(
-        settings.data_dir / "edge" / settings.qdrant_collection,
-        settings.qdrant_collection,
-        model,
-        dimension,
-        embedded_stores(),
-    )
 
 
 def read_point(found: Any) -> Point | None:

@@ -15,8 +15,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from image_search.photo_files import PhotoFiles
 from image_search.photos import FULL_SIZE
+from image_search.place_files import PlaceFiles
 from image_search.settings import StartupError
 from image_search.thumbnails import SMALL_SIDE, ThumbnailCache, version_of
 
@@ -166,7 +166,7 @@ class Thumbnails:
 
     def __init__(
         self,
-        files: PhotoFiles,
+        files: PlaceFiles,
         cache: ThumbnailCache,
         make: Callable[[Path, int], tuple[str, bytes]],
         digest_of: Callable[[str], str | None],

@@ -152,8 +152,8 @@ def precision() -> str:
 
 @functools.cache
 def store() -> Any:
+    from image_search.engines import open_store
     from image_search.settings import settings
-    from image_search.store import open_store
 
     encoder = embedder().encoder
     return open_store(settings, encoder.key, encoder.dimension)
@@ -250,7 +250,7 @@ def scan_folder() -> tuple[float, int]:
     from image_search.sources import PhotoFolder
 
     began = time.perf_counter()
-    found = PhotoFolder(settings.image_dir).scan().photos
+    found = PhotoFolder(settings.image_dir[0]).scan().photos
     return time.perf_counter() - began, len(found)
 
 

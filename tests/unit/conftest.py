@@ -40,7 +40,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def world(settings: Settings) -> World:
     """A folder with two photos, looked at by nobody yet."""
-    folder, store = PhotoFolder(settings.image_dir), MemoryStore()
+    folder, store = PhotoFolder(settings.image_dir[0]), MemoryStore()
     world = World(folder, store, FakeCocoIndex(folder, store), settings)
     world.write("cat.jpg", "a cat", 1000)
     world.write("trips/dog.jpg", "a dog", 1000)

@@ -59,7 +59,9 @@ class FakeCocoIndex:
         self.loses: set[str] = set()  # photos that never arrive in the store
         self.failures: list[Exception] = []  # of the passes to come
 
-    async def __call__(self, *, reopen: bool, reexport: bool) -> None:
+    async def __call__(
+        self, folder: PhotoFolder, *, reopen: bool, reexport: bool
+    ) -> None:
         self.passes.append(Pass(self.folder.excluded, reopen, reexport))
         if self.failures:
             raise self.failures.pop(0)

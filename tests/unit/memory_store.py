@@ -58,8 +58,15 @@ class MemoryStore(Store):
     def put(self, filename: str, vector: Any = None, **facts: Any) -> None:
         self.points[filename] = payload_of(filename, **facts), vector
 
-    def target(self) -> Any:
+    def target(self, place: str = "", *, is_set_up: bool = True) -> Any:
         return None
+
+    def delete(self, where: Filter) -> None:
+        self.points = {
+            name: (payload, vector)
+            for name, (payload, vector) in self.points.items()
+            if not _passes(payload, where)
+        }
 
     def check(self, *, is_set_up: bool = True) -> None:
         self.calls.append("check")

@@ -5,6 +5,7 @@ import shutil
 import stat
 from pathlib import Path
 
+from image_search.addresses import Address
 from image_search.photo_files import PhotoFiles
 from image_search.sources import PhotoFolder
 from tests.harness import PHOTOS
@@ -47,7 +48,7 @@ def make_folder(tmp_path: Path) -> Path:
 
 
 def photo_files(folder: Path, *, is_private: bool = False) -> PhotoFiles:
-    leads_to_photo = PhotoFolder(folder).leads_to_photo
+    leads_to_photo = PhotoFolder(Address(folder)).leads_to_photo
     return PhotoFiles(folder, leads_to_photo, is_private=is_private)
 
 

@@ -53,12 +53,12 @@ class Place(PhotoFolder):
 
 @pytest.fixture
 def disks(settings: Settings) -> Disks:
-    return Disks(settings.image_dir)
+    return Disks(settings.image_dir[0].path)
 
 
 @pytest.fixture
 def place(settings: Settings, disks: Disks) -> Place:
-    return Place(settings.image_dir, lambda: disks.mounted)
+    return Place(settings.image_dir[0], lambda: disks.mounted)
 
 
 @pytest.fixture

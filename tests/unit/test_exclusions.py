@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from image_search.addresses import Address
 from image_search.exclusions import MOST_LINES
 from image_search.sources import PhotoFolder
 from tests.harness import PHOTOS
@@ -22,7 +23,7 @@ def add(path: Path, *names: str) -> None:
 
 def found(path: Path, *patterns: str) -> set[str]:
     """The photos of a folder; each is served, and what is left out is not."""
-    folder = PhotoFolder(path, exclude=patterns)
+    folder = PhotoFolder(Address(path), exclude=patterns)
     photos = set(folder.scan().photos)
     for file in path.rglob("*.jpg"):
         name = str(file.relative_to(path))
@@ -161,7 +162,7 @@ def test_no_media_leaves_out_a_folder(path: Path) -> None:
     (path / "x" / ".nomedia").touch()
     (path / "x" / "y" / ".ignore").write_text("!a.jpg")
     assert found(path) == {"a.jpg", "z/a.jpg"}
-    assert PhotoFolder(path).scan().left_out == {"x"}
+    assert PhotoFolder(Address(path)).scan().left_out == {"x"}
     (path / ".nomedia").touch()
     assert found(path) == set()
 
@@ -178,7 +179,7 @@ def test_links_to_what_is_left_out_are_no_photos(path: Path) -> None:
         "link.jpg": "a.jpg",
     }.items():
         (path / name).symlink_to(target)
-    folder = PhotoFolder(path)
+    folder = PhotoFolder(Address(path))
     snapshot = folder.scan()
     assert set(snapshot.photos) == {"a.jpg", "y/a.jpg", "link.jpg"}
     assert set(snapshot.skipped) == {"to x.jpg", "to eaDir.jpg"}
@@ -193,7 +194,9 @@ def test_what_is_left_out_is_not_skipped_nor_counted(path: Path) -> None:
     (path / "a.psd").touch()
     (path / "huge.jpg").touch()
     (path / "link").symlink_to("/usr")
-    folder = PhotoFolder(path, exclude=["/x", "a.psd", "huge.jpg", "link"])
+    folder = PhotoFolder(
+        Address(path), exclude=["/x", "a.psd", "huge.jpg", "link"]
+    )
     snapshot = folder.scan()
     assert set(snapshot.photos) == {"a.jpg"}
     assert snapshot.skipped == {}
@@ -207,7 +210,7 @@ def test_a_wrong_pattern_in_a_file_is_told(
     """Its other patterns hold, and the log names it once, however often it is read."""
     add(path, "a.jpg", "b.jpg")
     (path / ".ignore").write_bytes(b"\xef\xbb\xbf!\na.jpg\n\xff.jpg\n")
-    folder = PhotoFolder(path)
+    folder = PhotoFolder(Address(path))
     for _ in range(2):
         assert set(folder.scan().photos) == {"b.jpg"}
     assert caplog.text.count("has a wrong pattern: '!'") == 1

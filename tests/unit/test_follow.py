@@ -49,7 +49,7 @@ def test_what_nobody_tells_of_is_polled_for(world: World) -> None:
             raise OSError("inotify is used up")
             yield  # it is a generator
 
-    folder = UnwatchedFolder(world.folder.path)
+    folder = UnwatchedFolder(world.folder.address)
     cocoindex = FakeCocoIndex(folder, world.store)
     index = make_index(folder, world.store, cocoindex, world.settings)
     follower = Follower(index, refresh_seconds=0.1)

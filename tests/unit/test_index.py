@@ -179,11 +179,11 @@ def test_a_folder_that_is_not_there_at_the_start(world: World) -> None:
 
 def test_a_new_folder_may_be_empty(settings: Settings) -> None:
     """An empty folder of which nothing is indexed is no error; one that is not there is."""
-    folder, store = PhotoFolder(settings.image_dir), MemoryStore()
+    folder, store = PhotoFolder(settings.image_dir[0]), MemoryStore()
     index = make_index(folder, store, FakeCocoIndex(folder, store), settings)
     assert sync(index) is None
     assert index.progress.is_ready
-    settings.image_dir.rmdir()
+    settings.image_dir[0].path.rmdir()
     assert "can't be opened" in (sync(index) or "")
 
 
@@ -248,9 +248,11 @@ def test_a_folder_that_changes_meanwhile_is_no_error(
 ) -> None:
     """Photos that come while a pass runs wait for the next one."""
 
-    async def update(*, reopen: bool, reexport: bool) -> None:
+    async def update(
+        folder: PhotoFolder, *, reopen: bool, reexport: bool
+    ) -> None:
         world.write(f"late {len(world.passes)}.jpg", "late")
-        await world.cocoindex(reopen=reopen, reexport=reexport)
+        await world.cocoindex(folder, reopen=reopen, reexport=reexport)
 
     index.passes.update = update
     world.write("new.jpg", "new")
@@ -482,9 +484,11 @@ def test_an_idle_sync_asks_a_server_little(
     """Without changes a sync counts, and lists the skipped; it checks no collection."""
     store = ServerStore(server.url, None, "photos", 4)
     store.check()
-    (settings.image_dir / "cat.jpg").write_text("a cat")
+    (settings.image_dir[0].path / "cat.jpg").write_text("a cat")
 
-    async def update(*, reopen: bool, reexport: bool) -> None:
+    async def update(
+        folder: PhotoFolder, *, reopen: bool, reexport: bool
+    ) -> None:
         vector: Any = {"embedding": [1.0, 0.0, 0.0, 0.0]}
         id = str(id_of("cat.jpg"))
         point = models.PointStruct(
@@ -493,7 +497,9 @@ def test_an_idle_sync_asks_a_server_little(
         with server.turn:
             server.qdrant.upsert("photos", [point])
 
-    index = make_index(PhotoFolder(settings.image_dir), store, update, settings)
+    index = make_index(
+        PhotoFolder(settings.image_dir[0]), store, update, settings
+    )
     assert sync(index) is None
     server.calls.clear()
     assert sync(index) is None
@@ -505,7 +511,7 @@ def test_an_idle_sync_asks_a_server_little(
 def leave_out(world: World, *patterns: str) -> Index:
     """The index after a start with these patterns of EXCLUDE."""
     world.folder.exclusions = PhotoFolder(
-        world.folder.path, exclude=patterns
+        world.folder.address, exclude=patterns
     ).exclusions
     return world.index()
 
@@ -581,8 +587,10 @@ def test_what_is_left_out_meanwhile_is_no_error(
 ) -> None:
     """A rule that comes while a pass runs waits for the next one."""
 
-    async def update(*, reopen: bool, reexport: bool) -> None:
-        await world.cocoindex(reopen=reopen, reexport=reexport)
+    async def update(
+        folder: PhotoFolder, *, reopen: bool, reexport: bool
+    ) -> None:
+        await world.cocoindex(folder, reopen=reopen, reexport=reexport)
         world.store.put("@eaDir/a.jpg")  # listed while it was being made
         world.write("@eaDir/a.jpg", "a thumbnail")
 

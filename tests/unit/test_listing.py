@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from image_search.addresses import Address
 from image_search.listing import Snapshot
 from image_search.sources import MAX_FILE_BYTES, PhotoFolder
 
@@ -13,7 +14,7 @@ def add(path: Path, *names: str) -> None:
 
 
 def scan(path: Path, *patterns: str) -> Snapshot:
-    return PhotoFolder(path, exclude=patterns).scan()
+    return PhotoFolder(Address(path), exclude=patterns).scan()
 
 
 def test_a_raw_beside_its_jpeg_is_the_same_photo(path: Path) -> None:
@@ -73,7 +74,7 @@ def test_each_look_starts_anew(path: Path) -> None:
     """What was counted, left out or set aside before is forgotten once it is gone."""
     names = ["a.psd", "a.jpg", "a.nef", "x/a.jpg", "x/.nomedia"]
     add(path, *names)
-    folder = PhotoFolder(path)
+    folder = PhotoFolder(Address(path))
     before = folder.scan()
     assert before.not_read
     assert before.raw_beside

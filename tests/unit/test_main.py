@@ -14,33 +14,32 @@ from tests.harness import PHOTOS
 TAKEN = Taken("2019-05-01T12:00:00", "exif")
 
 
-@pytest.fixture(scope="module")
-def described() -> Any:
+def describe(
+    file: str, taken: Taken, error: str | None = None, place: str = ""
+) -> Any:
     import main
 
-    return main.describe_photo("cat.png", NOT_TOLD, None, None)
+    return main.describe_photo(file, taken, error, None, str(PHOTOS), place)
+
+
+@pytest.fixture(scope="module")
+def described() -> Any:
+    return describe("cat.png", NOT_TOLD)
 
 
 def test_a_photo_has_one_point_whatever_it_shows(described: Any) -> None:
     """A point's id goes by the photo's name alone, so that no photo is there twice."""
-    import main
-
     assert described.id == uuid.uuid5(uuid.NAMESPACE_URL, "cat.png")
-    other = main.describe_photo("cat.png", TAKEN, "it is cut off", None)
+    other = describe("cat.png", TAKEN, "it is cut off")
     assert other.id == described.id
-    assert (
-        main.describe_photo("coffee.png", NOT_TOLD, None, None).id
-        != described.id
-    )
+    assert describe("coffee.png", NOT_TOLD).id != described.id
 
 
 def test_a_photo_lies_in_every_folder_above_it() -> None:
     """Its folders are all those above it, the innermost first; none at the top."""
-    import main
-
-    deep = main.describe_photo("trips/rome/a.jpg", TAKEN, None, None)
+    deep = describe("trips/rome/a.jpg", TAKEN)
     assert deep.folders == ["trips/rome", "trips"]
-    top = main.describe_photo("a.jpg", TAKEN, None, None)
+    top = describe("a.jpg", TAKEN)
     assert top.folders == []
 
 
@@ -48,12 +47,10 @@ def test_a_photo_without_a_date_was_taken_when_it_was_written(
     described: Any,
 ) -> None:
     """Its header's date goes first, else the file's; and the point says which it is."""
-    import main
-
     written = datetime.fromtimestamp(int((PHOTOS / "cat.png").stat().st_mtime))
     assert datetime.fromisoformat(described.taken) == written
     assert described.taken_from == "file"
-    dated = main.describe_photo("cat.png", TAKEN, None, None)
+    dated = describe("cat.png", TAKEN)
     assert (dated.taken, dated.taken_from) == (TAKEN.time, TAKEN.source)
 
 

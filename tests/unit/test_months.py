@@ -37,8 +37,8 @@ def store() -> MemoryStore:
 @pytest.fixture
 def board(store: MemoryStore) -> StatusBoard:
     board = StatusBoard(store, EQUIPMENT)
-    board.progress.photos = {name: [0, 1] for name in store.points}
-    board.progress.is_ready = True
+    board.progress_of().photos = {name: [0, 1] for name in store.points}
+    board.progress_of().is_ready = True
     return board
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from image_search.in_flight import LARGE, MOST_BYTES, MOST_ROWS
 from image_search.index import Index
+from image_search.sources import PhotoFolder
 from tests.unit.folder_world import Pass, World, sync
 
 PLAIN = frozenset[str]()
@@ -35,9 +36,11 @@ def rows_of_passes(world: World, index: Index) -> list[int]:
     """How many photos each pass has under way, from here on."""
     rows: list[int] = []
 
-    async def update(*, reopen: bool, reexport: bool) -> None:
+    async def update(
+        folder: PhotoFolder, *, reopen: bool, reexport: bool
+    ) -> None:
         rows.append(world.folder.rows_in_flight())
-        await world.cocoindex(reopen=reopen, reexport=reexport)
+        await world.cocoindex(folder, reopen=reopen, reexport=reexport)
 
     index.passes.update = update
     return rows
@@ -110,9 +113,11 @@ def test_what_was_begun_is_not_taken_back(world: World) -> None:
     index = world.index()
     calls = 0
 
-    async def killed(*, reopen: bool, reexport: bool) -> None:
+    async def killed(
+        folder: PhotoFolder, *, reopen: bool, reexport: bool
+    ) -> None:
         nonlocal calls
-        await world.cocoindex(reopen=reopen, reexport=reexport)
+        await world.cocoindex(folder, reopen=reopen, reexport=reexport)
         calls += 1
         if calls == 2:
             raise asyncio.CancelledError
@@ -178,9 +183,11 @@ def test_new_photos_come_in_turns_the_newest_first(world: World) -> None:
     index = world.index()
     shown: list[list[str]] = []
 
-    async def update(*, reopen: bool, reexport: bool) -> None:
+    async def update(
+        folder: PhotoFolder, *, reopen: bool, reexport: bool
+    ) -> None:
         before = {*world.shown()}
-        await world.cocoindex(reopen=reopen, reexport=reexport)
+        await world.cocoindex(folder, reopen=reopen, reexport=reexport)
         shown.append(sorted({*world.shown()} - before))
 
     index.passes.update = update
@@ -199,8 +206,10 @@ def test_what_comes_meanwhile_is_in_the_next_turn(world: World) -> None:
     index = world.index()
     turns: list[bool] = []
 
-    async def update(*, reopen: bool, reexport: bool) -> None:
-        await world.cocoindex(reopen=reopen, reexport=reexport)
+    async def update(
+        folder: PhotoFolder, *, reopen: bool, reexport: bool
+    ) -> None:
+        await world.cocoindex(folder, reopen=reopen, reexport=reexport)
         turns.append("new.jpg" in world.shown())
         if len(turns) == 1:
             world.write("new.jpg", "new", 20_000)
@@ -217,10 +226,12 @@ def test_turns_that_are_broken_off_take_nothing_back(world: World) -> None:
     index = world.index()
     calls = 0
 
-    async def killed(*, reopen: bool, reexport: bool) -> None:
+    async def killed(
+        folder: PhotoFolder, *, reopen: bool, reexport: bool
+    ) -> None:
         nonlocal calls
         calls += 1
-        await world.cocoindex(reopen=reopen, reexport=reexport)
+        await world.cocoindex(folder, reopen=reopen, reexport=reexport)
         if calls == 3:
             raise asyncio.CancelledError
 
@@ -234,8 +245,10 @@ def test_turns_that_are_broken_off_take_nothing_back(world: World) -> None:
     index = world.index()
     lost: set[str] = set()
 
-    async def watched(*, reopen: bool, reexport: bool) -> None:
-        await world.cocoindex(reopen=reopen, reexport=reexport)
+    async def watched(
+        folder: PhotoFolder, *, reopen: bool, reexport: bool
+    ) -> None:
+        await world.cocoindex(folder, reopen=reopen, reexport=reexport)
         lost.update(held - {*world.shown()})
 
     index.passes.update = watched

@@ -26,7 +26,7 @@ class World:
         self.folder = folder
         self.store = MemoryStore()
         self.board = StatusBoard(self.store, EQUIPMENT)
-        self.board.progress.is_ready = True
+        self.board.progress_of().is_ready = True
         app = FastAPI()
         app.include_router(photo_record.router)
         app.state.status_board = self.board
@@ -75,7 +75,7 @@ def test_what_is_not_in_the_index_is_unknown(
 ) -> None:
     """A file that waits to be indexed is not said to be unknown; all else is, at once."""
     (world.folder / "new.png").write_bytes(CAT.read_bytes())
-    world.board.progress.is_ready = is_ready
+    world.board.progress_of().is_ready = is_ready
     waits = name == "new.png" and not is_ready
     with pytest.raises(NotIndexedYet if waits else UnknownPhoto):
         world.get(name.replace("/", "%2F"))
@@ -84,7 +84,7 @@ def test_what_is_not_in_the_index_is_unknown(
 def test_a_photo_that_was_skipped_says_why(world: World) -> None:
     """Whether the index knows the reason, or the folder."""
     world.store.put("broken.png", error="it is cut off")
-    world.board.progress.skipped = {"pipe.png": "it is no regular file"}
+    world.board.progress_of().skipped = {"pipe.png": "it is no regular file"}
     for name, why in (("broken", "cut off"), ("pipe", "no regular file")):
         with pytest.raises(PhotoError, match=why):
             world.get(f"{name}.png")

@@ -101,7 +101,9 @@ def test_where_settings_come_from(tmp_path: Path) -> None:
     assert found["port"] == 2222
     # Empty in the environment is unset, and hides the .env's.
     assert found["refresh_seconds"] == 60
-    assert found["image_dir"] == str(tmp_path / "photos")
+    assert found["image_dir"] == [
+        {"path": str(tmp_path / "photos"), "name": ""}
+    ]
     assert found["data_dir"] == str(Path("~/.photo-index").expanduser())
     assert found["qdrant_url"] is None
     assert found["qdrant_collection"] == "mine"
@@ -118,7 +120,9 @@ def test_relative_paths_start_at_the_project(tmp_path: Path) -> None:
         DATA_DIR="a/../data",
         PYTHONPATH=str(tmp_path),
     )
-    assert found["image_dir"] == str(tmp_path / "photos")
+    assert found["image_dir"] == [
+        {"path": str(tmp_path / "photos"), "name": ""}
+    ]
     assert found["data_dir"] == str(tmp_path / "data")
 
 

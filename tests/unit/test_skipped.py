@@ -33,9 +33,9 @@ def board(store: MemoryStore) -> StatusBoard:
     for number in range(2500):
         store.put(f"{number:04}.jpg", error=f"it is cut off at {number}")
     store.put(ODD, error="it is empty")
-    board.progress.photos = {name: [0, 1] for name in store.points}
-    board.progress.skipped = {"pipe.jpg": "it is not a regular file"}
-    board.progress.is_ready = True
+    board.progress_of().photos = {name: [0, 1] for name in store.points}
+    board.progress_of().skipped = {"pipe.jpg": "it is not a regular file"}
+    board.progress_of().is_ready = True
     return board
 
 
@@ -44,7 +44,7 @@ def client(board: StatusBoard) -> TestClient:
     app = FastAPI()
     app.include_router(skipped.router)
     app.state.status_board = board
-    app.state.index = SimpleNamespace(retries_skipped=False)
+    app.state.indexes = [SimpleNamespace(retries_skipped=False)]
     return TestClient(app)
 
 
@@ -79,8 +79,8 @@ def test_both_forms_say_the_same(client: TestClient) -> None:
 def test_no_name_is_a_formula(store: MemoryStore, name: str) -> None:
     """A spreadsheet that opens the CSV shows a name, and reckons nothing out."""
     board = StatusBoard(store, EQUIPMENT)
-    board.progress.is_ready = True
-    board.progress.skipped = {name: "empty file"}
+    board.progress_of().is_ready = True
+    board.progress_of().skipped = {name: "empty file"}
     app = FastAPI()
     app.include_router(skipped.router)
     app.state.status_board = board
@@ -113,7 +113,7 @@ def test_no_list_is_empty_that_may_not_be(store: MemoryStore) -> None:
     board = StatusBoard(store, EQUIPMENT)
     with pytest.raises(NotIndexedYet):
         list_skipped(board)
-    board.progress.is_ready = True
+    board.progress_of().is_ready = True
     assert list_skipped(board) == []
     store.failure = StoreUnavailable("The vector store cannot answer.")
     with pytest.raises(StoreUnavailable):
@@ -123,7 +123,7 @@ def test_no_list_is_empty_that_may_not_be(store: MemoryStore) -> None:
 def test_nothing_skipped_is_an_empty_list(store: MemoryStore) -> None:
     """Once all is indexed and nothing was skipped, both forms say so."""
     board = StatusBoard(store, EQUIPMENT)
-    board.progress.is_ready = True
+    board.progress_of().is_ready = True
     app = FastAPI()
     app.include_router(skipped.router)
     app.state.status_board = board

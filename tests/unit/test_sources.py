@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from image_search.addresses import Address
 from image_search.exclusions import Exclusions
 from image_search.kinds import KINDS, PHOTO_PATTERNS
 from image_search.photo_files import PhotoFiles
@@ -27,7 +28,7 @@ ALWAYS = ["**/.*", *Exclusions().globs]
 def folder(tmp_path: Path) -> PhotoFolder:
     path = tmp_path / "img"
     path.mkdir()
-    return PhotoFolder(path)
+    return PhotoFolder(Address(path))
 
 
 def add(folder: PhotoFolder, *names: str) -> None:
@@ -190,16 +191,16 @@ def test_a_folder_that_is_not_there_has_no_photos(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     for place in (tmp_path / "gone", file, file / "below"):
-        assert PhotoFolder(place).scan().photos == {}
+        assert PhotoFolder(Address(place)).scan().photos == {}
 
 
 def test_a_folder_that_never_was_there_is_refused(tmp_path: Path) -> None:
     """A wrong setting is told before anything is indexed; a folder that is away later is waited for."""
-    gone = PhotoFolder(tmp_path / "gone")
+    gone = PhotoFolder(Address(tmp_path / "gone"))
     with pytest.raises(StartupError, match="gone is no folder"):
         gone.check_at_start(is_set_up=False)
     gone.check_at_start(is_set_up=True)
-    PhotoFolder(tmp_path).check_at_start(is_set_up=False)
+    PhotoFolder(Address(tmp_path)).check_at_start(is_set_up=False)
 
 
 @pytest.mark.parametrize("suffix", KINDS)
@@ -264,7 +265,9 @@ def test_a_folder_that_is_gone_cannot_be_watched(tmp_path: Path) -> None:
     """To watch a folder that is not there raises, rather than to wait for ever."""
 
     async def first_change() -> bool:
-        return await anext(PhotoFolder(tmp_path / "gone").watch(pause=0.2))
+        return await anext(
+            PhotoFolder(Address(tmp_path / "gone")).watch(pause=0.2)
+        )
 
     with pytest.raises(FileNotFoundError):
         asyncio.run(first_change())

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from image_search.engines import open_store
 from image_search.settings import Settings, StartupError
 from image_search.state import (
     DiskFull,
@@ -20,7 +21,6 @@ from image_search.state import (
     redact,
     wait_for_server,
 )
-from image_search.store import open_store
 from tests.harness import ROOT, environment
 from tests.qdrant_standin import QdrantStandIn
 

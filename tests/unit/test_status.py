@@ -11,7 +11,7 @@ import pytest
 
 from image_search.filters import EVERYTHING, Filter
 from image_search.listing import Snapshot
-from image_search.status import Equipment, Progress, Status, StatusBoard
+from image_search.status import Equipment, Status, StatusBoard
 from image_search.store import StoreUnavailable
 from tests.harness import eventually
 from tests.unit.memory_store import MemoryStore
@@ -36,8 +36,8 @@ def board(store: MemoryStore) -> StatusBoard:
 
 def follow_folder(board: StatusBoard, names: Iterable[str]) -> None:
     """Have the index know a folder with these photos, and the store hold them all so far."""
-    board.progress.photos = {name: [0, 1] for name in names}
-    board.progress.is_ready = True
+    board.progress_of().photos = {name: [0, 1] for name in names}
+    board.progress_of().is_ready = True
 
 
 def put(store: MemoryStore, *names: str, error: str | None = None) -> None:
@@ -56,7 +56,7 @@ def test_status_says_what_there_is(
     put(store, "cat.png", "coffee.png")
     put(store, "half.png", error="it is truncated")
     follow_folder(board, store.points)
-    board.progress.skipped = {"pipe.jpg": "it is not a regular file"}
+    board.progress_of().skipped = {"pipe.jpg": "it is not a regular file"}
     assert measure(board) == Status(
         state="ready",
         **vars(EQUIPMENT),
@@ -108,7 +108,7 @@ def test_photos_wait_until_they_are_indexed(
     put(store, "a.jpg")
     put(store, "b.jpg", error="it is empty")
     follow_folder(board, ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"])
-    board.progress.skipped = {"pipe.jpg": "it is not a regular file"}
+    board.progress_of().skipped = {"pipe.jpg": "it is not a regular file"}
     now = measure(board)
     assert (now.state, now.waiting, now.indexed, now.skipped) == (
         "indexing",
@@ -125,7 +125,9 @@ def test_the_list_of_the_skipped_is_bounded(
     """Of many skipped photos 100 are named, and all are counted."""
     put(store, *(f"{number}.jpg" for number in range(120)), error="it is empty")
     follow_folder(board, store.points)
-    board.progress.skipped = {f"{number}.png": "a pipe" for number in range(70)}
+    board.progress_of().skipped = {
+        f"{number}.png": "a pipe" for number in range(70)
+    }
     now = measure(board)
     assert now.skipped == 190
     assert len(now.skipped_photos) == 100
@@ -135,8 +137,8 @@ def test_the_time_to_go_is_told(store: MemoryStore, board: StatusBoard) -> None:
     """The rate is that of the pass under way, and what waits divided by it is the time to go."""
     put(store, *(f"{number}.jpg" for number in range(50)))
     follow_folder(board, (f"{number}.jpg" for number in range(110)))
-    board.progress.points_before = 10
-    board.progress.pass_began = time.monotonic() - 20
+    board.progress_of().points_before = 10
+    board.progress_of().pass_began = time.monotonic() - 20
     now = measure(board)
     assert now.images_per_second == pytest.approx(2, rel=0.05)
     assert now.seconds_to_go == pytest.approx(30, rel=0.05)
@@ -157,8 +159,8 @@ def test_no_rate_is_made_up(
     names = [f"{number}.jpg" for number in range(1 + new + waiting)]
     put(store, *names[: 1 + new])
     follow_folder(board, names)
-    board.progress.points_before = 1
-    board.progress.pass_began = time.monotonic() - seconds
+    board.progress_of().points_before = 1
+    board.progress_of().pass_began = time.monotonic() - seconds
     now = measure(board)
     assert now.waiting == waiting
     assert (now.images_per_second, now.seconds_to_go) == (None, None)
@@ -170,7 +172,7 @@ def test_a_store_that_is_away_is_told(
     """Without its store the status has its error, and the numbers of the last whole pass."""
     put(store, "a.jpg", "b.jpg")
     follow_folder(board, store.points)
-    board.progress.points = 2
+    board.progress_of().points = 2
     store.failure = StoreUnavailable(
         "The vector store cannot answer just now: X."
     )
@@ -190,7 +192,7 @@ def test_the_index_is_unfinished_until_it_has_all(
     # Looked at, and there is nothing to find.
     put(store, "b.jpg", error="it is empty")
     assert board.unfinished() is None
-    board.progress = Progress(photos=board.progress.photos)
+    board.progress_of().is_ready = False
     assert board.unfinished() == "2 of 2"
 
 
@@ -370,7 +372,7 @@ def test_damaged_photos_are_told(
     assert "whole.jpg" not in now.damaged_photos
     for number in range(1, 120):
         store.put(f"{number}.jpg")
-    board.progress.passes += 1
+    board.progress_of().passes += 1
     mended = measure(board)
     assert (mended.damaged, mended.damaged_photos) == (1, ["0.jpg"])
 
@@ -389,7 +391,7 @@ def test_damaged_photos_cost_an_idle_index_nothing(
 
 def test_what_lies_beside_the_photos_is_told(board: StatusBoard) -> None:
     """Pictures of kinds that are not read, by ending; RAW files beside JPEGs; what is left out."""
-    board.progress.see(
+    board.progress_of().see(
         Snapshot(
             left_out={"@eaDir", "x.jpg"},
             raw_beside={"a.cr2"},

@@ -13,7 +13,9 @@ from qdrant_client import models
 
 from image_search.around import NotAmong, rank_by_score, rank_by_time
 from image_search.clip import Embedding, l2_normalize
-from image_search.edge_store import EdgeStore, QdrantEdge, QdrantEdgeConnector
+from image_search.edge_store import EdgeStore
+from image_search.edge_target import Points, QdrantEdge, QdrantEdgeConnector
+from image_search.engines import open_store
 from image_search.filters import (
     DAMAGED,
     EVERYTHING,
@@ -38,7 +40,6 @@ from image_search.store import (
     Store,
     StoreRefuses,
     StoreUnavailable,
-    open_store,
 )
 from tests.qdrant_standin import QdrantStandIn
 from tests.unit.memory_store import MemoryStore, id_of, payload_of
@@ -612,7 +613,7 @@ def test_a_shard_has_one_process(tmp_path: Path, edge: EdgeStore) -> None:
 def test_what_cocoindex_writes_is_found(edge: EdgeStore) -> None:
     """Points that it changes and deletes are changed and deleted, a setup empties the shard."""
     spec = QdrantEdgeConnector.prepare(edge.target())
-    written = {
+    written: Points = {
         id_of(name): PAYLOADS[name] | {"embedding": VECTORS.get(name)}
         for name in ("cat.jpg", "trips/rome/a.jpg", *BROKEN)
     }

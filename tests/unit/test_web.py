@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message
 
 from image_search import web
 from image_search.photos import FULL_SIZE
+from image_search.place_files import PlaceFiles
 from image_search.reasons import PhotoError
 from image_search.settings import StartupError
 from image_search.thumbnails import ThumbnailCache, version_of
@@ -363,7 +364,7 @@ class ThumbnailWorld:
         }
         self.cache = ThumbnailCache(cache)
         self.thumbnails = web.Thumbnails(
-            photo_files(folder, is_private=is_private),
+            PlaceFiles([photo_files(folder, is_private=is_private)]),
             self.cache,
             self.make,
             self.digests.get,
