@@ -200,7 +200,8 @@ def image_search_flow(
         )
     store = get_store()
     store.check_at_start(is_set_up=bool(flow_names_with_setup()))
-    target = store.target(folder.address.name, is_set_up=is_set_up)
+    are_set_up = image_search_flow.are_set_up()
+    target = store.target(folder.address.name, is_set_up=are_set_up)
     photos.export("photos", target, primary_key_fields=["id"])
 
 

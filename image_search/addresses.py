@@ -119,8 +119,13 @@ def _refuse_same_names(addresses: list[Address]) -> None:
 def _refuse_nested(addresses: list[Address]) -> None:
     for one in addresses:
         for other in addresses:
-            if one is not other and one.path.is_relative_to(other.path):
-                raise ValueError(
-                    f"{one.path} lies in {other.path}: its photos would be"
-                    " found twice"
-                )
+            if one is other or not one.path.is_relative_to(other.path):
+                continue
+            where = (
+                "is named twice"
+                if one.path == other.path
+                else (f"lies in {other.path}")
+            )
+            raise ValueError(
+                f"{one.path} {where}: its photos would be found twice"
+            )

@@ -82,6 +82,10 @@ class PlaceFlows:
 
         return add
 
+    def are_set_up(self) -> bool:
+        """Whether CocoIndex knows them all from an earlier setup."""
+        return all(flow.is_set_up() for flow in self.flows.values())
+
     async def set_up(self) -> None:
         """Make what the flows need, unless it is there."""
         for flow in self.flows.values():

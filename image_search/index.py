@@ -136,7 +136,7 @@ class Index:
         self, snapshot: Snapshot, later: set[str], points: int
     ) -> None:
         """Run the passes, with what is away and what is tried again in mind."""
-        await asyncio.to_thread(self._note_disks)
+        await asyncio.to_thread(self._note_place)
         await asyncio.to_thread(self.absences.show)
         unnoticed = await asyncio.to_thread(
             self._unnoticed_changes, snapshot.photos
@@ -150,10 +150,11 @@ class Index:
             self.retries_skipped |= retries_skipped
             raise
 
-    def _note_disks(self) -> None:
-        """Know them before photos of theirs are indexed: this may end at any time."""
+    def _note_place(self) -> None:
+        """Know it, and its disks, before photos are indexed: this may end any time."""
+        self.record.place = self.folder.address.name
         disks = self.absences.disks()
-        if disks != self.record.disks:
+        if disks != self.record.disks or not self.record_file.exists():
             self.record.disks = disks
             self.record.save(self.record_file)
 

@@ -93,7 +93,7 @@ class Store(ABC):
     def target(self, place: str = "", *, is_set_up: bool = True) -> Any:
         """The CocoIndex target by which the flow of a place writes to this store.
 
-        `is_set_up`: CocoIndex has set it up before.
+        `is_set_up`: CocoIndex has set up those of all places before.
         """
 
     @abstractmethod

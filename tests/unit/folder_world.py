@@ -92,7 +92,7 @@ class FakeCocoIndex:
         found = {}
         for folder, _, names in os.walk(path, followlinks=True):
             for file in (Path(folder, name) for name in names):
-                name = str(file.relative_to(path))
+                name = self.folder.address.prefix + str(file.relative_to(path))
                 within = {str(one) for one in Path(name).parents}
                 is_excluded = not excluded.isdisjoint({name} | within)
                 if is_photo(name) and file.exists() and not is_excluded:
@@ -126,7 +126,7 @@ class World:
     def write(
         self, name: str, content: str, changed: float | None = None
     ) -> None:
-        path = self.folder.path / name
+        path = self.folder.file_of(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
         if changed is not None:

@@ -3,12 +3,15 @@
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from qdrant_client import models
 
+from image_search.addresses import Address
 from image_search.index import Index
+from image_search.record import Record
 from image_search.server_store import ServerStore
 from image_search.settings import Settings
 from image_search.sources import PhotoFolder
@@ -598,3 +601,122 @@ def test_what_is_left_out_meanwhile_is_no_error(
     world.write("new.jpg", "new")
     assert sync(index) is None
     assert len(world.passes) == 1
+
+
+# --- Several places -------------------------------------------------------------------
+
+
+def world_of(tmp_path: Path, name: str, store: MemoryStore) -> World:
+    """A place of this name with two photos, whose points lie in a store with others."""
+    address = Address(tmp_path / name, name)
+    (tmp_path / "data").mkdir(exist_ok=True)
+    settings = Settings(image_dir=(address,), data_dir=tmp_path / "data")
+    folder = PhotoFolder(address)
+    world = World(folder, store, FakeCocoIndex(folder, store), settings)
+    world.write(f"{name}/a.jpg", f"an a of {name}", 1000)
+    world.write(f"{name}/deep/b.jpg", f"a b of {name}", 1000)
+    return world
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> World:
+    return world_of(tmp_path, "family", MemoryStore())
+
+
+@pytest.fixture
+def work(tmp_path: Path, family: World) -> World:
+    return world_of(tmp_path, "work", family.store)
+
+
+def test_each_place_follows_its_own_photos(family: World, work: World) -> None:
+    """One after the other they come, change and go, in a pass of their place alone."""
+    here, there = family.index(), work.index()
+    assert (sync(here), sync(there)) == (None, None)
+    assert {*family.shown()} == {
+        "family/a.jpg",
+        "family/deep/b.jpg",
+        "work/a.jpg",
+        "work/deep/b.jpg",
+    }
+    for world in (family, work):
+        world.passes.clear()
+    work.write("work/a.jpg", "another a", 2000)
+    family.folder.file_of("family/deep/b.jpg").unlink()
+    assert (sync(here), sync(there)) == (None, None)
+    assert work.shown()["work/a.jpg"] == "another a"
+    assert "family/deep/b.jpg" not in family.shown()
+    assert (sync(here), sync(there)) == (None, None)
+    assert [len(family.passes), len(work.passes)] == [1, 1]
+
+
+def test_what_one_place_lost_is_none_of_anothers(
+    family: World, work: World
+) -> None:
+    """Points that are gone come back by their own place, which alone has a pass."""
+    here, there = family.index(), work.index()
+    assert (sync(here), sync(there)) == (None, None)
+    del family.store.points["work/a.jpg"]
+    for world in (family, work):
+        world.passes.clear()
+    assert (sync(here), sync(there)) == (None, None)
+    assert family.passes == []
+    assert work.shown()["work/a.jpg"] == "an a of work"
+
+
+def test_a_place_that_is_away_keeps_its_photos_and_holds_up_no_other(
+    family: World, work: World
+) -> None:
+    """It is named; the other one goes on; and once it is back all is well."""
+    here, there = family.index(), work.index()
+    assert (sync(here), sync(there)) == (None, None)
+    away = family.folder.path.with_name("away")
+    family.folder.path.rename(away)
+    work.write("work/new.jpg", "new", 2000)
+    error = sync(here) or ""
+    assert f"IMAGE_DIR=family={family.folder.path} can't be opened" in error
+    assert sync(there) is None
+    assert {"family/a.jpg", "work/new.jpg"} <= {*family.shown()}
+    away.rename(family.folder.path)
+    assert sync(here) is None
+
+
+def test_a_part_of_a_place_that_is_away_is_kept(
+    family: World,
+) -> None:
+    """A disk below it that is not mounted keeps its photos, under their names."""
+    disk = family.folder.path / "deep"
+    mounted = ["/", str(disk)]
+    family.folder.mount_points = lambda: mounted
+    index = family.index()
+    assert sync(index) is None
+    assert index.record.disks == {"family/deep"}
+    mounted.remove(str(disk))
+    (disk / "b.jpg").unlink()
+    family.write("family/a.jpg", "another a", 2000)
+    assert sync(index) is None
+    assert family.shown() == {
+        "family/a.jpg": "another a",
+        "family/deep/b.jpg": "a b of family",
+    }
+    assert index.progress.notices == [
+        "family/deep is not there: its photo is kept in the index."
+    ]
+
+
+def test_a_place_is_known_before_its_first_photo_is(family: World) -> None:
+    """Even if its first pass is broken off, it can leave the index later."""
+    family.cocoindex.failures.append(OSError("the power went"))
+    index = family.index()
+    assert sync(index) == "the power went"
+    assert Record.load(index.record_file).place == "family"
+
+
+def test_the_file_of_a_place_is_its_own(family: World, work: World) -> None:
+    """What is known beyond a restart lies apart for each place."""
+    here, there = family.index(), work.index()
+    assert (sync(here), sync(there)) == (None, None)
+    assert here.record_file != there.record_file
+    assert {*Record.load(here.record_file).photos} == {
+        "family/a.jpg",
+        "family/deep/b.jpg",
+    }
