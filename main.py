@@ -39,6 +39,7 @@ from fastapi.responses import PlainTextResponse
 from sse_starlette import EventSourceResponse
 
 from image_search import (
+    archive,
     connections,
     examples,
     folders,
@@ -388,6 +389,7 @@ app.include_router(photo_record.router)
 app.include_router(folders.router)
 app.include_router(months.router)
 app.include_router(examples.router)
+app.include_router(archive.router)
 
 
 @app.get("/status/events", response_class=EventSourceResponse)

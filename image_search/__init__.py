@@ -12,7 +12,7 @@ Each room imports only from lower floors:
               absence, passes
     floor 5   embedding, store, record
               web, download, adoption
-              sources
+              sources, archive
     floor 4   clip, cache, state, listing
               flows, photo_files, access
               batches, question
