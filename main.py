@@ -39,6 +39,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from sse_starlette import EventSourceResponse
 
 from image_search import (
+    archive,
     connections,
     examples,
     folders,
@@ -405,11 +406,9 @@ async def status(board: TheStatusBoard) -> Status:
     return await board.refresh()
 
 
-app.include_router(skipped.router)
-app.include_router(photo_record.router)
-app.include_router(folders.router)
-app.include_router(months.router)
-app.include_router(examples.router)
+rooms = archive, examples, folders, monitoring, months, photo_record, skipped
+for room in rooms:
+    app.include_router(room.router)
 
 
 @app.get("/status/events", response_class=EventSourceResponse)
@@ -422,9 +421,6 @@ async def status_events(board: TheStatusBoard) -> EventSourceResponse:
                 yield {"data": status.model_dump_json()}
 
     return EventSourceResponse(events())
-
-
-app.include_router(monitoring.router)
 
 
 @app.get("/thumb/{filename:path}", response_class=Response)

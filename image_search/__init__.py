@@ -7,7 +7,7 @@ Each room imports only from lower floors:
               photo_record, months
     floor 8   follow, search, upkeep, engines
     floor 7   index, remarks, server_store
-              web
+              web, archive
     floor 6   edge_store, server_queries
               hits, around, status, floor
               absence, passes, flows

@@ -92,7 +92,6 @@ class EdgeStore(Store):
         where: Filter = EVERYTHING,
         *,
         offset: int = 0,
-        like: str | None = None,
         oldest_first: bool = False,
         with_vectors: bool = False,
     ) -> list[Point]:
@@ -101,7 +100,7 @@ class EdgeStore(Store):
         Beyond QUANTIZED_LIMIT results the search is exact, and what the quantized one
         found stays in front, so that pages join up.
         """
-        if vector is None and like is None:
+        if vector is None:
             return super().search(
                 None,
                 limit,
@@ -111,7 +110,7 @@ class EdgeStore(Store):
                 with_vectors=with_vectors,
             )
         search = functools.partial(
-            super().search, where=where, like=like, with_vectors=with_vectors
+            super().search, where=where, with_vectors=with_vectors
         )
         depth = offset + limit
         near = min(depth, QUANTIZED_LIMIT - 1)

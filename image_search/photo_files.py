@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
@@ -28,6 +29,7 @@ from image_search.thumbnails import version_of
 YEAR = 365 * 24 * 3600  # seconds
 HASHING_THREADS = 4
 VERSIONS_KEPT = 10_000  # of files whose content is known
+OpenPhoto = Callable[[str | os.PathLike[str]], BufferedReader]
 
 
 class PhotoResponse(FileResponse):
@@ -43,28 +45,25 @@ class PhotoResponse(FileResponse):
         stat_result: os.stat_result,
         status_code: int = 200,
         *,
-        may_be_sent: Callable[[str], bool],
+        open_photo: OpenPhoto,
     ) -> None:
-        """`may_be_sent`: whether what lies at a path is a photo of the folder."""
+        """`open_photo`: opens what lies at a path, if it is a photo of the folder."""
         # By its name: a browser is never to take what it holds for a page.
         kind = KINDS[ending_of(os.fspath(path))]
         super().__init__(
             path, status_code, media_type=kind.mime, stat_result=stat_result
         )
         self.identity = identity_of(stat_result)
-        self.may_be_sent = may_be_sent
+        self.open_photo = open_photo
 
     async def __call__(
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:
         try:
-            file = await run_in_threadpool(open_regular_file, self.path)
+            file = await run_in_threadpool(self.open_photo, self.path)
         except OSError:
             raise HTTPException(404, "This photo has just gone.") from None
         with file:
-            # A link may have taken its name since it was looked up.
-            if not self.may_be_sent(place_of(file)):
-                raise HTTPException(404, "This photo has just gone.")
             self._describe(os.fstat(file.fileno()))
             self.path = f"/dev/fd/{file.fileno()}"
             await super().__call__(scope, receive, send)
@@ -128,6 +127,15 @@ class PhotoFiles(StaticFiles):
             raise HTTPException(404, f"There is no photo {filename}.")
         return Path(path).resolve()
 
+    def open_photo(self, path: str | os.PathLike[str]) -> BufferedReader:
+        """Open what was looked up; raises OSError if it is no photo any more."""
+        file = open_regular_file(path)
+        # A link may have taken its name since.
+        if not self.leads_to_photo(place_of(file)):
+            file.close()
+            raise FileNotFoundError(errno.ENOENT, "it has just gone")
+        return file
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         version = QueryParams(scope["query_string"]).get("v", "")
@@ -149,7 +157,7 @@ class PhotoFiles(StaticFiles):
             full_path,
             stat_result,
             status_code,
-            may_be_sent=self.leads_to_photo,
+            open_photo=self.open_photo,
         )
         current = self.cache_control(has_version=False)
         response.headers["Cache-Control"] = current

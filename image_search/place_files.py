@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from io import BufferedReader
 from pathlib import Path
 
 from fastapi import HTTPException
@@ -36,6 +37,11 @@ class PlaceFiles:
         """The file of a photo, links followed, or a 404."""
         files, name = self._split(filename)
         return files.find(name)
+
+    def open_photo(self, filename: str, path: str) -> BufferedReader:
+        """Open what was looked up; raises OSError if it is no photo any more."""
+        files, _ = self._split(filename)
+        return files.open_photo(path)
 
     def lookup_path(self, filename: str) -> tuple[str, os.stat_result | None]:
         """Where a photo's file is, and its status; None if there is none."""

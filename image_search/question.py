@@ -1,6 +1,7 @@
 """What can be asked, and which photos it is about."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -14,6 +15,7 @@ from pydantic import (
 from image_search.filters import READABLE, Circle, Condition, Filter
 
 MAX_QUERY_LENGTH = 1000  # characters
+MOST_NAMED = 50  # photos that others are to be like, or not
 
 
 def _complete_date(text: str) -> str:
@@ -29,9 +31,17 @@ def _check_near(text: str) -> str:
     return text
 
 
+def _once_each(names: list[str]) -> list[str]:
+    """In an order of their own: a sum of their vectors is always the same then."""
+    return sorted({*names} - {""})
+
+
 Words = Annotated[str, Field(pattern=r"\S", max_length=MAX_QUERY_LENGTH)]
 Near = Annotated[str, AfterValidator(_check_near)]
 Date = Annotated[NaiveDatetime, BeforeValidator(_complete_date)]
+Names = Annotated[
+    list[str], Field(max_length=MOST_NAMED), AfterValidator(_once_each)
+]
 
 
 class Filters(BaseModel, extra="forbid"):
@@ -50,14 +60,20 @@ class Filters(BaseModel, extra="forbid"):
     camera: str | None = Field(
         None, description="Taken with it; as results name it."
     )
+    unlike: Names = Field(
+        [],
+        description="The filenames of photos that are left out; a search also"
+        " goes away from what is on them.",
+    )
 
 
 class Search(Filters):
     """What to look for, all of it combined; nothing at all means the newest photos."""
 
     q: Words | None = Field(None, description="What you want to see.")
-    like: str | None = Field(
-        None, description="The filename of a photo, to find others like it."
+    like: Names = Field(
+        [],
+        description="The filenames of photos, to find others like all of them.",
     )
     minus: list[Words] = Field(
         [], max_length=10, description="What you don't want to see."
@@ -81,12 +97,13 @@ class Search(Filters):
 
 
 def conditions(
-    query: Filters, like: str | None = None, *, is_scored: bool
+    query: Filters, like: Sequence[str] = (), *, is_scored: bool
 ) -> Filter:
-    """The points that are meant; `like`: a photo that is not to find itself."""
+    """The points that are meant; `like`: photos that are not to find themselves."""
     must, must_not = [], []
-    if like:
-        must_not.append(Condition("filename", equals=like))
+    if named := {*like, *query.unlike}:
+        names = tuple(sorted(named))
+        must_not.append(Condition("filename", any_of=names))
     if folder := (query.folder or "").strip("/"):
         must.append(Condition("folders", equals=folder))
     if query.after or query.before:

@@ -24,6 +24,8 @@ SENTENCES = {
     "string_too_short": "it has to have {min_length} characters at least",
     "too_long": "it may be given {max_length} times at most",
     "too_short": "it has to be given {min_length} times at least",
+    "json_invalid": "write JSON",
+    "list_type": "write a list",
     "int_parsing": "write a whole number",
     "int_parsing_size": "write a smaller number",
     "int_from_float": "write a whole number",

@@ -35,7 +35,6 @@ class Asked:
     vector: Embedding | None  # of shape (d,)
     words: Embedding | None  # the vector, if it is one of words alone
     q: str | None
-    like: str | None
     folder: str
     total: int | None  # if the answer has all that there are
     cutoff: float
@@ -91,9 +90,7 @@ class Remarks:
             return asked.total
         if asked.best is None or not asked.cutoff:
             return searched
-        nearest = Query(
-            COUNTED, asked.where, vector=asked.vector, like=asked.like
-        )
+        nearest = Query(COUNTED, asked.where, vector=asked.vector)
         least = least_score(asked.best, asked.cutoff)
         total = self.store.count_near(least, nearest)
         return None if total == COUNTED else total

@@ -18,7 +18,7 @@ from image_search.filters import Filter
 from image_search.hits import Hit, SearchResponse, cut_off, group_hits
 from image_search.question import Search, conditions
 from image_search.remarks import Asked, Remarks
-from image_search.store import NoSuchPhoto, Point, Store
+from image_search.store import Point, Store
 
 MINUS_WEIGHT = 0.5  # of a minus term, beside the 1 of all others
 CANDIDATES = 1000  # that sort=newest and sort=oldest put in order
@@ -49,10 +49,12 @@ class NotAmongResults(UnknownPhoto):
 
 
 class NothingLeft(SearchError):
-    """The minus terms take away all that was asked for."""
+    """What is not wanted takes away all that was asked for."""
 
     def __init__(self) -> None:
-        super().__init__("minus: takes away all that was asked for.")
+        super().__init__(
+            "minus and unlike take away all that was asked for: leave some out."
+        )
 
 
 class NotIndexedYet(SearchError):
@@ -81,11 +83,21 @@ class Searcher:
 
         Raises SearchError, StoreError and PhotoError.
         """
-        return self.find(query, self.query_vector(query, photo))
+        vector = self.query_vector(query, photo)
+        return self.find(query, vector, is_sent=photo is not None)
 
-    def find(self, query: Search, vector: Embedding | None) -> SearchResponse:
-        """Answer a search whose vector is known; raises SearchError, StoreError."""
-        is_scored = vector is not None or bool(query.like)
+    def find(
+        self,
+        query: Search,
+        vector: Embedding | None,
+        *,
+        is_sent: bool = False,
+    ) -> SearchResponse:
+        """Answer a search whose vector is known; raises SearchError, StoreError.
+
+        `is_sent`: the vector has a photo in it that was sent.
+        """
+        is_scored = vector is not None
         by_time = query.sort != "score" and is_scored
         where = conditions(query, query.like, is_scored=is_scored)
         offset = query.offset
@@ -123,9 +135,8 @@ class Searcher:
         asked = Asked(
             where=where,
             vector=vector,
-            words=self._words(query, vector),
+            words=None if is_sent else self._words(query, vector),
             q=query.q,
-            like=query.like or None,
             folder=(query.folder or "").strip("/"),
             cutoff=query.cutoff,
             best=best if is_scored else None,
@@ -137,12 +148,11 @@ class Searcher:
         self, query: Search, vector: Embedding | None
     ) -> Embedding | None:
         """The vector of `q`, unless it is combined with photos."""
-        if not query.q or query.like or vector is None:
+        if not query.q or query.like:
             return None
-        alone = self.query_vector(query)
-        if alone is None or not np.array_equal(vector, alone):
-            return None
-        return self.embedder.embed_query(query.q) if query.minus else vector
+        if query.minus or query.unlike:
+            return self.embedder.embed_query(query.q)
+        return vector
 
     def _rank(
         self,
@@ -188,15 +198,11 @@ class Searcher:
                 count,
                 where,
                 offset=start,
-                like=query.like or None,
                 oldest_first=query.sort == "oldest",
                 with_vectors=with_vectors,
             )
 
-        try:
-            points = ask(count, start)
-        except NoSuchPhoto:
-            raise UnknownPhoto(query.like or "") from None
+        points = ask(count, start)
         # Nothing is an answer only beyond the last page, or once the whole folder is
         # in the index.
         if points or not (so_far := self.unfinished()):
@@ -208,11 +214,12 @@ class Searcher:
     def query_vector(
         self, query: Search, photo: bytes | None = None
     ) -> Embedding | None:
-        """All that was asked for, but `like`, in a vector of shape (d,), or None.
+        """All that was asked for, in a vector of shape (d,) and unit length, or None.
 
-        It is a sum: CLIP itself hardly understands "without". It has unit length
-        unless the vector of `like`, which the store knows, has yet to be added.
+        It is a sum: CLIP itself hardly understands "without". Photos of the index
+        count as one, the mean of their vectors.
         """
+        liked, unliked = self._named(query)
         vectors = []
         if query.q:
             vectors.append(self.embedder.embed_query(query.q))
@@ -222,14 +229,31 @@ class Searcher:
             -MINUS_WEIGHT * self.embedder.embed_query(text)
             for text in query.minus
         ]
+        if liked:
+            vectors.append(np.mean(liked, axis=0))
         if not vectors:
-            return None
+            if query.like:
+                raise NothingLeft
+            return None  # what is unlike nothing else is only left out
+        if unliked:
+            vectors.append(-MINUS_WEIGHT * np.mean(unliked, axis=0))
         total: Embedding = np.sum(vectors, axis=0)
-        if query.like:
-            return total
         if np.linalg.norm(total) < MIN_QUERY_NORM:
             raise NothingLeft
         return l2_normalize(total)
+
+    def _named(self, query: Search) -> tuple[list[Embedding], list[Embedding]]:
+        """The vectors of `like` and of `unlike`; what is in both is in neither."""
+        like, unlike = {*query.like}, {*query.unlike}
+        named = sorted(like | unlike)
+        vectors = self.store.vectors_of(named)
+        for name in named:
+            if name not in vectors:
+                raise UnknownPhoto(name)
+        return (
+            [vectors[name] for name in sorted(like - unlike)],
+            [vectors[name] for name in sorted(unlike - like)],
+        )
 
 
 def _page_of(

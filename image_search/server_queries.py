@@ -7,7 +7,6 @@ from typing import Any
 from qdrant_client import models
 
 from image_search.filters import Filter, in_terms_of
-from image_search.points import point_id
 from image_search.store import Query
 
 # What each point of ours has, and hardly any of somebody else's: to ask whether it is
@@ -22,15 +21,7 @@ def in_qdrants_terms(query: Query) -> Any:
         way = ways.ASC if query.oldest_first else ways.DESC
         order = models.OrderBy(key=query.order_by, direction=way)
         return models.OrderByQuery(order_by=order)
-    if query.like is None:
-        return query.vector
-    # The server knows its vector, and leaves the photo itself out.
-    alike: list[Any] = [str(point_id(query.like))]
-    if query.vector is not None:
-        alike.append(query.vector.tolist())
-    average = models.RecommendStrategy.AVERAGE_VECTOR
-    recommend = models.RecommendInput(positive=alike, strategy=average)
-    return models.RecommendQuery(recommend=recommend)
+    return query.vector
 
 
 def count_values(points: Iterable[Any], field: str) -> dict[str, int]:

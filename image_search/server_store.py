@@ -36,7 +36,6 @@ from image_search.server_queries import (
 from image_search.store import (
     VECTOR_NAME,
     CollectionMissing,
-    NoSuchPhoto,
     Point,
     Query,
     Store,
@@ -255,7 +254,7 @@ class ServerStore(Store):
         return [*found.values()]
 
     def _query_once(self, query: Query) -> Sequence[Any]:
-        is_scored = query.vector is not None or query.like is not None
+        is_scored = query.vector is not None
         with self._as_store_errors():
             found = self.client.query_points(
                 self.collection,
@@ -268,9 +267,6 @@ class ServerStore(Store):
                 with_vectors=[VECTOR_NAME] if query.with_vectors else False,
             )
             return found.points
-
-    def _add_like(self, query: Query) -> Query:
-        return query  # the server does
 
     @contextlib.contextmanager
     def _as_store_errors(self) -> Iterator[None]:
@@ -288,8 +284,6 @@ class ServerStore(Store):
         why = explain(code, details, self.server)
         message = f"Qdrant at {self.server.url} {why.verb}: {why.reason}."
         if code is grpc.StatusCode.NOT_FOUND:
-            if "No point with id" in details or "for point" in details:
-                return NoSuchPhoto(details)
             return CollectionMissing(message, why.reason)
         if why.is_passing:
             return StoreUnavailable(message, why.reason)

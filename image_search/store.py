@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import ValidationError
 
-from image_search.clip import Embedding, l2_normalize
+from image_search.clip import Embedding
 from image_search.filters import EVERYTHING, READABLE, Condition, Filter
 from image_search.points import Payload
 from image_search.settings import StartupError
@@ -50,10 +50,6 @@ class StoreRefuses(StoreUnavailable):
         self.setting = setting
 
 
-class NoSuchPhoto(StoreError):
-    """No photo of that name is in the store, or it has no vector."""
-
-
 class ForeignPoint(StoreError):
     """The collection holds a point that this app did not make."""
 
@@ -75,7 +71,6 @@ class Query:
     where: Filter = EVERYTHING
     offset: int = 0
     vector: Embedding | None = None  # of shape (d,)
-    like: str | None = None  # a photo whose vector is added to it
     order_by: str | None = None  # a field, its largest values first
     oldest_first: bool = False  # or its smallest
     with_vectors: bool = False
@@ -152,14 +147,13 @@ class Store(ABC):
         where: Filter = EVERYTHING,
         *,
         offset: int = 0,
-        like: str | None = None,
         oldest_first: bool = False,
         with_vectors: bool = False,
     ) -> list[Point]:
         """The `limit` points after `offset` that are nearest to a vector of shape (d,).
 
-        `like`: a photo whose vector is added to it. Without any they are the newest,
-        or the oldest. `with_vectors`: their own are wanted too.
+        Without one they are the newest, or the oldest. `with_vectors`: their own are
+        wanted too.
         Ties are in the order of their names, so that pages join up. Raises StoreError.
         """
         query = Query(
@@ -167,13 +161,10 @@ class Store(ABC):
             where,
             offset,
             vector,
-            like,
             oldest_first=oldest_first,
             with_vectors=with_vectors,
         )
-        if like is not None:
-            query = self._add_like(query)
-        elif vector is None:
+        if vector is None:
             query = replace(query, order_by=self.order())
         # One more at each end shows whether ties are cut off there.
         start, end = max(0, offset - 1), offset + limit + 1
@@ -203,8 +194,6 @@ class Store(ABC):
     def count_near(self, score: float, query: Query) -> int:
         """How many of the points that are asked for have a score, or a higher one."""
         query = replace(query, with_payload=False)
-        if query.like is not None:
-            query = self._add_like(query)
         return sum(one.score >= score for one in self._query(query))
 
     @abstractmethod
@@ -217,6 +206,19 @@ class Store(ABC):
         """The point of a photo that is in the index and can be read, or none."""
         is_it = (Condition("filename", equals=filename), *READABLE.must)
         return self._ask(Query(1, Filter(is_it), with_vectors=with_vectors))
+
+    def vectors_of(self, filenames: Sequence[str]) -> dict[str, Embedding]:
+        """By name the vectors, of shape (d,), of those photos that can be read."""
+        if not filenames:
+            return {}
+        are_they = Condition("filename", any_of=tuple(filenames))
+        where = Filter((are_they, *READABLE.must))
+        query = Query(len(filenames), where, with_vectors=True)
+        return {
+            point.payload.filename: point.vector
+            for point in self._ask(query)
+            if point.vector is not None
+        }
 
     def digest_of(self, filename: str) -> str | None:
         """The SHA-256 of a photo that is in the index and can be read, or None."""
@@ -244,15 +246,6 @@ class Store(ABC):
         raise ForeignPoint(
             "The vector store holds points that this app did not make."
         )
-
-    def _add_like(self, query: Query) -> Query:
-        """Put a photo's vector in the place of its name; raises NoSuchPhoto."""
-        for point in self.points_of(query.like or "", with_vectors=True):
-            if point.vector is not None:
-                beside = 0 if query.vector is None else query.vector
-                vector = l2_normalize(point.vector + beside)
-                return replace(query, vector=vector, like=None)
-        raise NoSuchPhoto(f"No photo {query.like} is in the store.")
 
     def order(self) -> str:
         """The field by which photos are the newest.

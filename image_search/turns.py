@@ -6,6 +6,7 @@ most is the model's text half, which embeds one text at a time.
 
 import asyncio
 import contextlib
+import functools
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 
@@ -90,9 +91,10 @@ class SearchTurns:
                     vector = await to_thread.run_sync(
                         self.searcher.query_vector, query, photo, limiter=turn
                     )
-                return await to_thread.run_sync(
-                    self.searcher.find, query, vector, limiter=self._store_turn
+                find = functools.partial(
+                    self.searcher.find, query, vector, is_sent=photo is not None
                 )
+                return await to_thread.run_sync(find, limiter=self._store_turn)
         raise SearcherGone
 
     async def _embed_new_texts(self, query: Search, network: str) -> None:

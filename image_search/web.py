@@ -35,7 +35,7 @@ UPLOAD_BODY = {  # for the OpenAPI document
     }
 }
 # What gains nothing by it, and events, which have to come at once.
-NOT_COMPRESSED = "image/*", "text/event-stream"
+NOT_COMPRESSED = "image/*", "application/zip", "text/event-stream"
 LAST_SLOT_SECONDS = 5
 THUMBNAIL_THREADS = 8
 LARGE_THREADS = 2  # a whole photo takes seconds, and a decoder

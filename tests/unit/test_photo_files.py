@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI, HTTPException
 from starlette.types import Message
 
+from image_search.files import open_regular_file
 from image_search.kinds import KINDS
 from image_search.photo_files import PhotoFiles, PhotoResponse
 from image_search.thumbnails import version_of
@@ -155,10 +156,6 @@ def test_no_link_to_a_folder_is_followed(folder: Path) -> None:
     assert get(files, "back/trips/cat.png").status_code == 404
 
 
-def is_anything(path: str) -> bool:
-    return True
-
-
 def test_what_became_a_link_out_of_the_folder_is_not_sent(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -181,7 +178,7 @@ def test_what_became_a_link_out_of_the_folder_is_not_sent(
 def test_what_became_a_fifo_is_not_waited_for(folder: Path) -> None:
     """A photo that is replaced between the look at it and its sending is a 404 then."""
     cat = folder / "cat.png"
-    response = PhotoResponse(cat, cat.stat(), may_be_sent=is_anything)
+    response = PhotoResponse(cat, cat.stat(), open_photo=open_regular_file)
     cat.unlink()
     os.mkfifo(cat)
     with pytest.raises(HTTPException) as refused:
@@ -192,7 +189,7 @@ def test_what_became_a_fifo_is_not_waited_for(folder: Path) -> None:
 def test_what_is_sent_is_told_as_it_is(folder: Path) -> None:
     """A photo that is replaced in that moment comes with its own length, not to be kept."""
     cat = folder / "cat.png"
-    response = PhotoResponse(cat, cat.stat(), may_be_sent=is_anything)
+    response = PhotoResponse(cat, cat.stat(), open_photo=open_regular_file)
     response.headers["Cache-Control"] = IMMUTABLE
     shutil.copy(PHOTOS / "rocket.jpg", folder / "new.png")
     (folder / "new.png").replace(cat)

@@ -34,6 +34,8 @@ def told(query: dict[str, Any]) -> list[dict[str, Any]]:
         ({"q": " "}, "write a word, or leave it out"),
         ({"q": "a" * 1001}, "it may have 1000 characters at most"),
         ({"minus": ["a"] * 11}, "it may be given 10 times at most"),
+        ({"like": ["a"] * 51}, "it may be given 50 times at most"),
+        ({"unlike": ["a"] * 51}, "it may be given 50 times at most"),
         ({"limit": "many"}, "write a whole number"),
         ({"limit": 0}, "write 1 or more"),
         ({"limit": 101}, "write 100 or less"),

@@ -89,6 +89,8 @@ def names(found: SearchResponse) -> list[str]:
         {"q": "a" * 1001},
         {"minus": [""]},
         {"minus": ["a"] * 11},
+        {"like": ["a.jpg"] * 51},
+        {"unlike": ["a.jpg"] * 51},
         {"limit": 0},
         {"limit": 101},
         {"offset": -1},
@@ -192,7 +194,7 @@ def test_a_photos_own_vector_counts_as_much_as_words(
     """`like` beside other things is a part of the sum: scores are cosines with all of it."""
     store.put("a.jpg", axis(3))
     store.put("b.jpg", axis(5))
-    query = Search(q="plus", like="a.jpg", minus=["less", "x"])
+    query = Search(q="plus", like=["a.jpg"], minus=["less", "x"])
     words = embedder.WORDS
     total = words["plus"] + axis(2) + axis(3) - (words["less"] + axis(0)) / 2
     [hit] = searcher.search(query, embedder.SENT).results
@@ -206,7 +208,7 @@ def test_like_by_itself_embeds_nothing(
     """To find more like a photo of the index costs no model: its vector is known."""
     store.put("a.jpg", axis(0))
     store.put("b.jpg", l2_normalize(axis(0) + axis(1)))
-    [hit] = searcher.search(Search(like="a.jpg")).results
+    [hit] = searcher.search(Search(like=["a.jpg"])).results
     assert hit.score == pytest.approx(np.sqrt(0.5), abs=1e-6)
     assert embedder.asked == []
 
@@ -216,12 +218,137 @@ def test_like_an_unknown_photo_is_refused(
 ) -> None:
     """A photo that is not in the index, or can't be read, is like none."""
     store.put("broken.jpg", error="it is empty")
+    store.put("fine.jpg", axis(0))
     for name in ("no.jpg", "broken.jpg"):
-        for query in (Search(like=name), Search(like=name, q="x")):
+        for query in (
+            Search(like=[name]),
+            Search(like=[name], q="x"),
+            Search(unlike=[name]),
+            Search(like=["fine.jpg", name]),
+        ):
             with pytest.raises(
                 UnknownPhoto, match=f"No photo {name} is in the index"
             ):
                 searcher.search(query)
+
+
+def put_some(store: MemoryStore) -> dict[str, Embedding]:
+    """Photos of vectors that are by chance, but always the same."""
+    chance = np.random.default_rng(1)
+    vectors = {
+        f"{number}.jpg": l2_normalize(chance.standard_normal(DIMENSION))
+        for number in range(9)
+    }
+    for name, vector in vectors.items():
+        store.put(name, vector)
+    return vectors
+
+
+def test_several_photos_count_as_their_mean(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """What is liked pulls as one photo would, what is not pushes away by half."""
+    some = put_some(store)
+    liked = (some["1.jpg"] + some["2.jpg"] + some["3.jpg"]) / 3
+    unliked = (some["4.jpg"] + some["5.jpg"]) / 2
+    query = Search(
+        q="plus",
+        like=["1.jpg", "2.jpg", "3.jpg"],
+        unlike=["4.jpg", "5.jpg"],
+        minus=["x"],
+    )
+    plus = FakeEmbedder.WORDS["plus"]
+    total = plus + axis(2) + liked - unliked / 2 - axis(0) / 2
+    vector = searcher.query_vector(query, FakeEmbedder.SENT)
+    assert vector == pytest.approx(l2_normalize(total), abs=1e-6)
+
+
+def test_one_like_is_the_photo_itself(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """More like one photo are those nearest to its own vector."""
+    for name, vector in put_some(store).items():
+        assert searcher.query_vector(Search(like=[name])) == pytest.approx(
+            vector, abs=1e-6
+        )
+
+
+def test_the_order_of_photos_says_nothing(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """In whatever order they are named, and how often, the answer is the same."""
+    put_some(store)
+    like, unlike = ["1.jpg", "2.jpg", "3.jpg"], ["4.jpg", "5.jpg"]
+    once = searcher.search(Search(like=like, unlike=unlike))
+    again = Search(
+        like=[*like[::-1], *like], unlike=[*unlike[::-1], "4.jpg", ""]
+    )
+    assert searcher.search(again) == once
+
+
+@pytest.mark.parametrize(
+    "asked", [{"q": "plus"}, {"like": ["1.jpg"]}, {"minus": ["x"]}]
+)
+def test_what_is_unlike_pushes_away(
+    searcher: Searcher, store: MemoryStore, asked: dict[str, Any]
+) -> None:
+    """A photo that equals one to be unlike scores less than it did."""
+    unlike = put_some(store)["4.jpg"]
+    store.put("copy.jpg", unlike)
+
+    def score(query: Search) -> float:
+        hits = searcher.search(query).results
+        [hit] = [hit for hit in hits if hit.filename == "copy.jpg"]
+        assert hit.score is not None
+        return hit.score
+
+    without = score(Search(**asked))
+    assert score(Search(**asked, unlike=["4.jpg"])) < without - 0.1
+
+
+@pytest.mark.parametrize(
+    "beside", [{}, {"q": "plus"}, {"sort": "oldest"}, {"fold": True}]
+)
+def test_what_is_named_is_no_result(
+    searcher: Searcher, store: MemoryStore, beside: dict[str, Any]
+) -> None:
+    """A photo that others are to be like, or not, is found in no way, nor counted."""
+    every = {*put_some(store)}
+    named = {"1.jpg", "2.jpg", "3.jpg", "4.jpg"}
+    for like in ([], ["1.jpg", "2.jpg"]):
+        left = every - (named if like else {"3.jpg", "4.jpg"})
+        query = Search(like=like, unlike=["3.jpg", "4.jpg"], **beside)
+        found = searcher.search(query)
+        assert {*names(found)} == left
+        assert found.total == found.searched == len(left)
+
+
+def test_unlike_alone_only_leaves_out(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """Where nothing is asked for the rest stays in the order of time, without scores."""
+    put_fan(store, 5)
+    found = searcher.search(Search(unlike=["3.jpg"]))
+    assert names(found) == ["4.jpg", "2.jpg", "1.jpg", "0.jpg"]
+    assert {hit.score for hit in found.results} == {None}
+
+
+def test_like_and_unlike_the_same_is_nothing(
+    searcher: Searcher, store: MemoryStore
+) -> None:
+    """What is in both counts in neither; where no more was asked, it is refused."""
+    put_some(store)
+    for names_ in (["1.jpg"], ["1.jpg", "2.jpg"]):
+        with pytest.raises(NothingLeft, match="unlike"):
+            searcher.search(Search(like=names_, unlike=names_[::-1]))
+    both = Search(like=["1.jpg", "2.jpg"], unlike=["1.jpg"])
+    assert searcher.query_vector(both) == pytest.approx(
+        store.points["2.jpg"][1], abs=1e-6
+    )
+    beside = Search(q="plus", like=["1.jpg"], unlike=["1.jpg"])
+    assert searcher.query_vector(beside) == pytest.approx(
+        FakeEmbedder.WORDS["plus"], abs=1e-6
+    )
 
 
 def test_minus_alone_is_a_query(searcher: Searcher) -> None:
@@ -331,7 +458,7 @@ def test_no_query_is_the_newest(searcher: Searcher, store: MemoryStore) -> None:
 def test_like_leaves_itself_out(searcher: Searcher, store: MemoryStore) -> None:
     """More like a photo are others, also with words beside it."""
     put_fan(store, 4)
-    for query in (Search(like="1.jpg"), Search(like="1.jpg", q="x")):
+    for query in (Search(like=["1.jpg"]), Search(like=["1.jpg"], q="x")):
         assert set(names(searcher.search(query))) == {"0.jpg", "2.jpg", "3.jpg"}
 
 
@@ -556,7 +683,7 @@ def test_a_store_that_is_away_is_no_empty_answer(
 ) -> None:
     """An error of the store comes through as it is."""
     store.failure = StoreUnavailable("away")
-    for query in (Search(), Search(q="x"), Search(like="a.jpg")):
+    for query in (Search(), Search(q="x"), Search(like=["a.jpg"])):
         with pytest.raises(StoreUnavailable, match="away"):
             searcher.search(query)
 
@@ -580,8 +707,9 @@ def server() -> Iterator[QdrantStandIn]:
         Search(q="x", offset=99, folder="trips"),
         Search(q="x", offset=5000),
         Search(sort="newest", offset=5000),
-        Search(like="trips/1.jpg"),
-        Search(like="trips/1.jpg", q="x", minus=["less"]),
+        Search(like=["trips/1.jpg"]),
+        Search(like=["trips/1.jpg"], q="x", minus=["less"]),
+        Search(like=["trips/1.jpg", "trips/2.jpg"], unlike=["trips/3.jpg"]),
     ],
 )
 def test_a_search_costs_one_query(
@@ -589,7 +717,8 @@ def test_a_search_costs_one_query(
 ) -> None:
     """However it is sorted and however deep its page lies, photos are asked for once.
 
-    The first page of all costs a count too, unless a filter lets few through.
+    The first page of all costs a count too, unless a filter lets few through; photos
+    that are named cost one question, however many there are.
     """
     store = ServerStore(server.url, None, "photos", DIMENSION)
     store.check()
@@ -606,7 +735,9 @@ def test_a_search_costs_one_query(
     server.calls.clear()
     found = Searcher(embedder, store).search(query)
     is_first = not query.offset
-    assert server.calls == ["query_points"] + ["count_points"] * is_first
+    queries = 2 if query.like or query.unlike else 1
+    calls = ["query_points"] * queries + ["count_points"] * is_first
+    assert server.calls == calls
     assert bool(found.results) == (query.offset < 30)
     store.close()
 
@@ -619,8 +750,10 @@ EVERY_WAY: list[dict[str, Any]] = [
     {"q": "x", "sort": "newest"},
     {"q": "x", "cutoff": 0.5},
     {"q": "x", "cutoff": 0.5, "sort": "newest"},
-    {"like": "3.jpg"},
-    {"like": "3.jpg", "minus": ["x"]},
+    {"like": ["3.jpg"]},
+    {"like": ["3.jpg"], "minus": ["x"]},
+    {"like": ["3.jpg", "4.jpg"], "unlike": ["5.jpg"]},
+    {"unlike": ["5.jpg", "6.jpg"]},
     {"folder": "trips"},
     {"after": "2024-01-05", "before": "2024-01-20"},
 ]
@@ -734,7 +867,7 @@ def test_words_are_told_from_nonsense(
     assert searcher.search(Search(q="x", offset=1)).fits is None
     assert searcher.search(Search()).fits is None
     store.put("dog.jpg", axis(1))
-    assert searcher.search(Search(q="x", like="dog.jpg")).fits is None
+    assert searcher.search(Search(q="x", like=["dog.jpg"])).fits is None
 
 
 def test_what_is_named_so_comes_beside(

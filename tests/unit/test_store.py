@@ -3,6 +3,7 @@
 import contextlib
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,6 @@ from image_search.state import EmbeddedStores
 from image_search.store import (
     CollectionMissing,
     ForeignPoint,
-    NoSuchPhoto,
     Point,
     Query,
     Store,
@@ -240,25 +240,29 @@ def test_vectors_come_only_when_asked_for(store: Store) -> None:
     assert point.vector == pytest.approx(VECTORS["cat.jpg"], abs=ROUNDING)
 
 
-def test_like_adds_a_photos_own_vector(store: Store) -> None:
-    """What is near to a photo, and to a vector beside it, is near to the sum of both."""
-    beside = 0.7 * l2_normalize(np.ones(DIMENSION))
-    name = "trips/rome/a.jpg"
-    itself = Filter(must_not=(Condition("filename", equals=name),))
-    for vector in (None, beside):
-        total = VECTORS[name] + (0 if vector is None else vector)
-        alike = store.search(vector, 5, itself, like=name)
-        expected = store.search(l2_normalize(total), 5, itself)
-        assert names(alike) == names(expected)
-        for one, other in zip(alike, expected, strict=True):
-            assert one.score == pytest.approx(other.score, abs=ROUNDING)
+def test_photos_vectors_are_known_by_name(store: Store) -> None:
+    """Each photo that is asked for has its own, and no other comes with them."""
+    for wanted in ([], ["trips/rome/a.jpg"], [*FINE]):
+        found = store.vectors_of(wanted)
+        assert {*found} == {*wanted}
+        for name, vector in found.items():
+            assert vector == pytest.approx(VECTORS[name], abs=ROUNDING)
 
 
-def test_like_a_photo_without_a_vector_is_refused(store: Store) -> None:
-    """No photo is like one that is not there, or that can't be read."""
-    for name in ("no.jpg", "", BROKEN[0]):
-        with pytest.raises(NoSuchPhoto):
-            store.search(None, 5, like=name)
+def test_a_photo_may_have_no_vector(store: Store) -> None:
+    """Of one that is not there, or that can't be read, there is none."""
+    others = ["cat.jpg", "trips/rome/a.jpg"]
+    found = store.vectors_of([others[0], "no.jpg", "", *BROKEN, others[1]])
+    assert {*found} == {*others}
+
+
+def test_photos_may_be_left_out_by_name(store: Store) -> None:
+    """Whatever is asked, those that are named are not found."""
+    named = ("cat.jpg", *TWINS)
+    others = Filter(must_not=(Condition("filename", any_of=named),))
+    for vector in (VECTORS["cat.jpg"], None):
+        found = store.search(vector, 100, replace(others, must=READABLE.must))
+        assert {*names(found)} == FINE - {*named}
 
 
 @pytest.mark.parametrize("limit", range(1, len(FINE) + 2))
@@ -391,10 +395,6 @@ def test_the_near_are_counted(store: Store) -> None:
         number = sum(other >= score for other in scores)
         assert store.count_near(score, Query(100, vector=asked)) == number
         assert store.count_near(score, Query(2, vector=asked)) == 2
-    name = "trips/rome/a.jpg"
-    [*alike] = (point.score for point in store.search(None, 100, like=name))
-    query = Query(100, like=name)
-    assert store.count_near(alike[2], query) >= 3
 
 
 def taken(at_least: str | None = None, before: str | None = None) -> Filter:
@@ -663,7 +663,7 @@ def test_a_search_on_a_server_is_one_query(
             on_server.search(vector, depth, READABLE, offset=depth)
             assert server.calls == ["query_points"]
             server.calls.clear()
-    on_server.search(VECTORS["cat.jpg"], 9, like="cat.jpg")
+    on_server.vectors_of(["cat.jpg"])
     on_server.digest_of("cat.jpg")
     assert server.calls == ["query_points", "query_points"]
     server.calls.clear()
@@ -879,14 +879,14 @@ def test_points_of_somebody_elses_are_never_met(
     """Whatever is theirs, searches and counts are of our photos; it is told, and stays."""
     cat = VECTORS["cat.jpg"]
     before = [names(on_server.search(vector, 9)) for vector in (cat, None)]
-    alike = names(on_server.search(None, 9, like="cat.jpg"))
+    known = on_server.vectors_of(["cat.jpg"])["cat.jpg"]
     vector = {"embedding": cat.tolist()} if has_vector else {}
     put_theirs(server, {their_id: payload}, vector)
     on_server.find_out(4)
     assert (on_server.count(), on_server.count(UNREADABLE)) == (4, 2)
     after = [names(on_server.search(vector, 9)) for vector in (cat, None)]
     assert after == before
-    assert names(on_server.search(None, 9, like="cat.jpg")) == alike
+    assert (on_server.vectors_of(["cat.jpg"])["cat.jpg"] == known).all()
     assert on_server.notice() == (
         "1 point in the collection photos is not this app's: it is left alone."
     )

@@ -108,7 +108,7 @@ def test_waiting_searches_hold_no_thread(
         await until(lambda: embedder.asked)
         threads = to_thread.current_default_thread_limiter()
         assert threads.borrowed_tokens == 0
-        for query in ({"q": "known"}, {"like": "a.jpg"}, {}):
+        for query in ({"q": "known"}, {"like": ["a.jpg"]}, {}):
             answer = await asyncio.wait_for(ask(turns, Client(), **query), 10)
             assert answer.results or query.get("like")
         assert len(embedder.asked) == 1
