@@ -1,8 +1,8 @@
 # `make run` and `make test` do everything from nothing; they need Python 3.11+ and make.
 
 PYTHON ?= python3
-# What pip is told to install as PyTorch, when .venv is made.
-TORCH ?= torch==2.13.0
+# What pip is told to install as PyTorch, when .venv is made; empty: what fits the machine.
+TORCH ?=
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 # Node 20.19 or newer is used where it is installed; else one from PyPI goes into .venv.
 NODE_IS_NEW := $(shell node -e 'const [a, b] = process.versions.node.split("."); console.log(a > 20 || (a == 20 && b >= 19) ? "yes" : "")' 2>/dev/null)
@@ -60,7 +60,7 @@ starter: .data/starter/config.json
 
 .venv/.python:
 	$(PYTHON) -m venv .venv
-	$(PIP) "$(TORCH)"
+	.venv/bin/python -m image_search.pytorch $(TORCH:%="%")
 	@touch $@
 
 .venv/.app: .venv/.python pyproject.toml

@@ -34,6 +34,7 @@ Each room imports only from lower floors:
               png, boxes, orientation
               samples, cicp
               worker_process, postgres_programs
+              pytorch
 
 A photo of the folder:
     sources -> CocoIndex -> embedding
