@@ -2,6 +2,7 @@
 
 Each room imports only from lower floors:
 
+    floor 11  command
     floor 10  refusals, examples
     floor 9   turns, skipped, folders
               photo_record, months

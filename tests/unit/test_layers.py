@@ -94,6 +94,7 @@ FLOORS = {
     "months": 9,
     "examples": 10,
     "refusals": 10,
+    "command": 11,
     "follow": 8,
 }
 HEAVY = {
@@ -123,6 +124,7 @@ WITHOUT = {
     "pillow_photo": HEAVY | {"click", "dotenv"},
     "sequence": HEAVY | {"numpy", "PIL", "click", "dotenv"},
     "streamed": HEAVY | {"click", "dotenv", "pyvips"},
+    "command": HEAVY | {"numpy", "PIL", "dotenv"},
     "pytorch": HEAVY | {"numpy", "PIL", "click", "dotenv"},
     "workers": HEAVY | {"numpy", "PIL", "click", "dotenv"},
     "worker_process": HEAVY | {"numpy", "PIL", "click", "dotenv"},
