@@ -16,7 +16,7 @@ export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test unit soak bench audit fix clean starter system
+.PHONY: help run test unit soak bench image audit fix clean starter system
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -39,6 +39,9 @@ soak: .venv/.test .data/starter/config.json ## Change the folder, search and cau
 
 bench: .venv/.test .data/starter/config.json ## Measure it, beside the tutorial's way of doing it.
 	@.venv/bin/python -m tests.bench
+
+image: .venv/.test .data/starter/config.json ## Build the image on a Debian made here, and search in it; as root.
+	@.venv/bin/python -m tests.image
 
 audit: .venv/.test frontend/node_modules/.package-lock.json ## Ask PyPI and npm for known holes in what is installed.
 	$(PYTHON) -m venv .venv/audit # of its own: what it needs is not to be audited
