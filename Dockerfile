@@ -6,8 +6,7 @@
 # Everything that it writes, the model included, lies in the volume /data: a new container with
 # the old volume downloads nothing and embeds nothing again. The root may be read-only
 # (--read-only --tmpfs /tmp). Settings are variables (-e PASSWORD=…); README lists them. It runs as
-# user 1000: photos that only another user may read need `--user`, and a folder of that user's for
-# /data.
+# user 1000; for photos that only you may read: --build-arg UID=$(id -u).
 # For an NVIDIA card: --build-arg TORCH=torch==2.13.0, and `docker run --gpus all`.
 
 # Any image with Python 3.11 or newer on glibc, and any with Node 20.19 or newer.
@@ -42,10 +41,11 @@ FROM ${BASE}
 RUN apt-get update -qq \
  && apt-get install -qq --no-install-recommends tini > /dev/null \
  && rm -rf /var/lib/apt/lists/*
-# The user is a plain number to whoever forbids root (Kubernetes' runAsNonRoot).
-RUN useradd --uid 1000 --home-dir /data --no-create-home image-search \
+# Postgres wants its user to have a name; who forbids root (runAsNonRoot) wants a number, below.
+ARG UID=1000
+RUN useradd --uid "$UID" --user-group --home-dir /data --no-create-home image-search \
  && mkdir /data /photos \
- && chown 1000:1000 /data
+ && chown image-search: /data
 COPY --from=wheel /opt/image-search /opt/image-search
 ENV PATH="/opt/image-search/bin:$PATH" \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -57,7 +57,7 @@ ENV PATH="/opt/image-search/bin:$PATH" \
     HF_HOME=/data/models
 VOLUME /data
 WORKDIR /data
-USER 1000:1000
+USER ${UID}
 EXPOSE 8000
 # Healthy once it answers searches; the first start downloads a model first.
 HEALTHCHECK --interval=30s --timeout=15s --start-period=15m --retries=3 \
