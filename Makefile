@@ -1,8 +1,8 @@
 # `make run` and `make test` do everything from nothing; they need Python 3.11+ and make.
 
 PYTHON ?= python3
-# What pip is told to install as PyTorch, when .venv is made.
-TORCH ?= torch==2.13.0
+# What pip is told to install as PyTorch, when .venv is made; empty: what fits the machine.
+TORCH ?=
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 # Node 20.19 or newer is used where it is installed; else one from PyPI goes into .venv.
 NODE_IS_NEW := $(shell node -e 'const [a, b] = process.versions.node.split("."); console.log(a > 20 || (a == 20 && b >= 19) ? "yes" : "")' 2>/dev/null)
@@ -16,7 +16,7 @@ export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test unit soak bench audit fix clean starter system
+.PHONY: help run test unit soak bench image audit fix clean starter system
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -40,6 +40,9 @@ soak: .venv/.test .data/starter/config.json ## Change the folder, search and cau
 bench: .venv/.test .data/starter/config.json ## Measure it, beside the tutorial's way of doing it.
 	@.venv/bin/python -m tests.bench
 
+image: .venv/.test .data/starter/config.json ## Build the image on a Debian made here, and search in it; as root.
+	@.venv/bin/python -m tests.image
+
 audit: .venv/.test frontend/node_modules/.package-lock.json ## Ask PyPI and npm for known holes in what is installed.
 	$(PYTHON) -m venv .venv/audit # of its own: what it needs is not to be audited
 	.venv/audit/bin/pip install --quiet --disable-pip-version-check 'pip-audit>=2.9'
@@ -60,7 +63,7 @@ starter: .data/starter/config.json
 
 .venv/.python:
 	$(PYTHON) -m venv .venv
-	$(PIP) "$(TORCH)"
+	.venv/bin/python -m image_search.pytorch $(TORCH:%="%")
 	@touch $@
 
 .venv/.app: .venv/.python pyproject.toml

@@ -16,7 +16,7 @@ from image_search.stopping import Stop, end_at_once
 undo_end_at_once = end_at_once()
 
 # Then this: it loads .env, which cocoindex reads when it is imported.
-from image_search.settings import ROOT, StartupError, logger, settings  # isort: split
+from image_search.settings import PAGE, ROOT, StartupError, logger, settings  # isort: split
 
 import asyncio
 import contextlib
@@ -437,8 +437,8 @@ async def thumbnail(
 
 
 app.mount("/img", photo_files)
-if (page := ROOT / "frontend" / "dist").is_dir():  # built by `make run`
-    app.frontend("/", directory=page)
+if PAGE.is_dir():  # built by `make run`
+    app.frontend("/", directory=PAGE)
 
 if __name__ == "__main__":
     uvicorn.run(app, host=settings.host, port=settings.port, access_log=False)

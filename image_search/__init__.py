@@ -2,6 +2,7 @@
 
 Each room imports only from lower floors:
 
+    floor 11  command
     floor 10  refusals, examples, monitoring
     floor 9   turns, skipped, folders
               photo_record, months
@@ -37,6 +38,7 @@ Each room imports only from lower floors:
               png, boxes, orientation
               samples, cicp
               worker_process, postgres_programs
+              pytorch
 
 A photo of the folder:
     sources -> CocoIndex -> embedding

@@ -4,6 +4,7 @@ Import it before cocoindex, torch and transformers, which read COCOINDEX_*,
 PYTORCH_* and HF_* when they are imported: `.env` is loaded here.
 """
 
+import hashlib
 import logging
 import os
 import re
@@ -28,7 +29,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from image_search.addresses import Address, parse_addresses
 
-ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent
+# In a wheel main.py and the built page lie in the package; else in a checkout.
+IS_INSTALLED = (PACKAGE / "main.py").is_file()
+PAGE = PACKAGE / "page" if IS_INSTALLED else ROOT / "frontend" / "dist"
+# Where `.env` lies, and where relative paths start.
+BASE = Path.cwd() if IS_INSTALLED else ROOT
 STARTUP_FAILURE = 3  # the exit code; uvicorn's too
 ENVIRONMENT_DEFAULTS = {
     "COCOINDEX_DISABLE_USAGE_TRACKING": "1",
@@ -53,7 +60,7 @@ class StartupError(click.ClickException):
 
 def _absolute(path: Path) -> Path:
     try:
-        return (ROOT / path.expanduser()).resolve()
+        return (BASE / path.expanduser()).resolve()
     except RuntimeError as error:
         # The home of nobody, or links that lead in a circle.
         raise ValueError(str(error)) from None
@@ -67,6 +74,18 @@ def _read_places(value: Any) -> Any:
 
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Places = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_read_places)]
+
+
+def _default_data_dir(values: dict[str, Any]) -> Path:
+    """A checkout's own; else one in the user's home, by the first folder of photos."""
+    if not IS_INSTALLED:
+        return Path(".data")
+    from platformdirs import user_data_path
+
+    photos: Path = values["image_dir"][0].path
+    digest = hashlib.sha256(os.fsencode(photos)).hexdigest()
+    name = f"{photos.name[:40] or 'root'}-{digest[:8]}"
+    return user_data_path("image-search") / name
 
 
 # In a pattern: each more costs as many times as a path has parts.
@@ -119,13 +138,16 @@ class Settings(BaseSettings):
     """Every setting; `.env.example` has a line on each.
 
     An empty value counts as unset. Relative paths start at the project's folder,
-    so that the index is one index from wherever the app is started.
+    so that the index is one index from wherever the app is started; where it is
+    installed they start, as those of any command, where the user is.
     """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
-    image_dir: Places = Field("img", validate_default=True)
-    data_dir: Folder = Path(".data")
+    image_dir: Places = Field(
+        "." if IS_INSTALLED else "img", validate_default=True
+    )
+    data_dir: Folder = Field(default_factory=_default_data_dir)
     exclude: Patterns = ()
     clip_model: str = "openai/clip-vit-large-patch14"
     clip_dtype: Literal["float32", "float16", "bfloat16"] | None = None
@@ -192,6 +214,8 @@ def load_settings() -> Settings:
     except ValidationError as error:
         lines = []
         for problem in error.errors():
+            if problem["type"] == "default_factory_not_called":
+                continue  # the error about IMAGE_DIR says enough
             name = str(problem["loc"][0]).upper()
             lines.append(f"{name}={problem['input']}: {problem['msg']}.")
         raise SystemExit("\n".join(lines)) from None
@@ -240,7 +264,7 @@ class EscapeControlCharacters(logging.Filter):
 
 # Python's on brackets that a `.gitignore` may have.
 warnings.filterwarnings("ignore", category=FutureWarning, module="pathspec")
-load_env_file(ROOT / ".env")
+load_env_file(BASE / ".env")
 for _name, _value in ENVIRONMENT_DEFAULTS.items():
     os.environ.setdefault(_name, _value)
 settings = load_settings()

@@ -18,6 +18,7 @@ FLOORS = {
     "worker_process": 0,
     "hardware": 0,
     "postgres_programs": 0,
+    "pytorch": 0,
     "stopping": 0,
     "points": 0,
     "pulse": 0,
@@ -102,6 +103,7 @@ FLOORS = {
     "months": 9,
     "examples": 10,
     "refusals": 10,
+    "command": 11,
     "follow": 8,
 }
 HEAVY = {
@@ -139,6 +141,8 @@ WITHOUT = {
     "pillow_photo": HEAVY | {"click", "dotenv"},
     "sequence": HEAVY | {"numpy", "PIL", "click", "dotenv"},
     "streamed": HEAVY | {"click", "dotenv", "pyvips"},
+    "command": HEAVY | {"numpy", "PIL", "dotenv"},
+    "pytorch": HEAVY | {"numpy", "PIL", "click", "dotenv"},
     "workers": HEAVY | {"numpy", "PIL", "click", "dotenv"},
     "worker_process": HEAVY | {"numpy", "PIL", "click", "dotenv"},
     "hardware": HEAVY | {"numpy", "PIL"},

