@@ -142,10 +142,10 @@ def test_where_it_is_installed_paths_start_where_the_user_is(
     (here / ".env").write_text("PORT=1234\n")
     python_path = str(site)
     found = settings_in(here, PYTHONPATH=python_path)
-    assert found["image_dir"] == str(here)
+    assert found["image_dir"] == [{"path": str(here), "name": ""}]
     assert found["port"] == 1234
     found = settings_in(here, PYTHONPATH=python_path, IMAGE_DIR="photos")
-    assert found["image_dir"] == str(here / "photos")
+    assert found["image_dir"] == [{"path": str(here / "photos"), "name": ""}]
 
 
 def test_where_it_is_installed_each_folder_has_an_index_of_its_own(
