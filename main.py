@@ -248,9 +248,11 @@ async def set_up(embedder: Embedder) -> None:
     """Make the tables and the collection unless they exist; raises StartupError."""
     try:
         await asyncio.to_thread(embedder.cache.open)
-        await asyncio.to_thread(forget_former_places, settings, get_store())
         await image_search_flow.set_up()
+        await asyncio.to_thread(forget_former_places, settings, get_store())
         await asyncio.to_thread(get_store().check)
+    except StoreError as error:
+        raise StartupError(str(error)) from None
     except (OSError, sqlite3.Error) as error:
         raise StartupError(
             f"DATA_DIR={settings.data_dir} cannot be written: {error}"

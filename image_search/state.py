@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import cocoindex
 import portalocker
 
+from image_search.in_flight import INFLIGHT_BYTES, MOST_ROWS
 from image_search.postgres import EmbeddedPostgres
 from image_search.postgres_programs import PostgresError
 from image_search.settings import Settings, StartupError, logger, settings
@@ -155,7 +156,15 @@ def cocoindex_settings() -> cocoindex.Settings:
     ):  # the same name on another server is another collection
         server = hashlib.sha256(str(settings.qdrant_url).encode()).hexdigest()
         namespace += f"_{server[:8]}"
-    return cocoindex.Settings(database=database, app_namespace=namespace)
+    return cocoindex.Settings(
+        database=database,
+        app_namespace=namespace,
+        # Of all places together, which share the memory.
+        global_execution_options=cocoindex.GlobalExecutionOptions(
+            source_max_inflight_rows=MOST_ROWS,
+            source_max_inflight_bytes=INFLIGHT_BYTES,
+        ),
+    )
 
 
 def _wait_for_postgres(url: str) -> None:
