@@ -383,7 +383,7 @@ TheStatusBoard = Annotated[StatusBoard, Depends(get_status_board)]
 async def search(
     request: Request, query: Annotated[Search, Query()], searches: TheSearches
 ) -> SearchResponse:
-    """Find photos by words, by a photo of the folder, or both, best first."""
+    """Find photos by words, by photos of the folder, or both, best first."""
     with SEARCH_SECONDS.time():
         return await searches.search(request, query)
 

@@ -20,7 +20,7 @@ export default defineConfig(({ mode }) => {
   const { PORT } = loadEnv(mode, "..", "PORT");
   const server = `http://127.0.0.1:${PORT || 8000}`;
   // All that the server answers but the page itself; what begins like this is meant as well.
-  const answers = ["/search", "/photo", "/folders", "/examples", "/months", "/img", "/thumb", "/status"];
+  const answers = ["/search", "/photo", "/folders", "/examples", "/months", "/archive", "/img", "/thumb", "/status"];
   const api = [...answers, "/health", "/metrics", "/docs", "/openapi.json"];
   return {
     // The first ones to know light-dark(), which would be rewritten for older ones, and wrongly.

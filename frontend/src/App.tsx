@@ -75,7 +75,7 @@ export function App() {
           onRefine={refine}
           onSort={ask}
           onOpen={openPhoto}
-          onLike={(filename) => askFor({ like: filename })}
+          onLike={(filename) => askFor({ like: [filename] })}
           density={density}
           recovered={recovered}
         />
@@ -86,9 +86,9 @@ export function App() {
           status={status}
           onQuery={refine}
           onOpen={openPhoto}
-          onLike={(filename) => askFor({ like: filename })}
+          onLike={(filename) => askFor({ like: [filename] })}
           onMore={loadMore}
-          onShowAll={() => ask({ ...query, showAll: true }, true)}
+          onAsk={ask}
           onTryAgain={refresh}
           density={density}
           recovered={recovered}

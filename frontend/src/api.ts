@@ -2,6 +2,7 @@
 
 import { monthAfter } from "./format";
 import { texts } from "./texts";
+import { appendAll } from "./urlState";
 
 /** What else a photo's header tells, as far as it does. */
 export type Details = {
@@ -81,7 +82,8 @@ export type Overview = {
 /** What can be asked for; `upload` is the visitor's own photo. Empty means: any. */
 export type Question = {
   q: string;
-  like: string;
+  like: string[];
+  unlike: string[];
   minus: string[];
   folder: string;
   after: string;
@@ -121,13 +123,12 @@ export const thumbUrl = ({ filename, version }: Address, size: 256 | 512 | 1024 
   `/thumb/${pathOf(filename)}?size=${size}${version ? `&v=${version}` : ""}`;
 
 function parametersOf(question: Question): URLSearchParams {
-  const { q, like, minus, folder, after, before, near, camera } = question;
+  const { q, like, unlike, minus, folder, after, before, near, camera } = question;
   const { sort, upload, offset, around = "", isFlat, showAll } = question;
-  const scored = q || like || minus.length > 0 || upload;
+  const scored = q || like.length || minus.length || upload;
   const at = scored ? "" : question.at;
   const wanted = {
     q,
-    like,
     folder,
     after: at && sort === "oldest" ? latest(after, `${at}-01`) : after,
     before: at && sort !== "oldest" ? earliest(before, `${monthAfter(at)}-01`) : before,
@@ -142,7 +143,7 @@ function parametersOf(question: Question): URLSearchParams {
     cutoff: scored && !showAll ? String(CUTOFF) : "",
   };
   const parameters = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
-  for (const term of minus) parameters.append("minus", term);
+  appendAll(parameters, { like, unlike, minus });
   return parameters;
 }
 
@@ -150,7 +151,9 @@ function parametersOf(question: Question): URLSearchParams {
 const latest = (...dates: string[]) => dates.filter(Boolean).sort().at(-1)!;
 const earliest = (...dates: string[]) => dates.filter(Boolean).sort()[0]!;
 
-type Body = {
+type Refusal = { detail?: string | { loc: string[]; msg: string }[] };
+
+type Body = Refusal & {
   results?: Photo[];
   total?: number | null;
   searched?: number | null;
@@ -162,16 +165,19 @@ type Body = {
   more?: boolean;
   below_cutoff?: boolean;
   next_offset?: number;
-  detail?: string | { loc: string[]; msg: string }[];
 };
 
-function failure({ status, statusText }: Response, body: Body | null, isUpload: boolean): Failure {
+/** Why a request was refused, as far as the server says. */
+export function reasonOf({ status, statusText }: Response, body: Refusal | null): string {
   const { detail } = body ?? {};
-  const message =
-    typeof detail === "string"
-      ? detail
-      : (detail?.map(({ loc, msg }) => `${loc.at(-1)}: ${msg}`).join(". ") ??
-        texts.unexpectedAnswer(`${status} ${statusText}`));
+  if (typeof detail === "string") return detail;
+  const sentences = detail?.map(({ loc, msg }) => `${loc.at(-1)}: ${msg}`);
+  return sentences?.join(". ") ?? texts.unexpectedAnswer(`${status} ${statusText}`);
+}
+
+function failure(response: Response, body: Body | null, isUpload: boolean): Failure {
+  const { status } = response;
+  const message = reasonOf(response, body);
   if (status === 503) return { reason: "not ready", message };
   const unreadable = isUpload && [413, 415, 422].includes(status);
   return { reason: unreadable ? "unreadable" : "refused", message };

@@ -80,13 +80,18 @@ export function formatTimeToGo(seconds: number): string {
   return texts.hoursToGo(formatNumber(Math.ceil(minutes / 60)));
 }
 
-/** The query as a phrase: for “dog”, like cat.png, without “grass”. */
-export function formatQuery({ q, like, image, minus }: Query): string {
+/** The name of a photo, or how many there are. */
+export const formatNames = (filenames: string[]) =>
+  filenames.length === 1 ? nameOf(filenames[0]!) : photoCount(filenames.length);
+
+/** The query as a phrase: for “dog”, like cat.png, without “grass”, without 3 photos. */
+export function formatQuery({ q, like, unlike, image, minus }: Query): string {
   const parts = [
     q && texts.forWords(q),
-    like && texts.likeName(nameOf(like)),
+    like.length > 0 && texts.likeName(formatNames(like)),
     image && texts.likeYourPhoto,
     minus.length > 0 && texts.without(minus),
+    unlike.length > 0 && texts.withoutName(formatNames(unlike)),
   ];
   return parts.filter(Boolean).join(", ");
 }

@@ -4,7 +4,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 export type Query = {
   q: string;
-  like: string;
+  /** Photos that others are to be like. */
+  like: string[];
+  /** Photos that are left out, as is what looks like them. */
+  unlike: string[];
   /** The id under which `uploads.ts` keeps the visitor's own photo. */
   image: string;
   minus: string[];
@@ -28,10 +31,12 @@ type Saved = { y?: number; count?: number; opened?: boolean };
 
 export const NO_FILTERS = { folder: "", after: "", before: "", near: "", camera: "" };
 
+/** Those that stand in the box. */
+export const NO_PHOTOS = { like: [] as string[], unlike: [] as string[], image: "" };
+
 export const EMPTY_QUERY: Query = {
   q: "",
-  like: "",
-  image: "",
+  ...NO_PHOTOS,
   minus: [],
   ...NO_FILTERS,
   sort: "score",
@@ -40,16 +45,25 @@ export const EMPTY_QUERY: Query = {
 };
 
 /** Whether anything is asked for that photos can fit more or less well. */
-export const isScored = ({ q, like, image, minus }: Query) =>
-  Boolean(q || like || image || minus.length);
+export const isScored = ({ q, like, image, minus }: Omit<Query, "unlike">) =>
+  Boolean(q || like.length || image || minus.length);
+
+export const hasPhotos = ({ like, unlike, image }: Query) =>
+  Boolean(like.length || unlike.length || image);
 
 export const countFilters = ({ folder, after, before, near, camera }: Query) =>
   [folder, after, before, near, camera].filter(Boolean).length;
 
+/** Parameters that are given once for each of several texts. */
+export function appendAll(parameters: URLSearchParams, lists: Record<string, string[]>): void {
+  for (const [name, texts] of Object.entries(lists))
+    for (const text of texts) parameters.append(name, text);
+}
+
 export function urlOf(query: Query, open = ""): string {
-  const { minus, sort, showAll, at, ...texts } = query;
+  const { like, unlike, minus, sort, showAll, at, ...texts } = query;
   const parameters = new URLSearchParams(Object.entries(texts).filter(([, text]) => text));
-  for (const term of minus) parameters.append("minus", term);
+  appendAll(parameters, { like, unlike, minus });
   if (sort !== "score") parameters.set("sort", sort);
   if (at && !isScored(query)) parameters.set("at", at);
   if (showAll) parameters.set("rest", "1"); // its name in links that were shared already
@@ -62,11 +76,15 @@ const sortOf = (text: string) => (text === "newest" || text === "oldest" ? text 
 function readUrl(): UrlState {
   const parameters = new URLSearchParams(location.search);
   const text = (name: string) => parameters.get(name)?.trim() ?? "";
+  const list = (name: string) => [
+    ...new Set(parameters.getAll(name).filter((text) => text.trim())),
+  ];
   const query: Query = {
     q: text("q"),
-    like: text("like"),
+    like: list("like"),
+    unlike: list("unlike"),
     image: text("image"),
-    minus: parameters.getAll("minus").filter((term) => term.trim()),
+    minus: list("minus"),
     folder: text("folder"),
     after: text("after"),
     before: text("before"),

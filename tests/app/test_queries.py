@@ -1,8 +1,10 @@
 """What can be asked: by photo, more like this, plus and minus, where and when; in both stores."""
 
 import io
+import json
 import os
 import re
+import zipfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -219,6 +221,41 @@ def test_more_like_this(app: App) -> None:
     response = app.get("/search", like="no/such.jpg")
     assert response.status_code == 404
     assert "no/such.jpg" in response.json()["detail"]
+
+
+def test_more_like_several(app: App) -> None:
+    """like= and unlike= may be given several times, with words or a photo that is sent."""
+    like, unlike = ["rocket.jpg", "cat.png"], ["coffee.png", TWINS[3]]
+    photo = (app.img / "flower.jpg").read_bytes()
+    for sent in (None, photo):
+        hits = ask(app, sent, like=like, unlike=unlike, q="an animal")
+        assert not {*names(hits)} & {*like, *unlike}
+        again = ask(
+            app, sent, like=like[::-1], unlike=unlike[::-1], q="an animal"
+        )
+        assert again == hits
+        without = scores(ask(app, sent, like=like, q="an animal"))
+        assert scores(hits)[TWINS[0]] < without[TWINS[0]]
+    for named in ({"like": [*like, "no.jpg"]}, {"unlike": ["no.jpg"]}):
+        response = app.get("/search", **named)
+        assert response.status_code == 404
+        assert "no.jpg" in response.json()["detail"]
+    left = names(ask(app, unlike=unlike))
+    assert left == [name for name in names(ask(app)) if name not in {*unlike}]
+
+
+def test_photos_come_as_one_archive(app: App) -> None:
+    """As long as is told, not compressed on the way, and whole."""
+    wanted = ["rocket.jpg", "formats/raccoon.heic"]
+    form = {"names": json.dumps([*wanted, "no.jpg"])}
+    answer = app.http.post("/archive", data=form)
+    assert "content-encoding" not in answer.headers
+    assert answer.headers["content-length"] == str(len(answer.content))
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist()[:2] == wanted
+        for name in wanted:
+            assert archive.read(name) == (app.img / name).read_bytes()
 
 
 COMBINATIONS = [

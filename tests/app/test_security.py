@@ -81,7 +81,8 @@ def test_the_password_is_asked_for_everywhere(locked: App, path: str) -> None:
         )
         assert response.status_code == 401
         assert response.headers["www-authenticate"].startswith("Basic ")
-    assert locked.http.post("/search", content=b"x").status_code == 401
+    for taking in ("/search", "/archive"):
+        assert locked.http.post(taking, content=b"x").status_code == 401
 
 
 def test_the_password_opens(locked: App) -> None:

@@ -34,6 +34,7 @@ export function Above({ state, query, examples, onSearch, onRefine, onSort, ...p
           best={state.photos.slice(0, FIRST_PHOTOS)}
           query={query}
           onQuery={onRefine}
+          onAsk={onSort}
           {...photos}
         />
       )}

@@ -88,6 +88,11 @@ export function Headline({ state, query, onSort, density }: Props) {
               <span>{texts.exclude}</span>
             </button>
           )}
+          {isScored(query) && query.showAll && (
+            <button class="chip" onClick={() => onSort({ ...query, showAll: false })}>
+              {texts.showFewer}
+            </button>
+          )}
           <Sort query={query} onQuery={onSort} />
           <DensityControl density={density} />
         </div>

@@ -13,6 +13,7 @@ type Props = {
   best: Photo[];
   query: Query;
   onQuery: (query: Query) => void;
+  onAsk: (query: Query) => void;
   onOpen: (filename: string) => void;
   onLike: (filename: string) => void;
   density: Density;
@@ -23,7 +24,7 @@ const NO_COUNTS = new Map<string, number>();
 
 /** Photos and folders that are called what was typed: a row of their own above the results. */
 export function Named(props: Props) {
-  const { overview, best, query, onQuery, onOpen, onLike, density, recovered } = props;
+  const { overview, best, query, onQuery, onAsk, onOpen, onLike, density, recovered } = props;
   const { named, namedFolders, fits } = overview;
   const span = spanOf(query.q);
   const isBest = ({ filename }: Photo) => best.some((photo) => photo.filename === filename);
@@ -70,6 +71,7 @@ export function Named(props: Props) {
           recovered={recovered}
           onOpen={onOpen}
           onLike={onLike}
+          onAsk={onAsk}
         />
       )}
       <h2>{texts.byWhatTheyShow}</h2>

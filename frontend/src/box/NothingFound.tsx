@@ -1,12 +1,12 @@
 import type { Overview } from "../api";
-import { formatDate } from "../format";
+import { formatDate, formatNames } from "../format";
 import { Notice } from "../status/Notices";
 import { texts } from "../texts";
-import { NO_FILTERS, type Query } from "../urlState";
+import { countFilters, NO_FILTERS, type Query } from "../urlState";
 import { lastDayBefore } from "./days";
 
 /** What there are no photos in, and of: Holiday, from 1 May to 3 May. */
-function limits({ folder, after, before, near, camera }: Query): string {
+function limits({ folder, after, before, near, camera, like, unlike }: Query): string {
   const until = lastDayBefore(before);
   const parts = [
     folder && texts.inFolder(folder),
@@ -14,6 +14,8 @@ function limits({ folder, after, before, near, camera }: Query): string {
     before && texts.untilDay(formatDate(until || before)),
     near && texts.nearThisPlace,
     camera && texts.takenWith(camera),
+    like.length > 0 && texts.likeName(formatNames(like)),
+    unlike.length > 0 && texts.withoutName(formatNames(unlike)),
   ];
   return parts.filter(Boolean).join(", ");
 }
@@ -23,7 +25,7 @@ type Props = { overview: Overview; query: Query; onQuery: (query: Query) => void
 /** Nothing with these filters; a folder that is not there at all is told from an empty one. */
 export function NothingFound({ overview, query, onQuery }: Props) {
   const { similarFolders } = overview;
-  const clear = () => onQuery({ ...query, ...NO_FILTERS });
+  const clear = () => onQuery({ ...query, ...NO_FILTERS, unlike: [] });
   const isUnknown = similarFolders !== null;
   return (
     <Notice
@@ -44,9 +46,11 @@ export function NothingFound({ overview, query, onQuery }: Props) {
           </ul>
         </>
       )}
-      <button class="strong" onClick={clear}>
-        {texts.clearFilters}
-      </button>
+      {(countFilters(query) > 0 || query.unlike.length > 0) && (
+        <button class="strong" onClick={clear}>
+          {texts.clearFilters}
+        </button>
+      )}
     </Notice>
   );
 }

@@ -1,13 +1,13 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../Icon";
 import { texts } from "../texts";
-import { parseQuery, typedOf, type Query } from "../urlState";
+import { hasPhotos, NO_PHOTOS, parseQuery, typedOf, type Query } from "../urlState";
 import { linkIn } from "./links";
 import { PhotoPicker } from "./PhotoPicker";
 import { Recents, recentId } from "./Recents";
 import { forgetSearch, recentSearches } from "./recents";
 import "./SearchBar.css";
-import { Tokens } from "./Tokens";
+import { Tokens, withoutLast } from "./Tokens";
 import { useShortcuts } from "./useShortcuts";
 
 type Props = {
@@ -20,10 +20,11 @@ type Props = {
 
 /** All that is asked for but the filters: words, words to do without, and photos as tokens. */
 export function SearchBar({ query, placeholder, onAsk, onPhoto, onLink }: Props) {
-  const { q, minus, like, image } = query;
+  const { q, minus } = query;
   const input = useRef<HTMLInputElement>(null);
   const said = typedOf(query);
-  const hasPhoto = Boolean(like || image);
+  const hasPhoto = hasPhotos(query);
+  const inBox = JSON.stringify([query.like, query.unlike, query.image]);
   const [typed, setTyped] = useState(said);
   const [adds, setAdds] = useState(false);
   const [open, setOpen] = useState(false);
@@ -36,7 +37,7 @@ export function SearchBar({ query, placeholder, onAsk, onPhoto, onLink }: Props)
     setTyped(said);
     setAdds(false);
     setOpen(false);
-  }, [said, like, image]);
+  }, [said, inBox]);
 
   const lastKey = useRef("");
   useShortcuts(input, lastKey, show);
@@ -66,7 +67,7 @@ export function SearchBar({ query, placeholder, onAsk, onPhoto, onLink }: Props)
     if (matchMedia("(pointer: coarse)").matches) input.current!.blur();
     if (link) return onLink(link);
     const words = parseQuery(text);
-    onAsk(combines ? words : { ...words, like: "", image: "" });
+    onAsk(combines ? words : { ...words, ...NO_PHOTOS });
     input.current!.value = typedOf(words); // as it was understood
     setTyped(input.current!.value);
   }
@@ -86,7 +87,7 @@ export function SearchBar({ query, placeholder, onAsk, onPhoto, onLink }: Props)
   function clear() {
     input.current!.value = "";
     setTyped("");
-    onAsk({ q: "", minus: [], like: "", image: "" });
+    onAsk({ q: "", minus: [], ...NO_PHOTOS });
     input.current!.focus();
   }
 
@@ -114,7 +115,7 @@ export function SearchBar({ query, placeholder, onAsk, onPhoto, onLink }: Props)
       selectionStart === 0 &&
       selectionEnd === 0
     ) {
-      remove(like ? { like: "" } : { image: "" });
+      remove(withoutLast(query));
     } else return;
     event.preventDefault();
   }

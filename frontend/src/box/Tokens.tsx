@@ -1,10 +1,14 @@
+import { useState } from "preact/hooks";
 import { thumbUrl } from "../api";
-import { nameOf } from "../format";
+import { nameOf, photoCount } from "../format";
+import { useMedia } from "../grid/useMedia";
 import { Icon } from "../Icon";
 import { texts } from "../texts";
 import type { Query } from "../urlState";
 import { Preview, Upload } from "./Preview";
 import "./Tokens.css";
+
+const NARROW = "(max-width: 28rem)"; // as Tokens.css has it
 
 type Props = {
   query: Query;
@@ -16,23 +20,57 @@ type Props = {
   onAdd: () => void;
 };
 
-/** The photos that are asked for, as they stand in the box. */
+/** Each photo that is asked for, and the query without it. */
+function tokensOf({ image, like, unlike }: Query) {
+  const others = (names: string[], name: string) => names.filter((other) => other !== name);
+  const small = (filename: string) => <Preview url={thumbUrl({ filename }, 256)} />;
+  const own = { key: image, text: texts.yourPhoto, isOut: false, without: { image: "" } };
+  return [
+    ...(image ? [{ ...own, photo: <Upload id={image} /> }] : []),
+    ...like.map((name) => ({
+      key: `like ${name}`,
+      isOut: false,
+      text: texts.like(nameOf(name)),
+      without: { like: others(like, name) },
+      photo: small(name),
+    })),
+    ...unlike.map((name) => ({
+      key: `unlike ${name}`,
+      isOut: true,
+      text: texts.unlike(nameOf(name)),
+      without: { unlike: others(unlike, name) },
+      photo: small(name),
+    })),
+  ];
+}
+
+/** What a query is without the last photo in its box. */
+export const withoutLast = (query: Query): Partial<Query> => tokensOf(query).at(-1)!.without;
+
+/** The photos that are asked for, or left out, as they stand in the box. */
 export function Tokens({ query, leaving, alone, onRemove, onAdd }: Props) {
-  const { image, like } = query;
-  const tokens = [
-    { text: texts.yourPhoto, without: { image: "" }, photo: image && <Upload id={image} /> },
-    {
-      text: texts.like(nameOf(like)),
-      without: { like: "" },
-      photo: like && <Preview url={thumbUrl({ filename: like }, 256)} />,
-    },
-  ].filter(({ photo }) => photo);
+  const [unfolded, setUnfolded] = useState(false);
+  const most = useMedia(NARROW) ? 2 : 4; // what is more hides behind a number
+  const tokens = tokensOf(query);
   if (tokens.length === 0) return null;
+  const shown = tokens.length > most && !unfolded ? tokens.slice(0, most - 1) : tokens;
+  const hidden = tokens.length - shown.length;
+  const unfold = ({ currentTarget }: { currentTarget: HTMLElement }) => {
+    const list = currentTarget.closest("ul")!;
+    setUnfolded(true);
+    requestAnimationFrame(() => list.children[most - 1]?.querySelector("button")!.focus());
+  };
+  const look = [leaving && "leaving", tokens.length > 1 && "several"];
   return (
     <>
-      <ul class={leaving ? "tokens leaving" : "tokens"} role="list" aria-label={texts.photosInBox}>
-        {tokens.map(({ text, without, photo }) => (
-          <li key={text} class="token" title={text}>
+      <ul
+        class={["tokens", ...look].filter(Boolean).join(" ")}
+        role="list"
+        aria-label={texts.photosInBox}
+      >
+        {shown.map(({ key, text, isOut, without, photo }) => (
+          <li key={key} class={isOut ? "token out" : "token"} title={text}>
+            {isOut && <Icon name="without" />}
             {photo}
             <span class="text">{text}</span>
             <button
@@ -45,6 +83,18 @@ export function Tokens({ query, leaving, alone, onRemove, onAdd }: Props) {
             </button>
           </li>
         ))}
+        {hidden > 0 && (
+          <li>
+            <button
+              type="button"
+              class="token count"
+              aria-label={texts.morePhotos(photoCount(hidden))}
+              onClick={unfold}
+            >
+              +{hidden}
+            </button>
+          </li>
+        )}
       </ul>
       {alone && (
         <button type="button" class="add" aria-label={texts.addWords} onClick={onAdd}>

@@ -2,7 +2,7 @@ import { Icon } from "../Icon";
 import { About } from "../status/About";
 import type { Status } from "../status/serverStatus";
 import { texts } from "../texts";
-import type { Query } from "../urlState";
+import { NO_PHOTOS, type Query } from "../urlState";
 import { Filters } from "./Filters";
 import { PhotoDrop } from "./PhotoDrop";
 import { Said } from "./Said";
@@ -17,7 +17,7 @@ type Props = {
   onAsk: (changed: Partial<Query>) => void;
 };
 
-const NOTHING: Partial<Query> = { q: "", minus: [], like: "", image: "" };
+const NOTHING: Partial<Query> = { q: "", minus: [], ...NO_PHOTOS };
 
 /** The name, the box, the filters, and what takes photos from anywhere on the page. */
 export function TopBar({ query, status, placeholder, onHome, onAsk }: Props) {

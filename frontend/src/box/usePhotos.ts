@@ -19,7 +19,7 @@ export function usePhotos(askFor: (changed: Partial<Query>) => void) {
 
   async function byLink(link: URL) {
     const own = ownPhoto(link);
-    if (own) return askFor({ like: own });
+    if (own) return askFor({ like: [own] });
     say(texts.fetchingPicture);
     try {
       const picture = await fetchPicture(link);

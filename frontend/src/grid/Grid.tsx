@@ -13,6 +13,7 @@ import { SelectionBar } from "./SelectionBar";
 import { Tile } from "./Tile";
 import { useAnchor } from "./useAnchor";
 import { useLongPress } from "./useLongPress";
+import { useMarquee } from "./useMarquee";
 import { useRows } from "./useRows";
 import { useSelection } from "./useSelection";
 import { useWidth } from "./useWidth";
@@ -33,6 +34,7 @@ type Props = {
   recovered: number;
   onOpen: (filename: string) => void;
   onLike: (filename: string) => void;
+  onAsk: (query: Query) => void;
   /** What the photos are; and whether they are one row, which scrolls sideways. */
   label?: string;
   isOneRow?: boolean;
@@ -40,7 +42,7 @@ type Props = {
 
 export function Grid(props: Props) {
   const { photos, query, byTime, counts, isComplete, density, margin, recovered } = props;
-  const { onOpen, onLike, label = texts.photosLabel, isOneRow = false } = props;
+  const { onOpen, onLike, onAsk, label = texts.photosLabel, isOneRow = false } = props;
   const grid = useRef<HTMLDivElement>(null);
   const [current, setCurrent] = useState("");
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
@@ -67,7 +69,8 @@ export function Grid(props: Props) {
   }, [shown, byTime, width, height, isComplete]);
 
   const selection = useSelection(grid, shown);
-  const press = useLongPress((filename) => selection.toggle(filename));
+  const press = useLongPress(grid, shown, selection);
+  useMarquee(grid, selection, !isOneRow);
   const rowOf = useRows(
     (row: Row, similar) =>
       row.photos.map((photo) => (
@@ -147,7 +150,8 @@ export function Grid(props: Props) {
         onFocusIn={(event) => setCurrent(find(event)?.filename ?? "")}
         onDragStart={(event) => {
           const photo = find(event);
-          if (photo) dragOut(event, photo);
+          if (press.isOn()) event.preventDefault();
+          else if (photo) dragOut(event, photo);
         }}
         onWheel={(event) => {
           if (!event.ctrlKey) return;
@@ -171,7 +175,7 @@ export function Grid(props: Props) {
           </section>
         ))}
       </div>
-      {selection.isActive && <SelectionBar selection={selection} onLike={onLike} />}
+      {selection.isActive && <SelectionBar selection={selection} query={query} onAsk={onAsk} />}
     </>
   );
 }

@@ -5,7 +5,7 @@ import { formatMonth } from "../format";
 import { Empty, Failed } from "../status/Notices";
 import type { Status } from "../status/serverStatus";
 import { texts } from "../texts";
-import { countFilters, isScored, type Query } from "../urlState";
+import { countFilters, hasPhotos, isScored, type Query } from "../urlState";
 import type { SearchState } from "../useSearch";
 import { NORMAL, rowHeight, type Density } from "./density";
 import { Grid } from "./Grid";
@@ -74,7 +74,8 @@ type Props = {
   onOpen: (filename: string) => void;
   onLike: (filename: string) => void;
   onMore: () => void;
-  onShowAll: () => void;
+  /** Ask for something else; `stay`: at the same place on the page. */
+  onAsk: (query: Query, stay?: boolean) => void;
   onTryAgain: () => void;
   density: Density;
   recovered: number;
@@ -88,7 +89,7 @@ export function Results({
   onOpen,
   onLike,
   onMore,
-  onShowAll,
+  onAsk,
   onTryAgain,
   density,
   recovered,
@@ -114,7 +115,8 @@ export function Results({
     );
   }
   if (shown.photos.length === 0 && !busy) {
-    if (countFilters(query) === 0 && !query.at) return <Empty status={status} />;
+    const isAll = !countFilters(query) && !query.at && !hasPhotos(query);
+    if (isAll) return <Empty status={status} />;
     return <NothingFound overview={shown.overview} query={query} onQuery={onQuery} />;
   }
   const byTime = !isScored(query) || query.sort !== "score";
@@ -144,12 +146,13 @@ export function Results({
         recovered={recovered}
         onOpen={onOpen}
         onLike={(filename) => (moveFocus("first"), onLike(filename))}
+        onAsk={(next) => (moveFocus("first"), onAsk(next))}
       />
       {mayScrub && inOrder.length > 1 && <Scrubber months={inOrder} onMonth={goToMonth} />}
       {!busy && shown.truncated && (
         <div class="below">
           <p>{texts.weakerHidden}</p>
-          <button class="plain" onClick={() => (moveFocus("new"), onShowAll())}>
+          <button class="plain" onClick={() => (moveFocus("new"), onAsk({ ...query, showAll: true }, true))}>
             {texts.showAll}
           </button>
         </div>

@@ -1,47 +1,68 @@
 import { useState } from "preact/hooks";
-import { formatNumber, nameOf } from "../format";
+import { formatNumber, photoCount } from "../format";
 import { Icon, type IconName } from "../Icon";
 import { texts } from "../texts";
+import { EMPTY_QUERY, type Query } from "../urlState";
 import "./SelectionBar.css";
 import type { Selection } from "./useSelection";
-import { saveAsZip } from "./zip";
+import { downloadZip } from "./zip";
 
-const ARCHIVE = "photos.zip";
-const NAMES_SHOWN = 3;
+// As many as the server takes.
+const MOST_NAMED = 50;
+const MOST_PACKED = 1000;
 
 type Props = {
   selection: Selection;
-  onLike: (filename: string) => void;
+  query: Query;
+  onAsk: (query: Query) => void;
 };
 
 /** What can be done with the photos that are selected. */
-export function SelectionBar({ selection, onLike }: Props) {
+export function SelectionBar({ selection, query, onAsk }: Props) {
   const { photos, clear } = selection;
-  const [done, setDone] = useState<number | null>(null); // of a download that is under way
-  const [said, setSaid] = useState("");
+  const [isBusy, setBusy] = useState(false);
+  const [said, setSaid] = useState({ text: "", of: 0 });
   const count = formatNumber(photos.length);
+  const names = photos.map(({ filename }) => filename);
+  const isOne = photos.length === 1;
+  const say = (text: string) => setSaid({ text, of: photos.length });
+
+  /** Say so if these are more than there may be. */
+  function areTooMany(most: number, all = names): boolean {
+    say(all.length > most ? texts.atMostPhotos(photoCount(most)) : "");
+    return all.length > most;
+  }
 
   async function download() {
-    setSaid("");
-    setDone(0);
-    const failed = await saveAsZip(photos, ARCHIVE, setDone);
-    setDone(null);
-    const names = failed.slice(0, NAMES_SHOWN).map(nameOf).join(", ");
-    const more = failed.length > NAMES_SHOWN ? ", …" : "";
-    setSaid(
-      failed.length
-        ? texts.notDownloaded(formatNumber(failed.length), failed.length, names + more)
-        : "",
-    );
+    if (areTooMany(MOST_PACKED)) return;
+    setBusy(true);
+    say(await downloadZip(names));
+    setBusy(false);
   }
 
   async function copyPaths() {
-    const paths = photos.map(({ filename }) => filename).join("\n");
-    const copied = await navigator.clipboard?.writeText(paths).then(
+    const copied = await navigator.clipboard?.writeText(names.join("\n")).then(
       () => true,
       () => false,
     );
-    setSaid(copied ? texts.pathsCopied(count, photos.length) : texts.cannotCopy);
+    say(copied ? texts.pathsCopied(count, photos.length) : texts.cannotCopy);
+  }
+
+  function ask(next: Query) {
+    clear();
+    onAsk(next);
+  }
+
+  /** A new question; the filters stay. */
+  function findLike() {
+    if (areTooMany(MOST_NAMED)) return;
+    const { folder, after, before, near, camera } = query;
+    ask({ ...EMPTY_QUERY, folder, after, before, near, camera, like: names });
+  }
+
+  function exclude() {
+    const unlike = [...new Set([...query.unlike, ...names])];
+    if (!areTooMany(MOST_NAMED, unlike)) ask({ ...query, unlike });
   }
 
   const action = (icon: IconName, label: string, act: () => void, disabled = false) => (
@@ -50,7 +71,6 @@ export function SelectionBar({ selection, onLike }: Props) {
       <span>{label}</span>
     </button>
   );
-  const isBusy = done !== null;
   return (
     <div
       class="selection"
@@ -62,14 +82,13 @@ export function SelectionBar({ selection, onLike }: Props) {
         <Icon name="close" />
       </button>
       <p aria-live="polite">
-        {isBusy
-          ? texts.downloading(formatNumber(done), count)
-          : said || texts.selected(count, photos.length)}
+        {/* Of other photos it says nothing. */}
+        {(said.of === photos.length && said.text) || texts.selected(count, photos.length)}
       </p>
       {action("download", texts.download, download, isBusy)}
       {action("copy", texts.copyPaths, copyPaths)}
-      {photos.length === 1 &&
-        action("similar", texts.moreLikeThis, () => onLike(photos[0]!.filename))}
+      {action("similar", isOne ? texts.moreLikeThis : texts.moreLikeThese, findLike)}
+      {action("without", isOne ? texts.excludeThis : texts.excludeThese, exclude)}
     </div>
   );
 }

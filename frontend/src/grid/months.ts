@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Photo } from "../api";
-import { isScored, type Query } from "../urlState";
+import { appendAll, isScored, type Query } from "../urlState";
 
 export type Month = { month: string; photos: number };
 
@@ -22,7 +22,9 @@ export function useMonths(query: Query, photos: Photo[]): Month[] {
   const known = useRef({ filters: "", at: -Infinity });
   const { folder, after, before, near, camera } = query;
   const given = Object.entries({ folder, after, before, near, camera }).filter(([, text]) => text);
-  const filters = isScored(query) ? null : `${new URLSearchParams(given)}`;
+  const parameters = new URLSearchParams(given);
+  appendAll(parameters, { unlike: query.unlike });
+  const filters = isScored(query) ? null : `${parameters}`;
 
   useEffect(() => {
     if (filters === null) return setMonths(NONE);

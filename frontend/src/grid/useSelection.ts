@@ -8,6 +8,8 @@ export type Selection = {
   /** Select a photo, or no longer; with `range` all between it and the last one that was. */
   toggle: (filename: string, range?: boolean) => void;
   add: (photos: Photo[]) => void;
+  /** Select these, and no others. */
+  replace: (filenames: Iterable<string>) => void;
   clear: () => void;
 };
 
@@ -18,17 +20,18 @@ export function useSelection(grid: RefObject<HTMLElement | null>, photos: Photo[
   const last = useRef("");
   const selected = names.size ? photos.filter(({ filename }) => names.has(filename)) : [];
 
-  // On the elements themselves: thousands of others need not be looked at for one.
+  // On the elements themselves: thousands of others need not be made anew for one. After whatever
+  // happened, as a photo that comes into another row has another element.
   useLayoutEffect(() => {
-    const mark = (filename: string, isSelected: boolean) => {
-      const tile = grid.current!.querySelector(`[data-photo="${CSS.escape(filename)}"]`);
-      tile?.classList.toggle("selected", isSelected);
-      tile?.querySelector(".select")!.setAttribute("aria-checked", String(isSelected));
-    };
-    for (const name of marked.current) if (!names.has(name)) mark(name, false);
-    for (const name of names) mark(name, true);
+    if (!names.size && !marked.current.size) return;
+    for (const tile of grid.current!.querySelectorAll<HTMLElement>("[data-photo]")) {
+      const isSelected = names.has(tile.dataset.photo!);
+      if (isSelected === tile.classList.contains("selected")) continue;
+      tile.classList.toggle("selected", isSelected);
+      tile.querySelector(".select")!.setAttribute("aria-checked", String(isSelected));
+    }
     marked.current = names;
-  }, [names, photos]);
+  });
 
   function toggle(filename: string, range = false) {
     const next = new Set(names);
@@ -50,6 +53,7 @@ export function useSelection(grid: RefObject<HTMLElement | null>, photos: Photo[
     isActive: selected.length > 0,
     toggle,
     add: (more) => setNames(new Set([...names, ...more.map(({ filename }) => filename)])),
+    replace: (filenames) => setNames(new Set(filenames)),
     clear: () => setNames(new Set()),
   };
 }

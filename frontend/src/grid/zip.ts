@@ -1,45 +1,37 @@
-/** Several photos as one file. */
+/** Several photos as one file: the server makes it, and the browser saves it as it comes. */
 
-import { downloadZip } from "client-zip";
-import { originalUrl, type Photo } from "../api";
+import { reasonOf } from "../api";
+import { formatNumber, nameOf } from "../format";
+import { texts } from "../texts";
 
-/** A file as it is, with its folders in the archive: so no two have one name. */
-async function fetchFile(photo: Photo) {
-  const response = await fetch(originalUrl(photo));
-  if (!response.ok) throw new Error(response.statusText);
-  const changed = response.headers.get("Last-Modified");
-  const lastModified = changed ? new Date(changed) : undefined;
-  // As a whole: a file that breaks off halfway would break the archive.
-  return { name: photo.filename, lastModified, input: await response.blob() };
+const ADDRESS = "/archive";
+const NAMES_SHOWN = 3;
+
+function notDownloaded(filenames: string[]): string {
+  if (filenames.length === 0) return "";
+  const names = filenames.slice(0, NAMES_SHOWN).map(nameOf);
+  const all = names.join(", ") + (filenames.length > NAMES_SHOWN ? ", …" : "");
+  return texts.notDownloaded(formatNumber(filenames.length), filenames.length, all);
 }
 
-/**
- * Fetch photos one after the other into an archive, and save it; `tell` says how many are done.
- * Returns the names of those that could not be had.
- */
-export async function saveAsZip(
-  photos: Photo[],
-  name: string,
-  tell: (done: number) => void,
-): Promise<string[]> {
-  const failed: string[] = [];
-  async function* files() {
-    for (const [place, photo] of photos.entries()) {
-      try {
-        yield await fetchFile(photo);
-      } catch {
-        failed.push(photo.filename);
-      }
-      tell(place + 1);
-    }
-  }
-  const archive = await downloadZip(files()).blob();
-  if (failed.length < photos.length) {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(archive);
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  }
-  return failed;
+/** Have the browser download photos as an archive; returns what there is to say of that. */
+export async function downloadZip(filenames: string[]): Promise<string> {
+  const names = JSON.stringify(filenames);
+  const body = new URLSearchParams({ names });
+  // Asked first: an error that a form is answered with would take the place of the page.
+  const response = await fetch(`${ADDRESS}?check=true`, { method: "POST", body }).catch(() => null);
+  if (!response) return texts.serverIsAway;
+  const told = await response.json().catch(() => null);
+  if (response.status === 404) return notDownloaded(filenames);
+  if (!response.ok) return reasonOf(response, told);
+
+  const form = document.createElement("form");
+  form.method = "POST";
+  form.action = ADDRESS;
+  form.hidden = true;
+  form.append(Object.assign(document.createElement("input"), { name: "names", value: names }));
+  document.body.append(form);
+  form.submit();
+  form.remove();
+  return notDownloaded(told.missing);
 }

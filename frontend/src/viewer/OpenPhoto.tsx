@@ -124,7 +124,7 @@ export function OpenPhoto(props: Props) {
   const does = {
     turn,
     close: leave,
-    like: () => photo && !isGone && onAsk({ like: filename }),
+    like: () => photo && !isGone && onAsk({ like: [filename] }),
     download: () => click(".bar a[download]"),
     original: () => click(".bar a[target]"),
     copyPath: async () =>

@@ -55,6 +55,7 @@ def is_broken(answer: Response) -> bool:
         "/img/",
         "/photo/",
         "/folders",
+        "/archive",
         "pictures.example",
     )
     is_shown = any(part in answer.url for part in shown)

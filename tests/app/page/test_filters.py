@@ -263,6 +263,22 @@ def test_show_the_rest(page: Page) -> None:
     expect(photos(page)).to_have_count(2)
 
 
+def test_what_fits_less_well_can_be_hidden_again(page: Page) -> None:
+    """Where all are shown there is a way back to the best, by keys too."""
+    cut_after(page, 2)
+    page.goto("/?q=cat")
+    fewer = page.get_by_role("button", name="Show fewer")
+    expect(photos(page)).to_have_count(2)
+    expect(fewer).to_have_count(0)
+    page.goto("/?q=cat&rest=1")
+    expect(photos(page)).to_have_count(len(SAMPLES))
+    fewer.focus()
+    page.keyboard.press("Enter")
+    expect(photos(page)).to_have_count(2)
+    expect(page).to_have_url(re.compile(r"\?q=cat$"))
+    expect(page.get_by_role("button", name="Show all")).to_be_visible()
+
+
 def test_the_rest_in_the_order_of_time(page: Page) -> None:
     """In the order of time the rest lies between what is shown; none is lost on the way."""
     have_many(page, 120, good=30)
