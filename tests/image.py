@@ -211,9 +211,9 @@ def make_node(containers: Containers, folder: Path) -> None:
 
 def check_image(containers: Containers) -> None:
     """It does not run as root, and says how it is asked for its health."""
-    config = containers.inspect(IMAGE)["Config"]
-    assert config["User"] == "1000"
-    assert config["Healthcheck"]["Test"] == ["CMD", "image-search", "health"]
+    told = containers.inspect(IMAGE)
+    assert told["Config"]["User"] == "1000"
+    assert told["Healthcheck"]["Test"] == ["CMD", "image-search", "health"]
 
 
 def check_life(containers: Containers, photos: Path) -> None:
