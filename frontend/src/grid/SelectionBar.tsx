@@ -53,11 +53,9 @@ export function SelectionBar({ selection, query, onAsk }: Props) {
     onAsk(next);
   }
 
-  /** A new question; the filters stay. */
+  /** A new question, of all photos, as it is of a single one. */
   function findLike() {
-    if (areTooMany(MOST_NAMED)) return;
-    const { folder, after, before, near, camera } = query;
-    ask({ ...EMPTY_QUERY, folder, after, before, near, camera, like: names });
+    if (!areTooMany(MOST_NAMED)) ask({ ...EMPTY_QUERY, like: names });
   }
 
   function exclude() {
