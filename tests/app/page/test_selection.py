@@ -215,7 +215,7 @@ def act(page: Page, name: str) -> Locator:
 
 
 def test_more_like_these(page: Page) -> None:
-    """Those that are selected are the new question; limits stay, words and order do not."""
+    """Those that are selected are the new question: no words, limits or order stay."""
     page.goto("/?q=animal&before=2100-01-01&sort=oldest&rest=1&minus=leaf")
     expect(photos(page)).to_have_count(len(SAMPLES))
     names = select_first(page, 2)
