@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from PIL import Image
 from playwright.sync_api import JSHandle, Locator, Page, Route, expect
 
@@ -183,6 +184,27 @@ def held(page: Page, photo: Path) -> JSHandle:
         }""",
         [base64.b64encode(photo.read_bytes()).decode(), photo.name],
     )
+
+
+# Whether what has the focus is in the window, and a ring around it, or around the box.
+SHOWS_THE_FOCUS = """() => {
+    const one = document.activeElement;
+    const { left, right, top, bottom } = one.getBoundingClientRect();
+    const isInside = right > 0 && bottom > 0 && left < innerWidth && top < innerHeight;
+    const ringed = [one, one.parentElement].map((any) => getComputedStyle(any).outlineStyle);
+    return isInside && ringed.some((style) => style !== "none");
+}"""
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """Go there by the Tab key alone; it is seen at each stop where one is."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        here = page.evaluate("document.activeElement.outerHTML")
+        assert page.evaluate(SHOWS_THE_FOCUS), here
+        if target.evaluate("(one) => one === document.activeElement"):
+            return
+    pytest.fail(f"no Tab leads to {target}, but to {here}")
 
 
 def against_wcag(page: Page) -> list[str]:

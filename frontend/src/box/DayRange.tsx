@@ -48,7 +48,7 @@ export function DayRange({ from, to, oldest, newest }: Props) {
           <button
             key={name}
             type="button"
-            class="chip"
+            class="chip small"
             aria-pressed={first === begin && last === end}
             onClick={() => (setFirst(begin), setLast(end))}
           >

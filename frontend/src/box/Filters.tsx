@@ -49,7 +49,7 @@ export function Filters({ query, onQuery }: Props) {
     <div class="filters">
       <button class="plain" popovertarget="filters">
         <Icon name="filters" />
-        <span>{texts.filters}</span>
+        <span class="label">{texts.filters}</span>
         {active > 0 && (
           <>
             {" "}
@@ -61,7 +61,7 @@ export function Filters({ query, onQuery }: Props) {
         ref={popover}
         id="filters"
         popover="auto"
-        class="popover"
+        class="raised dropdown"
         aria-label={texts.filters}
         onSubmit={submit}
         onToggle={({ newState }) =>

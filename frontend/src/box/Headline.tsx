@@ -83,9 +83,9 @@ export function Headline({ state, query, onSort, density }: Props) {
       {state.kind !== "failed" && !isNone && (
         <div class="controls">
           {isScored(query) && (
-            <button class="chip exclude" title={texts.excludeHint} onClick={exclude}>
+            <button class="chip small exclude" title={texts.excludeHint} onClick={exclude}>
               <Icon name="without" />
-              <span>{texts.exclude}</span>
+              <span class="label">{texts.exclude}</span>
             </button>
           )}
           {isScored(query) && query.showAll && (

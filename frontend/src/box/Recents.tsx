@@ -15,7 +15,7 @@ export const recentId = (index: number) => `recent-${index}`;
 export function Recents({ searches, active, onTake, onForget }: Props) {
   return (
     // Pressed, it would take the focus.
-    <div class="recents" onMouseDown={(event) => event.preventDefault()}>
+    <div class="recents raised" onMouseDown={(event) => event.preventDefault()}>
       <ul id="recents" role="listbox" aria-label={texts.recentSearches}>
         {searches.map((typed, index) => (
           <li

@@ -6,7 +6,7 @@ import "./Said.css";
 export function Said({ text, onClose }: { text: string; onClose: () => void }) {
   if (!text) return null;
   return (
-    <div class="said" role="alert">
+    <div class="said raised floating" role="alert">
       <p>{text}</p>
       <button class="round" aria-label={texts.close} onClick={onClose}>
         <Icon name="close" />

@@ -49,7 +49,7 @@ export function Terms({ query, onQuery }: Props) {
   }
 
   return (
-    <ul class="chips terms" role="list" aria-label={texts.activeFilters}>
+    <ul class="chips strip terms" role="list" aria-label={texts.activeFilters}>
       {chips.map(({ text, icon, without }) => (
         <li key={text} class="chip">
           <Icon name={icon} />

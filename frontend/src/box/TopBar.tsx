@@ -29,7 +29,7 @@ export function TopBar({ query, status, placeholder, onHome, onAsk }: Props) {
         <h1 class="brand">
           <a href="/" onClick={(event) => (event.preventDefault(), onHome())}>
             <Icon name="brand" />
-            <span>{texts.name}</span>
+            <span class="label">{texts.name}</span>
           </a>
         </h1>
         <SearchBar

@@ -10,10 +10,10 @@ export function Welcome({ examples, onSearch }: Props) {
       {/* It has its room before it is known what stands there, or the photos would jump. */}
       {examples.length > 0 && (
         <>
-          <ul class="chips" role="list" aria-label={texts.examples}>
+          <ul class="chips strip" role="list" aria-label={texts.examples}>
             {examples.map((example) => (
               <li key={example}>
-                <button class="chip" onClick={() => onSearch(example)}>
+                <button class="chip small" onClick={() => onSearch(example)}>
                   {example}
                 </button>
               </li>

@@ -101,6 +101,15 @@ export function Grid(props: Props) {
     return () => links.forEach((link) => (link.tabIndex = -1));
   }, [sections, current]);
 
+  // The bar takes the focus with it as it goes.
+  useLayoutEffect(() => {
+    if (!selection.isActive) return;
+    return () => {
+      const stop = grid.current?.querySelector<HTMLElement>('a[tabindex="0"]');
+      if (document.activeElement === document.body) stop?.focus();
+    };
+  }, [selection.isActive]);
+
   useEffect(() => {
     if (recovered) retryFailed(grid.current!);
   }, [recovered]);

@@ -65,7 +65,7 @@ export function Tile({ photo, query, height, isSimilar, isUnfolded, byTime }: Pr
         </span>
       </a>
       <button
-        class="select"
+        class="round select"
         role="checkbox"
         aria-checked="false"
         aria-label={texts.selectPhoto(name)}

@@ -16,7 +16,7 @@ export function About({ status }: { status: Status | null }) {
       <button class="round about-button" popovertarget={ABOUT} aria-label={texts.about} title={texts.about}>
         <Icon name="info" />
       </button>
-      <div id={ABOUT} popover="auto" class="popover" role="dialog" aria-label={texts.about}>
+      <div id={ABOUT} popover="auto" class="raised dropdown" role="dialog" aria-label={texts.about}>
         <h2>{texts.name}</h2>
         {status ? <Facts {...status} /> : <p>{texts.waitingForServer}</p>}
         {status && leftOutLabel(status) && <LeftOut {...status} />}

@@ -27,7 +27,7 @@ export function Controls({ name, photo, isGone, isZoomed, isPlaying, hasPanel, d
   return (
     <div class="fades bar">
       <div aria-live="polite">
-        <h2 id="photo-name">{name}</h2>
+        <h2 id="photo-name" class="text">{name}</h2>
       </div>
       <Actions photo={photo} isGone={isGone} does={does} />
       {button(isZoomed ? "zoomOut" : "zoomIn", zoom, does.zoom, { disabled: !photo })}

@@ -75,7 +75,7 @@ export function Facts({ photo, onAsk }: Props) {
         <>
           {searchFor(nearby!, `${place.lat.toFixed(4)}, ${place.lon.toFixed(4)}`)}
           <a
-            class="map"
+            class="round map"
             href={mapUrl(place)}
             target="_blank"
             rel="noreferrer"

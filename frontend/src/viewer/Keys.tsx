@@ -77,13 +77,13 @@ export function Keys() {
     <dialog
       ref={dialog}
       id={ID}
-      class="keys popover"
+      class="keys raised"
       aria-labelledby="keys-name"
       onClick={({ target, currentTarget }) => target === currentTarget && close()}
     >
       <div class="sheet">
         <h2 id="keys-name">{texts.shortcuts}</h2>
-        <button class="round" aria-label={texts.close} onClick={close}>
+        <button class="round dismiss" aria-label={texts.close} onClick={close}>
           <Icon name="close" />
         </button>
         {GROUPS.map(([name, keys]) => (

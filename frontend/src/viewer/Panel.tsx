@@ -32,7 +32,7 @@ export function Panel({ name, photo, isGone, does, onAsk }: Props) {
   return (
     <aside class="panel" aria-labelledby="panel-name" tabIndex={0}>
       <h3 id="panel-name">{name}</h3>
-      <button class="round" aria-label={texts.hideDetails} onClick={does.panel}>
+      <button class="round dismiss" aria-label={texts.hideDetails} onClick={does.panel}>
         <Icon name="close" />
       </button>
       {photo ? <Facts photo={photo} onAsk={onAsk} /> : null}

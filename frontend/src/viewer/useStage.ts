@@ -14,10 +14,10 @@ async function loadLibrary() {
   }
 }
 
-/** Have the library at hand when the first photo is opened; the page itself needs it not. */
+/** Have the library at hand when the first photo is opened, but not before the thumbnails. */
 export function usePreload(): void {
   useEffect(() => {
-    const timer = setTimeout(loadLibrary, 1000);
+    const timer = setTimeout(loadLibrary, 5000);
     return () => clearTimeout(timer);
   }, []);
 }

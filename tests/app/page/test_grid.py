@@ -16,6 +16,7 @@ from tests.page import (
     have_many,
     photos,
     search,
+    tab_to,
     tile,
 )
 
@@ -52,6 +53,39 @@ def test_the_keyboard_does_it_all(page: Page) -> None:
     page.keyboard.press("/")
     expect(box(page)).to_be_focused()
     expect(box(page)).to_have_value("")
+
+
+def test_a_whole_visit_by_keys(page: Page) -> None:
+    """From the first Tab to filters, photos, a selection, an open photo, its details, and back."""
+    page.goto("/")
+    expect(photos(page)).not_to_have_count(0)
+    tab_to(page, page.get_by_role("button", name="Filters"))
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_label("From", exact=True))
+    page.keyboard.type("01012001")
+    tab_to(page, page.get_by_role("button", name="Apply"))
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("after=2001-01-01"))
+    expect(page.get_by_role("status")).to_have_text(re.compile("^[0-9]+ photo"))
+    first = photos(page).first.get_by_role("link")
+    tab_to(page, first)
+    page.keyboard.press("x")
+    bar = page.get_by_role("region", name="Selection")
+    tab_to(page, bar.get_by_role("button", name="Copy paths"))
+    page.keyboard.press("Escape")
+    expect(bar).to_have_count(0)
+    expect(first).to_be_focused()
+    page.keyboard.press("Enter")
+    viewer = page.get_by_role("dialog")
+    tab_to(page, viewer.get_by_role("button", name="Details"))
+    page.keyboard.press("Enter")
+    day = viewer.get_by_role("complementary").get_by_role("link").first
+    tab_to(page, day)
+    page.keyboard.press("Escape")
+    expect(viewer).to_have_count(0)
+    expect(first).to_be_focused()
+    page.keyboard.press("/")
+    expect(box(page)).to_be_focused()
 
 
 ROWS = """[...document.querySelectorAll(".row")].map((row) => {

@@ -1,6 +1,7 @@
 """How the page looks, what it weighs, and that everyone can use it."""
 
 import gzip
+import io
 import json
 import os
 import re
@@ -8,9 +9,9 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser import IN_SIGHT_IS_LOADED
@@ -19,6 +20,7 @@ from tests.page import (
     INDEXING,
     LEFT_OUT,
     SAMPLES,
+    SCHEMES,
     SCREENSHOTS,
     STATUS,
     against_wcag,
@@ -30,6 +32,8 @@ from tests.page import (
     photos,
     search,
     set_status,
+    tab_to,
+    tile,
 )
 
 
@@ -127,18 +131,19 @@ def test_everyone_sees_what_is_wrong(page: Page) -> None:
     assert not any(broken.values()), broken
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_screenshots(
-    app: App, browser: Browser, width: int, scheme: Literal["light", "dark"]
-) -> None:
+def test_screenshots(app: App, browser: Browser, width: int) -> None:
     """The page fits its window, wide and narrow, light and dark; a picture of each is kept."""
-    context = browser.new_context(
-        base_url=app.url,
-        viewport={"width": width, "height": 800},
-        color_scheme=scheme,
+    page = browser.new_page(
+        base_url=app.url, viewport={"width": width, "height": 800}
     )
-    page = context.new_page()
+
+    def is_dark() -> bool:
+        colour = page.evaluate(
+            "getComputedStyle(document.documentElement).backgroundColor"
+        )
+        return sum(int(part) for part in re.findall(r"\d+", colour)[:3]) < 200
+
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     terms = "&minus=leaf&minus=grass&minus=a+dark+sky&after=2001-01-01"
     for name, address in {
@@ -155,22 +160,17 @@ def test_screenshots(
         assert page.evaluate(
             "document.documentElement.scrollWidth <= innerWidth"
         )
-        page.screenshot(
-            path=SCREENSHOTS / f"{name}-{width}-{scheme}.jpg",
-            type="jpeg",
-            quality=85,
-        )
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_be_hidden()
-
-    def is_dark() -> bool:
-        colour = page.evaluate(
-            "getComputedStyle(document.documentElement).backgroundColor"
-        )
-        return sum(int(part) for part in re.findall(r"\d+", colour)[:3]) < 200
-
-    eventually(lambda: is_dark() == (scheme == "dark"))
-    context.close()
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            should_be_dark = scheme == "dark" or name == "photo"
+            eventually(lambda: is_dark() == should_be_dark)  # noqa: B023
+            page.screenshot(
+                path=SCREENSHOTS / f"{name}-{width}-{scheme}.jpg",
+                type="jpeg",
+                animations="disabled",
+                quality=85,
+            )
+    page.close()
 
 
 def test_it_is_light() -> None:
@@ -263,21 +263,144 @@ def test_it_can_be_installed(page: Page) -> None:
 
 def test_the_browser_chooses_the_language(app: App, browser: Browser) -> None:
     """Who reads German gets German, numbers and dates as well; who reads neither gets English."""
-    for locale, language, box, date in (
-        ("de-AT", "de", "Suchen", r"\d\d?\. \w+ \d{4}"),
-        ("en-GB", "en", "Search", r"\d\d? \w+ \d{4}"),
-        ("fr-FR", "en", "Search", r"\w+ \d\d?, \d{4}"),
+    for locale, language, box, filters, date in (
+        ("de-AT", "de", "Suchen", "Filter", r"\d\d?\. [^\d ]+ \d{4}"),
+        ("en-GB", "en", "Search", "Filters", r"\d\d? \w+ \d{4}"),
+        ("fr-FR", "en", "Search", "Filters", r"\w+ \d\d?, \d{4}"),
     ):
         context = browser.new_context(base_url=app.url, locale=locale)
         page = context.new_page()
-        page.goto("/?q=cat&photo=cat.png")
+        page.goto("/?after=2001-01-01&photo=cat.png")
         expect(page.locator("html")).to_have_attribute("lang", language)
         expect(page.get_by_role("dialog")).to_be_visible()
         page.keyboard.press("i")
-        expect(page.get_by_role("dialog")).to_contain_text(re.compile(date))
+        written = re.compile(rf"(^|\D){date}(\D|$)")
+        expect(page.get_by_role("dialog")).to_contain_text(written)
         page.keyboard.press("Escape")
         expect(page.get_by_role("button", name=box, exact=True)).to_be_visible()
+        # All the page's dates are written so: of its filters, its photos, and what it has.
+        expect(page.locator(".terms")).to_have_text(written)
+        expect(page.locator(".caption").first).to_have_text(written)
+        page.get_by_role("button", name=re.compile(f"^{filters}")).click()
+        expect(page.locator(".range")).to_have_text(written)
         context.close()
+
+
+# What can't be come at: each control is brought to the middle of the window, and is to lie there
+# whole, below nothing else.
+OUT_OF_REACH = """(within) => [...document.querySelector(within).querySelectorAll(
+    "a, button, [role=treeitem], input:not([type=hidden], [type=file])"
+)].filter((one) => {
+    if (!one.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return false;
+    one.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+    const { left, right, top, bottom } = one.getBoundingClientRect();
+    const isWhole = left > -1 && top > -1 && right < innerWidth + 1 && bottom < innerHeight + 1;
+    const seen = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+    return !isWhole || !one.contains(seen);
+}).map((one) => one.outerHTML)"""
+
+
+def test_all_is_in_reach_at_400_percent(page: Page) -> None:
+    """In a window of 1280 by 1024, enlarged four times, nothing is cut off or lies below another."""
+    page.set_viewport_size({"width": 320, "height": 256})
+    # What is looked at while it is out of sight would never come to the end of a transition.
+    page.emulate_media(reduced_motion="reduce")
+    set_status(page, INDEXING | LEFT_OUT)
+    have_many(page, 30)
+    page.goto("/?q=cat&rest=1&folder=trips&after=2001-01-01")
+    expect(tile(page, 29)).to_be_attached()
+    broken = {"results": page.evaluate(OUT_OF_REACH, "body")}
+    page.evaluate("scrollTo(0, 0)")
+    page.get_by_role("button", name="Filters 2 active").click()
+    expect(page.get_by_role("treeitem")).not_to_have_count(0)
+    broken["filters"] = page.evaluate(OUT_OF_REACH, "#filters")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="About").click()
+    broken["about"] = page.evaluate(OUT_OF_REACH, "#about")
+    page.keyboard.press("Escape")
+    tile(page, 29).get_by_role("link").focus()
+    page.keyboard.press("x")
+    expect(page.get_by_role("region", name="Selection")).to_be_visible()
+    broken["selection"] = page.evaluate(OUT_OF_REACH, "body")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    broken["axe"] = against_wcag(page)
+    assert not any(broken.values()), broken
+
+
+# The buttons in the window, and circles that are ticked: what each is called, whether it is
+# pressed, and where it is.
+BUTTONS = """() => [...(document.querySelector("dialog[open]") ?? document)
+    .querySelectorAll("button, a.round, [aria-checked=true]")]
+    .filter((one) => one.matches(":not([aria-checked=false], :disabled)"))
+    .filter((one) => one.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
+    .map((one) => ({ name: one.ariaLabel || one.textContent, pressed: one.ariaPressed === "true",
+        in: one.getBoundingClientRect().toJSON() }))
+    .filter(({ in: { top, bottom, width } }) => width > 1 && top >= 0 && bottom <= innerHeight)"""
+
+
+def unseen_buttons(page: Page) -> list[str]:
+    """Those in whose middle nothing is drawn, or that are pressed and do not look it."""
+    eventually(lambda: page.evaluate(IN_SIGHT_IS_LOADED))
+    with Image.open(io.BytesIO(page.screenshot())) as picture:
+        drawn = picture.convert("L")
+    unseen = []
+    for button in page.evaluate(BUTTONS):
+        x, y, width, height = (
+            button["in"][side] for side in ("x", "y", "width", "height")
+        )
+        middle = (
+            x + width / 4,
+            y + height / 4,
+            x + width * 3 / 4,
+            y + height * 3 / 4,
+        )
+        darkest, lightest = drawn.crop(middle).getextrema()
+        inside, outside = (
+            drawn.getpixel((x + beside, y + height / 2)) for beside in (6, -2)
+        )
+        stands_out = abs(inside - outside) > 50 or not button["pressed"]
+        if lightest - darkest < 100 or not stands_out:
+            unseen.append(button["name"])
+    return unseen
+
+
+def what_is_wrong(page: Page) -> list[str]:
+    """Buttons that are not seen, and what axe finds but colours: these are the system's own."""
+    found = [one for one in against_wcag(page) if "color-contrast" not in one]
+    return unseen_buttons(page) + found
+
+
+def test_forced_colours(app: App, browser: Browser) -> None:
+    """Where the system sets all colours, every button is seen, and what has the focus."""
+    context = browser.new_context(
+        base_url=app.url,
+        forced_colors="active",
+        reduced_motion="reduce",
+        viewport={"width": 1280, "height": 800},
+    )
+    page = context.new_page()
+    set_status(page, STATUS)
+    broken = {}
+    page.goto("/")
+    expect(page.get_by_role("list", name="Examples")).to_be_visible()
+    broken["home"] = what_is_wrong(page)
+    page.goto("/?q=cat&rest=1")
+    first = photos(page).first
+    first.hover()
+    broken["results"] = what_is_wrong(page)
+    tab_to(page, first.get_by_role("link"))
+    page.keyboard.press("x")
+    expect(page.get_by_role("region", name="Selection")).to_be_visible()
+    broken["selection"] = what_is_wrong(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    viewer = page.get_by_role("dialog")
+    tab_to(page, viewer.get_by_role("button", name="Details"))
+    page.keyboard.press("Enter")
+    expect(viewer.get_by_role("complementary")).to_be_visible()
+    broken["viewer"] = what_is_wrong(page)
+    assert not any(broken.values()), broken
+    context.close()
 
 
 def test_something_is_there_at_once(page: Page) -> None:

@@ -289,6 +289,45 @@ def test_from_the_photo_on(page: Page) -> None:
     expect(picture(page, "temple.jpg")).to_be_visible()
 
 
+def test_an_action_has_one_picture(page: Page) -> None:
+    """It is the same wherever the action is offered, and that of no other: none is mistaken."""
+    page.goto("/?q=cat&rest=1")
+    mask = "(button) => getComputedStyle(button, '::before').maskImage"
+    on_tile = photos(page).first.locator(".like").evaluate(mask)
+    photos(page).first.get_by_role("link").click()
+    path = "(button) => [button.title, button.querySelector('path').getAttribute('d')]"
+    pictures = dict(
+        controls(page).locator(".round").evaluate_all(f"all => all.map({path})")
+    )
+    assert {"More like this", "Copy image", "Copy path"} <= {*pictures}
+    assert len({*pictures.values()}) == len(pictures)
+    assert pictures["More like this"] in on_tile
+
+
+def test_the_arrows_are_level_with_the_photo(page: Page) -> None:
+    """They stand at the middle of its height, and within its part of the window."""
+    open_photo(page, "/?q=cat&rest=1&photo=cat.png", "cat.png")
+    following = page.get_by_role("button", name="Next photo")
+    for width, height in ((1280, 800), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        for _ in ("alone", "with its details"):
+
+            def is_level() -> bool:
+                arrow = following.bounding_box()
+                photo = picture(page, "cat.png").bounding_box()
+                assert arrow
+                assert photo
+                below = arrow["y"] - photo["y"]
+                middle = below + (arrow["height"] - photo["height"]) / 2
+                right = arrow["x"] + arrow["width"]
+                stage = dialog(page).locator(".stage").bounding_box()
+                assert stage
+                return abs(middle) <= 1 and right <= stage["width"]
+
+            eventually(is_level)
+            page.keyboard.press("i")
+
+
 def test_path_and_picture_are_copied(page: Page) -> None:
     """The clipboard has the path below the image folder, or the picture as a PNG; it is said."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -462,13 +501,19 @@ def test_a_link_leads_to_any_photo(page: Page) -> None:
         page.keyboard.press(key)
         expect(picture(page, name)).to_be_visible()
     # Beyond the page of photos around it there are more, on both sides.
-    for key, step in (("ArrowLeft", -1), ("ArrowRight", 1)):
+    for far, key, step in (("Home", "ArrowLeft", -1), ("End", "ArrowRight", 1)):
+        address = page.url
+        page.keyboard.press(far)
+        expect(page).not_to_have_url(address)
         at = int(re.findall(r"\d+", page.url)[-1])
-        for _ in range(80):
+        assert (at - 250) * step >= 49
+        side = "Next photo" if step > 0 else "Previous photo"
+        for _ in range(3):
+            expect(page.get_by_role("button", name=side)).to_be_visible()
             at += step
             page.keyboard.press(key)
             expect(page).to_have_url(re.compile(rf"photo-{at}\.jpg$"))
-    expect(picture(page, "photo-249.jpg")).to_be_visible()
+        expect(picture(page, f"photo-{at}.jpg")).to_be_visible()
 
 
 def turned_to(page: Page, answer: dict[str, Any], first: int) -> list[int]:
