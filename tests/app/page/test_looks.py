@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
@@ -342,24 +343,17 @@ def unseen_buttons(page: Page) -> list[str]:
     """Those in whose middle nothing is drawn, or that are pressed and do not look it."""
     eventually(lambda: page.evaluate(IN_SIGHT_IS_LOADED))
     with Image.open(io.BytesIO(page.screenshot())) as picture:
-        drawn = picture.convert("L")
+        drawn = np.asarray(picture.convert("L"), dtype=int)
     unseen = []
     for button in page.evaluate(BUTTONS):
-        x, y, width, height = (
-            button["in"][side] for side in ("x", "y", "width", "height")
+        left, top, width, height = (
+            round(button["in"][side]) for side in ("x", "y", "width", "height")
         )
-        middle = (
-            x + width / 4,
-            y + height / 4,
-            x + width * 3 / 4,
-            y + height * 3 / 4,
-        )
-        darkest, lightest = drawn.crop(middle).getextrema()
-        inside, outside = (
-            drawn.getpixel((x + beside, y + height / 2)) for beside in (6, -2)
-        )
-        stands_out = abs(inside - outside) > 50 or not button["pressed"]
-        if lightest - darkest < 100 or not stands_out:
+        rows = drawn[top + height // 4 : top + height * 3 // 4]
+        middle = rows[:, left + width // 4 : left + width * 3 // 4]
+        inside_and_outside = drawn[top + height // 2, [left + 6, left - 2]]
+        stands_out = np.ptp(inside_and_outside) > 50 or not button["pressed"]
+        if np.ptp(middle) < 100 or not stands_out:
             unseen.append(button["name"])
     return unseen
 
