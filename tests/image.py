@@ -257,7 +257,8 @@ def check_life(containers: Containers, photos: Path) -> None:
 
 
 def results(url: str, query: str) -> list[dict[str, Any]]:
-    answer = httpx.get(f"{url}/search", params={"q": query}, timeout=30)
+    asked = {"q": query} if query else {}
+    answer = httpx.get(f"{url}/search", params=asked, timeout=30)
     return list(answer.raise_for_status().json()["results"])
 
 
