@@ -106,7 +106,7 @@ export function Grid(props: Props) {
     if (!selection.isActive) return;
     return () => {
       const stop = grid.current?.querySelector<HTMLElement>('a[tabindex="0"]');
-      if (document.activeElement === document.body) stop?.focus();
+      if (document.activeElement === document.body) stop?.focus({ preventScroll: true });
     };
   }, [selection.isActive]);
 
