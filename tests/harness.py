@@ -296,6 +296,8 @@ class App:
     def clear_away(self) -> None:
         for process in self.processes():
             process.kill()
+        if self.process is not None:
+            self.process.wait(10)
 
 
 NewApp = Callable[..., App]

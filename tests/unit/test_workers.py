@@ -319,11 +319,11 @@ def test_a_decoder_loads_nothing_but_decoders(new_pool: NewPool) -> None:
 
 
 def test_a_decoder_is_small(new_pool: NewPool) -> None:
-    """A worker that is ready to decode takes at most 40 MiB, with one thread of numpy's."""
+    """A worker that is ready to decode takes at most 42 MiB, with one thread of numpy's."""
     pool = new_pool(**DECODER_ENVIRONMENT)
     pool.run(exec, LOAD_PHOTOS)
     worker = psutil.Process(pool.workers()[0])
-    assert worker.memory_info().rss <= 40 * 2**20
+    assert worker.memory_info().rss <= 42 * 2**20
     assert worker.num_threads() == 2  # one works, one waits for jobs
 
 
