@@ -10,6 +10,7 @@ Each room imports only from lower floors:
     floor 7   index, remarks, server_store
               web, archive
     floor 6   edge_store, server_queries
+              server_clients, server_layout
               hits, around, status, floor
               absence, passes, flows
               place_points, place_files
@@ -20,6 +21,7 @@ Each room imports only from lower floors:
     floor 4   clip, cache, state, listing
               photo_files, access
               batches, question
+              qdrant_nodes
     floor 3   photos, looks
               thumbnails, workers
               postgres, attempts, connections

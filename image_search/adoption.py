@@ -1,14 +1,19 @@
-"""Lets CocoIndex set a Qdrant collection up that a person made beforehand.
+"""Stands between CocoIndex and Qdrant, where CocoIndex can't do what is needed.
 
-CocoIndex's Qdrant target makes its collection itself. One that is there already stops
-its first setup, and is deleted by the second. Its way round that, `setup_by_user`, can
-never be changed for an index that exists: CocoIndex would delete the collection.
+CocoIndex's Qdrant target makes its collection itself, plainly. One that is there
+already stops its first setup, and is deleted by the second. Its way round that,
+`setup_by_user`, can never be changed for an index that exists: CocoIndex would delete
+the collection. And it knows one address, and no certificate authority of one's own.
 
-So in the process that first sets such a collection up, CocoIndex talks to a forwarder,
-which hands everything on to the server, but leaves a collection that exists as it is,
-and says that it was made. From then on CocoIndex holds it for its own.
+So in the process that first sets a collection up, and in each where there are several
+addresses or such an authority, CocoIndex talks to a forwarder, which hands everything
+on to a node that is there. A collection that exists it leaves as it is, and says that
+it was made; one that doesn't it has made as the settings say. From then on CocoIndex
+holds it for its own.
 """
 
+import threading
+from collections.abc import Callable
 from concurrent import futures
 from typing import Any
 
@@ -17,33 +22,39 @@ from qdrant_client import grpc as proto
 from qdrant_client import models
 
 from image_search.qdrant_errors import Server
+from image_search.qdrant_nodes import UNLIMITED, Nodes, Unanswered
 from image_search.settings import StartupError
 
 CREATE = "/qdrant.Collections/Create"
 EXISTS = "/qdrant.Collections/CollectionExists"
 THREADS = 8
 LONGEST_SECONDS = 60.0
-UNLIMITED = [
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-]
 
 
 class Forwarder:
-    """A Qdrant server on this machine's loopback that stands for another.
+    """A Qdrant server on this machine's loopback that stands for the nodes of another.
 
-    Who calls it has to know the key of that one: it is handed on.
+    Who calls it has to know the key of those: it is handed on. `make` makes the
+    collection. `roots`: certificates of authorities in PEM, if not the usual ones.
     """
 
-    def __init__(self, server: Server) -> None:
-        if server.is_tls:
-            tls = grpc.ssl_channel_credentials()
-            channel = grpc.secure_channel(server.address, tls, UNLIMITED)
-        else:
-            channel = grpc.insecure_channel(server.address, UNLIMITED)
-        self.channel = channel
+    def __init__(
+        self,
+        nodes: Nodes,
+        collection: str,
+        make: Callable[[], None],
+        roots: bytes | None = None,
+    ) -> None:
+        self.nodes = nodes
+        self._collection = collection
+        self._make = make
+        self._roots = roots
+        self._channels: dict[Server, grpc.Channel] = {}
+        self._connecting = threading.Lock()
         self._server = grpc.server(
-            futures.ThreadPoolExecutor(THREADS), [self], options=UNLIMITED
+            futures.ThreadPoolExecutor(THREADS),
+            [self],
+            options=[*UNLIMITED.items()],
         )
         port = self._server.add_insecure_port("127.0.0.1:0")
         self.url = f"http://127.0.0.1:{port}"
@@ -60,31 +71,58 @@ class Forwarder:
             ]
             # Without a deadline it is some hundred years, which gRPC takes for none.
             timeout = min(context.time_remaining(), LONGEST_SECONDS)
+            forward = self._forward
+            if call.method == CREATE:
+                forward = self._create
             try:
-                if call.method == CREATE and self._exists(
-                    request, key, timeout
-                ):
-                    done = proto.CollectionOperationResponse(result=True)
-                    return done.SerializeToString()
-                forward = self.channel.unary_unary(call.method)
-                return forward(request, timeout, key)
-            except grpc.RpcError as error:
-                failed: Any = error  # its type has no code
-                return context.abort(failed.code(), failed.details())
+                return forward(call.method, request, timeout, key)
+            except Unanswered as error:
+                failed = error.failures[-1]
+                return context.abort(failed.code, failed.details)
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
     def close(self) -> None:
         self._server.stop(grace=None)
-        self.channel.close()
+        for channel in self._channels.values():
+            channel.close()
 
-    def _exists(self, request: bytes, key: Any, timeout: Any) -> bool:
+    def _forward(
+        self, method: str, request: bytes, timeout: float, key: Any
+    ) -> Any:
+        def question(server: Server) -> Any:
+            ask = self._channel(server).unary_unary(method)
+            return ask(request, timeout, key)
+
+        return self.nodes.ask(question)
+
+    def _create(
+        self, method: str, request: bytes, timeout: float, key: Any
+    ) -> Any:
         name = proto.CreateCollection.FromString(request).collection_name
-        question = proto.CollectionExistsRequest(collection_name=name)
-        ask = self.channel.unary_unary(EXISTS)
-        answer = ask(question.SerializeToString(), timeout, key)
+        exists = proto.CollectionExistsRequest(collection_name=name)
+        asked = exists.SerializeToString()
+        answer = self._forward(EXISTS, asked, timeout, key)
         found = proto.CollectionExistsResponse.FromString(answer)
-        return bool(found.result.exists)
+        if not found.result.exists:
+            if name != self._collection:
+                return self._forward(method, request, timeout, key)
+            self._make()
+        done = proto.CollectionOperationResponse(result=True)
+        return done.SerializeToString()
+
+    def _channel(self, server: Server) -> grpc.Channel:
+        with self._connecting:
+            if server not in self._channels:
+                self._channels[server] = self._connect(server)
+            return self._channels[server]
+
+    def _connect(self, server: Server) -> grpc.Channel:
+        options = [*self.nodes.channel_options.items()]
+        if not server.is_tls:
+            return grpc.insecure_channel(server.address, options)
+        tls = grpc.ssl_channel_credentials(self._roots)
+        return grpc.secure_channel(server.address, tls, options)
 
 
 def refuse_another_shape(

@@ -1,6 +1,9 @@
 """Which engine holds the points."""
 
-from image_search.settings import Settings
+import ssl
+from pathlib import Path
+
+from image_search.settings import Settings, StartupError
 from image_search.state import embedded_stores
 from image_search.store import Store
 
@@ -12,13 +15,22 @@ def open_store(settings: Settings, model: str, dimension: int) -> Store:
     """
     # The client of the server takes as long to import as all else.
     if settings.qdrant_url:
+        from image_search.server_layout import Layout
         from image_search.server_store import ServerStore
 
+        layout = Layout(
+            settings.qdrant_shards,
+            settings.qdrant_replicas,
+            settings.qdrant_quantization,
+            settings.qdrant_on_disk,
+        )
         return ServerStore(
-            str(settings.qdrant_url),
+            ",".join(map(str, settings.qdrant_url)),
             settings.qdrant_api_key,
             settings.qdrant_collection,
             dimension,
+            layout,
+            roots=read_certificates(settings.qdrant_ca),
         )
     from image_search.edge_store import EdgeStore
 
@@ -29,3 +41,18 @@ def open_store(settings: Settings, model: str, dimension: int) -> Store:
         dimension,
         embedded_stores(),
     )
+
+
+def read_certificates(file: Path | None) -> bytes | None:
+    """The certificates in a PEM file; raises StartupError where there are none."""
+    if file is None:
+        return None
+    try:
+        # gRPC would only say that it can't connect.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+        return file.read_bytes()
+    except ssl.SSLError:
+        reason = "it has no certificate in PEM"
+    except OSError as error:
+        reason = str(error.strerror)
+    raise StartupError(f"QDRANT_CA={file} can't be used: {reason}.")

@@ -4,7 +4,9 @@ import ipaddress
 import re
 import socket
 import ssl
+from collections.abc import Sequence
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import grpc
 
@@ -31,11 +33,12 @@ STRICT_MODE = {
     r"Max payload storage size": "max_collection_payload_size_bytes",
     r"Resident memory usage": "max_resident_memory_percent",
 }
+SILENT = r"[Tt]imed? ?out"
 CLOSED = r"Socket closed|[Cc]onnection reset|recvmsg"
 CONNECTION_FAILURES = {
     r"Connection refused": "connection refused",
     r"No route to host|Network is unreachable": "there is no way to its host",
-    r"[Tt]imed? ?out": "it does not answer",
+    SILENT: "it does not answer",
     r"errors resolving|hostname lookup|DNS resolution": "no host has that name",
     CLOSED: "it closed the connection",
 }
@@ -64,6 +67,18 @@ class Server(NamedTuple):
     has_key: bool
     collection: str
 
+    @classmethod
+    def of(cls, url: str, collection: str, *, has_key: bool) -> "Server":
+        """The one at a gRPC address."""
+        parts = urlsplit(url)
+        return cls(
+            parts.hostname or "",
+            parts.port or DEFAULT_GRPC_PORT,
+            is_tls=parts.scheme == "https",
+            has_key=has_key,
+            collection=collection,
+        )
+
     @property
     def address(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -85,6 +100,14 @@ class Server(NamedTuple):
             return False
 
 
+class Failure(NamedTuple):
+    """What a server answered in the place of a result, or gRPC in its place."""
+
+    server: Server
+    code: grpc.StatusCode
+    details: str
+
+
 class Explanation(NamedTuple):
     """What happened, why, and whether it may pass without a person's help."""
 
@@ -94,9 +117,30 @@ class Explanation(NamedTuple):
     setting: str = ""  # of strict mode
 
 
-def warn_of_open_key(server: Server) -> None:
+def explain_all(failures: Sequence[Failure]) -> tuple[str, Explanation]:
+    """Who failed and why, in a sentence that names each address; and the main reason.
+
+    That may pass if it may at one of them.
+    """
+    found = [explain(one.code, one.details, one.server) for one in failures]
+    urls: dict[str, list[str]] = {}
+    for one, why in zip(failures, found, strict=True):
+        said = f"{why.verb}: {why.reason}"
+        urls.setdefault(said, []).append(one.server.url)
+    parts = [f"at {join_words(urls[said])} {said}" for said in urls]
+    passing = [why for why in found if why.is_passing]
+    return f"Qdrant {'; '.join(parts)}.", [*passing, *found][0]
+
+
+def join_words(words: Sequence[str]) -> str:
+    """a, b and c."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def warn_of_open_key(servers: Sequence[Server]) -> None:
     """Warn where a key goes over the network in plain text."""
-    if server.has_key and not server.is_private:
+    if any(one.has_key and not one.is_private for one in servers):
         logger.warning(
             "QDRANT_API_KEY goes over the network for everyone to read: write https://"
             " in QDRANT_URL, or let a tunnel encrypt it."
@@ -143,8 +187,13 @@ def _mistake_in_url(details: str, server: Server) -> str | None:
     if "WRONG_VERSION_NUMBER" in details:
         return "it has no TLS: write http:// in QDRANT_URL, not https://"
     if "CERTIFICATE_VERIFY_FAILED" in details or "Peer name" in details:
-        return "its TLS certificate can't be trusted: " + _last_words(details)
-    if re.search(CLOSED, details) and not server.is_tls and _speaks_tls(server):
+        return (
+            f"its TLS certificate can't be trusted: {_last_words(details)}. If it is of"
+            " an authority of your own, set QDRANT_CA to that one's certificate"
+        )
+    # One that is silent would be waited for once more.
+    is_closed = re.search(CLOSED, details) and not re.search(SILENT, details)
+    if is_closed and not server.is_tls and _speaks_tls(server):
         return "it has TLS: write https:// in QDRANT_URL, not http://"
     return None
 

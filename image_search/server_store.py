@@ -1,18 +1,13 @@
 """Points on a Qdrant server or cluster, written by CocoIndex's own Qdrant target."""
 
-import contextlib
 import functools
 import uuid
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import cocoindex
-import grpc
 from qdrant_client import QdrantClient, models
-from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 
 from image_search.adoption import (
     Forwarder,
@@ -22,12 +17,9 @@ from image_search.adoption import (
 )
 from image_search.filters import EVERYTHING, READABLE, Filter
 from image_search.points import MOST_FOLDERS, PAYLOAD_INDEXES, Payload, point_id
-from image_search.qdrant_errors import (
-    DEFAULT_GRPC_PORT,
-    Server,
-    explain,
-    warn_of_open_key,
-)
+from image_search.qdrant_nodes import Nodes, Unanswered
+from image_search.server_clients import QdrantClients, as_store_errors
+from image_search.server_layout import PLAIN, Layout, Rescoring
 from image_search.server_queries import (
     count_values,
     in_qdrants_terms,
@@ -35,64 +27,56 @@ from image_search.server_queries import (
 )
 from image_search.store import (
     VECTOR_NAME,
-    CollectionMissing,
     Point,
     Query,
     Store,
-    StoreError,
     StoreRefuses,
-    StoreUnavailable,
     read_point,
 )
 
-TIMEOUT = 9  # seconds
 SCROLLED = 10_000  # points at a time
+# Of strict mode, those that a search keeps within.
+LIMITS = {"max_query_limit", "search_max_oversampling"}
 PAYLOAD = [*Payload.model_fields]
 
 
 class ServerStore(Store):
-    """A collection on the server at a gRPC address."""
+    """A collection on a server at a gRPC address, or on a cluster at several.
+
+    `url` has commas between them. `roots`: certificates of authorities in PEM, if not
+    the usual ones.
+    """
 
     def __init__(
-        self, url: str, api_key: str | None, collection: str, dimension: int
+        self,
+        url: str,
+        api_key: str | None,
+        collection: str,
+        dimension: int,
+        layout: Layout = PLAIN,
+        *,
+        roots: bytes | None = None,
     ) -> None:
-        address = urlsplit(url)
-        self.url = url
-        self.server = Server(
-            address.hostname or "",
-            address.port or DEFAULT_GRPC_PORT,
-            is_tls=address.scheme == "https",
-            has_key=bool(api_key),
-            collection=collection,
-        )
-        self.name = f"Qdrant at {address.hostname}"
-        self.address = f"QDRANT_URL={self.server.url}"  # no password in it
+        nodes = Nodes.at(url, collection, has_key=bool(api_key))
+        self.name = f"Qdrant at {nodes.hosts}"
+        self.address = f"QDRANT_URL={nodes.addresses}"  # no password in it
+        self.nodes = nodes
         self.api_key = api_key
+        self.roots = roots
+        self.qdrant = QdrantClients(nodes, api_key, roots)
         self.collection = collection
-        cosine = models.Distance.COSINE
-        vector = models.VectorParams(size=dimension, distance=cosine)
-        self.shape = {VECTOR_NAME: vector}
+        self.layout = layout
+        self.shape = layout.shape(dimension)
         self._forwarder: Forwarder | None = None
+        self._may_be_made = False  # by CocoIndex, in this process
         self._left_out: set[Any] = set()  # what looks like ours, and is not
         self._most: int | None = None  # points that one question may ask for
-
-    @functools.cached_property
-    def client(self) -> QdrantClient:
-        warn_of_open_key(self.server)
-        with warnings.catch_warnings(action="ignore"):  # it says the same
-            return QdrantClient(
-                self.url,
-                grpc_port=self.server.port,
-                prefer_grpc=True,
-                timeout=TIMEOUT,
-                api_key=self.api_key,
-                check_compatibility=False,
-            )
+        self._rescoring: Rescoring | None = None
+        self._made_otherwise: str | None = None
 
     def target(self, place: str = "", *, is_set_up: bool = True) -> Any:
-        if place and not is_set_up:
-            # The flow of another place may make the collection before this one's.
-            self._forwarder = self._forwarder or Forwarder(self.server)
+        # The flow of another place may make the collection before this one's.
+        self._may_be_made |= not is_set_up
         return cocoindex.targets.Qdrant(self.collection, self._connection)
 
     def check(self, *, is_set_up: bool = True) -> None:
@@ -102,23 +86,27 @@ class ServerStore(Store):
         CocoIndex's cache). Before that, one which a person made is taken as it is if
         it is empty. One of another shape is somebody else's.
         """
-        with self._as_store_errors():
-            exists = self.client.collection_exists(self.collection)
-            if not exists and not is_set_up:
-                return  # CocoIndex is about to make it
-            if not exists:
-                self.client.create_collection(self.collection, self.shape)
-            info = self.client.get_collection(self.collection)
-            refuse_another_shape(info, self.collection, self.shape)
-            self._note_limits(info)
-            # Whatever is there may be another by now.
-            self._left_out, self._is_in_order = set(), False
-            if not is_set_up:
-                self._adopt()
-            self._make_indexes(info)
-            # CocoIndex would not say why it can't write: nothing has this id.
-            nothing = models.PointIdsList(points=[str(uuid.uuid4())])
-            self.client.delete(self.collection, nothing)
+        name = self.collection
+        exists = self.qdrant.ask(lambda qdrant: qdrant.collection_exists(name))
+        # Should it be of another size by now, CocoIndex makes even one that it knows.
+        self._may_be_made |= not (exists and is_set_up)
+        if not exists and not is_set_up:
+            return  # CocoIndex is about to make it
+        if not exists:
+            with as_store_errors():
+                self._make()
+        info = self.qdrant.ask(lambda qdrant: qdrant.get_collection(name))
+        refuse_another_shape(info, name, self.shape)
+        self._note_limits(info)
+        self._made_otherwise = self.layout.notice(info.config, name)
+        # Whatever is there may be another by now.
+        self._left_out, self._is_in_order = set(), False
+        if not is_set_up:
+            self._refuse_points()
+        self._make_indexes(info)
+        # CocoIndex would not say why it can't write: nothing has this id.
+        nothing = models.PointIdsList(points=[str(uuid.uuid4())])
+        self.qdrant.ask(lambda qdrant: qdrant.delete(name, nothing))
 
     def find_out(self, photos: int, where: Filter = EVERYTHING) -> None:
         """As in Store; what looks like a point of ours, and is none, is found out."""
@@ -133,16 +121,16 @@ class ServerStore(Store):
 
     def delete(self, where: Filter) -> None:
         points = models.FilterSelector(filter=self._ours(where))
-        with self._as_store_errors():
-            self.client.delete(self.collection, points)
+        self.qdrant.ask(lambda qdrant: qdrant.delete(self.collection, points))
 
     def folders(self) -> dict[str, int]:
         where = self._ours(READABLE)
         try:
-            with self._as_store_errors():
-                found = self.client.facet(
+            found = self.qdrant.ask(
+                lambda qdrant: qdrant.facet(
                     self.collection, "folders", where, MOST_FOLDERS, exact=True
                 )
+            )
         except StoreRefuses as refusal:
             if refusal.setting != "search_allow_exact":
                 raise
@@ -151,40 +139,72 @@ class ServerStore(Store):
 
     def notice(self) -> str | None:
         foreign = self._count(models.Filter(must_not=[self._ours(EVERYTHING)]))
-        return describe_foreign_points(self.collection, foreign)
+        notices = (
+            describe_foreign_points(self.collection, foreign),
+            self._made_otherwise,
+            self.nodes.notice(),
+        )
+        return " ".join(one for one in notices if one) or None
 
     def close(self) -> None:
-        if "client" in self.__dict__:
-            self.client.close()
+        self.qdrant.close()
         if self._forwarder:
             self._forwarder.close()
 
     @functools.cached_property
     def _connection(self) -> Any:
         """The server, by reference: CocoIndex writes no API key to Postgres then."""
-        url = self._forwarder.url if self._forwarder else self.url
+        url = self.url_for_cocoindex
         server = cocoindex.targets.QdrantConnection(url, self.api_key)
         return cocoindex.add_auth_entry("qdrant", server)
+
+    @functools.cached_property
+    def url_for_cocoindex(self) -> str:
+        """It knows one address, and no certificates but the system's."""
+        nodes = self.nodes
+        if not (self._may_be_made or nodes.are_several or self.roots):
+            return nodes.servers[0].url
+        self._forwarder = Forwarder(
+            nodes, self.collection, self._make, self.roots
+        )
+        return self._forwarder.url
+
+    def _make(self) -> None:
+        """Make the collection as the settings say; raises Unanswered."""
+        name = self.collection
+        options = self.layout.options()
+        try:
+            self.qdrant.ask_nodes(
+                lambda one: one.create_collection(name, self.shape, **options)
+            )
+        except Unanswered:
+            # By another process it may be made, or by a node that went away meanwhile.
+            ask = self.qdrant.ask_nodes
+            if not ask(lambda one: one.collection_exists(name)):
+                raise
 
     def _note_limits(self, info: models.CollectionInfo) -> None:
         strict = info.config.strict_mode_config
         self._most = None
         if strict is not None and strict.enabled:
             self._most = strict.max_query_limit
+        self._rescoring = Rescoring.of(info.config)
 
-    def _adopt(self) -> None:
-        """Have CocoIndex take an empty collection that it did not make."""
+    def _refuse_points(self) -> None:
+        """Have CocoIndex take only an empty collection that it did not make."""
         found = [*self._scroll(None, PAYLOAD)] if self._count(None) else []
         ours = [one for one in found if self._is_ours(read_point(one))]
         refuse_points(self.collection, len(found), len(ours))
-        self._forwarder = self._forwarder or Forwarder(self.server)
 
     def _make_indexes(self, info: models.CollectionInfo) -> None:
         for field, kind in PAYLOAD_INDEXES.items():
             made = info.payload_schema.get(field)
             if made is None or made.data_type.value != kind:
-                schema = models.PayloadSchemaType(kind)
-                self.client.create_payload_index(self.collection, field, schema)
+                self._make_index(field, models.PayloadSchemaType(kind))
+
+    def _make_index(self, field: str, kind: models.PayloadSchemaType) -> None:
+        name = self.collection
+        self.qdrant.ask(lambda one: one.create_payload_index(name, field, kind))
 
     def _ours(self, where: Filter) -> models.Filter:
         """The points of this app that a filter lets through."""
@@ -200,9 +220,10 @@ class ServerStore(Store):
 
     def _count(self, where: models.Filter | None) -> int:
         try:
-            with self._as_store_errors():
-                found = self.client.count(self.collection, count_filter=where)
-                return int(found.count)
+            found = self.qdrant.ask(
+                lambda qdrant: qdrant.count(self.collection, count_filter=where)
+            )
+            return int(found.count)
         except StoreRefuses as refusal:
             if refusal.setting != "search_allow_exact":
                 raise
@@ -214,14 +235,15 @@ class ServerStore(Store):
         """All points that a filter lets through, with these fields, in no order."""
         start: Any = None
         while True:
-            with self._as_store_errors():
-                points, start = self.client.scroll(
-                    self.collection,
-                    where,
-                    limit=min(SCROLLED, self._most or SCROLLED),
-                    offset=start,
-                    with_payload=payload or False,
-                )
+            scroll = functools.partial(
+                QdrantClient.scroll,
+                collection_name=self.collection,
+                scroll_filter=where,
+                limit=min(SCROLLED, self._most or SCROLLED),
+                offset=start,
+                with_payload=payload or False,
+            )
+            points, start = self.qdrant.ask(scroll)
             yield from points
             if start is None:
                 return
@@ -230,12 +252,14 @@ class ServerStore(Store):
         try:
             return self._query_in_parts(query)
         except StoreRefuses as refusal:
-            known = self._most
-            if refusal.setting != "max_query_limit":
+            if refusal.setting not in LIMITS:
                 raise
-            with self._as_store_errors():  # a person has set it since
-                self._note_limits(self.client.get_collection(self.collection))
-            if self._most in {None, known}:
+            # A person has set it since.
+            known = self._most, self._rescoring
+            name = self.collection
+            info = self.qdrant.ask(lambda qdrant: qdrant.get_collection(name))
+            self._note_limits(info)
+            if (self._most, self._rescoring) == known:
                 raise
             return self._query_in_parts(query)
 
@@ -255,36 +279,20 @@ class ServerStore(Store):
 
     def _query_once(self, query: Query) -> Sequence[Any]:
         is_scored = query.vector is not None
-        with self._as_store_errors():
-            found = self.client.query_points(
+        params = None
+        if is_scored and self._rescoring:
+            params = self._rescoring.params(query.offset + query.limit)
+        found = self.qdrant.ask(
+            lambda qdrant: qdrant.query_points(
                 self.collection,
                 in_qdrants_terms(query),
                 using=VECTOR_NAME if is_scored else None,
                 query_filter=self._ours(query.where),
+                search_params=params,
                 limit=query.limit,
                 offset=query.offset,
                 with_payload=PAYLOAD if query.with_payload else False,
                 with_vectors=[VECTOR_NAME] if query.with_vectors else False,
             )
-            return found.points
-
-    @contextlib.contextmanager
-    def _as_store_errors(self) -> Iterator[None]:
-        """Turn the errors of gRPC's calls into the store's own."""
-        try:
-            yield
-        except ResourceExhaustedResponse as error:
-            exhausted = grpc.StatusCode.RESOURCE_EXHAUSTED
-            raise self._error(exhausted, error.message) from error
-        except grpc.RpcError as error:
-            call: Any = error  # it has a code, without a type that says so
-            raise self._error(call.code(), call.details() or "") from error
-
-    def _error(self, code: grpc.StatusCode, details: str) -> StoreError:
-        why = explain(code, details, self.server)
-        message = f"Qdrant at {self.server.url} {why.verb}: {why.reason}."
-        if code is grpc.StatusCode.NOT_FOUND:
-            return CollectionMissing(message, why.reason)
-        if why.is_passing:
-            return StoreUnavailable(message, why.reason)
-        return StoreRefuses(message, why.reason, why.setting)
+        )
+        return found.points

@@ -72,6 +72,18 @@ def _read_places(value: Any) -> Any:
     return value
 
 
+def _split_addresses(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace(",", " ").split()
+    return value
+
+
+Urls = Annotated[
+    tuple[AnyHttpUrl, ...],
+    NoDecode,
+    BeforeValidator(_split_addresses),
+    Field(min_length=1),
+]
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Places = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_read_places)]
 
@@ -151,12 +163,17 @@ class Settings(BaseSettings):
     exclude: Patterns = ()
     clip_model: str = "openai/clip-vit-large-patch14"
     clip_dtype: Literal["float32", "float16", "bfloat16"] | None = None
-    qdrant_url: AnyHttpUrl | None = None
+    qdrant_url: Urls | None = None
     qdrant_api_key: str | None = Field(None, repr=False)
     # CocoIndex's state goes by this name too, and has rules for names.
     qdrant_collection: str = Field(
         "image_search", pattern=r"^[a-z][a-z0-9_]{0,29}$"
     )
+    qdrant_ca: Folder | None = None
+    qdrant_shards: int | None = Field(None, ge=1)
+    qdrant_replicas: int | None = Field(None, ge=1)
+    qdrant_quantization: Literal["none", "int8", "binary"] | None = None
+    qdrant_on_disk: bool = False
     cocoindex_database_url: str | None = Field(None, repr=False)
     refresh_seconds: float = Field(60, gt=0)
     host: str = "127.0.0.1"

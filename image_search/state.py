@@ -151,10 +151,11 @@ def cocoindex_settings() -> cocoindex.Settings:
         url=url, min_connections=1, max_connections=10
     )
     namespace = settings.qdrant_collection
-    if (
-        settings.qdrant_url
-    ):  # the same name on another server is another collection
-        server = hashlib.sha256(str(settings.qdrant_url).encode()).hexdigest()
+    if settings.qdrant_url:
+        # The same name on another server is another collection. Of several addresses
+        # the first names it, so that one server may become a cluster.
+        first = str(settings.qdrant_url[0])
+        server = hashlib.sha256(first.encode()).hexdigest()
         namespace += f"_{server[:8]}"
     return cocoindex.Settings(
         database=database,

@@ -108,15 +108,39 @@ def condition(request: Any) -> Any:
     )
 
 
+def show_how_it_was_made(info: models.CollectionInfo, made: Any) -> None:
+    """Put what a collection was made with into what is told of it."""
+    params = info.config.params
+    params.shard_number = optional(made, "shard_number") or 1
+    params.replication_factor = optional(made, "replication_factor") or 1
+    params.write_consistency_factor = (
+        optional(made, "write_consistency_factor") or 1
+    )
+    params.on_disk_payload = optional(made, "on_disk_payload")
+    info.config.hnsw_config.on_disk = made.hnsw_config.on_disk
+    if quantization := optional(made, "quantization_config"):
+        info.config.quantization_config = (
+            GrpcToRest.convert_quantization_config(quantization)
+        )
+
+
 def refuse(error: str, advice: str) -> None:
     """What strict mode says."""
     raise Refused("INVALID_ARGUMENT", f"Bad request: {error}. Help: {advice}")
 
 
 class QdrantStandIn(proto.CollectionsServicer):
+    """`beside`: another node of its cluster, with the same collections. `tls`: key and certificate."""
+
     def __init__(
-        self, api_key: str | None = None, read_only_key: str | None = None
+        self,
+        api_key: str | None = None,
+        read_only_key: str | None = None,
+        *,
+        beside: "QdrantStandIn | None" = None,
+        tls: tuple[bytes, bytes] | None = None,
     ) -> None:
+        self.tls = tls
         self.api_key = api_key
         self.read_only_key = read_only_key
         self.calls: list[str] = []
@@ -124,12 +148,19 @@ class QdrantStandIn(proto.CollectionsServicer):
         self.limits: list[int] = []
         # The calls that are not answered for now.
         self.refused: set[str] = set()
+        # How each query was to be searched.
+        self.params: list[models.SearchParams | None] = []
         # The payload indexes of each collection; local mode knows none.
-        self.indexes: dict[str, str] = {}
+        self.indexes: dict[str, str] = beside.indexes if beside else {}
+        # What each collection was made with; local mode keeps a part of it.
+        self.made: dict[str, Any] = beside.made if beside else {}
         # What the owner of the collections does not let pass.
         self.strict: models.StrictModeConfig | None = None
-        self.turn = threading.Lock()  # local mode is not made for threads
-        self.qdrant = QdrantClient(":memory:")
+        # Local mode is not made for threads.
+        self.turn: Any = beside.turn if beside else threading.Lock()
+        self.qdrant: QdrantClient = (
+            beside.qdrant if beside else QdrantClient(":memory:")
+        )
         self.port = 0
         self.start()
 
@@ -163,6 +194,14 @@ class QdrantStandIn(proto.CollectionsServicer):
                 f'Limit exceeded {limit} > {most} for "limit"',
                 f'Reduce the "limit" parameter to or below {most}.',
             )
+        params: Any = getattr(request, "params", proto.SearchParams())
+        wanted = params.quantization.oversampling
+        widest = strict.search_max_oversampling
+        if widest and wanted > widest:
+            refuse(
+                f'Limit exceeded {wanted} > {widest} for "oversampling"',
+                f'Reduce the "oversampling" parameter to or below {widest}.',
+            )
         if strict.unindexed_filtering_retrieve is False:
             for field in fields_of(request.filter) - {*self.indexes}:
                 refuse(
@@ -179,7 +218,12 @@ class QdrantStandIn(proto.CollectionsServicer):
         proto.add_CollectionsServicer_to_server(self, self.server)
         # Both services have a Get, a Create and a Delete: points get a face of their own.
         proto.add_PointsServicer_to_server(_Points(self), self.server)
-        self.port = self.server.add_insecure_port(f"127.0.0.1:{self.port}")
+        address = f"127.0.0.1:{self.port}"
+        if self.tls:
+            credentials = grpc.ssl_server_credentials([self.tls])
+            self.port = self.server.add_secure_port(address, credentials)
+        else:
+            self.port = self.server.add_insecure_port(address)
         self.server.start()
 
     def stop(self) -> None:
@@ -187,6 +231,8 @@ class QdrantStandIn(proto.CollectionsServicer):
 
     @property
     def url(self) -> str:
+        if self.tls:  # a certificate is for a name
+            return f"https://localhost:{self.port}"
         return f"http://127.0.0.1:{self.port}"
 
     @call
@@ -196,6 +242,8 @@ class QdrantStandIn(proto.CollectionsServicer):
             field: models.PayloadIndexInfo(data_type=kind, points=0)
             for field, kind in self.indexes.items()
         }
+        if made := self.made.get(request.collection_name):
+            show_how_it_was_made(info, made)
         strict: Any = self.strict
         info.config.strict_mode_config = strict
         result = RestToGrpc.convert_collection_info(info)
@@ -224,11 +272,13 @@ class QdrantStandIn(proto.CollectionsServicer):
         done = self.qdrant.create_collection(
             request.collection_name, vectors_config=vectors
         )
+        self.made[request.collection_name] = request
         return proto.CollectionOperationResponse(result=done)
 
     @call
     def Delete(self, request: Any) -> Any:  # noqa: N802
         self.indexes.clear()
+        self.made.pop(request.collection_name, None)
         done = self.qdrant.delete_collection(request.collection_name)
         return proto.CollectionOperationResponse(result=done)
 
@@ -250,6 +300,8 @@ class QdrantStandIn(proto.CollectionsServicer):
     def query_points(self, request: Any) -> Any:
         self.check_strict_mode(request)
         self.limits.append(request.limit)
+        params = optional(request, "params")
+        self.params.append(params and GrpcToRest.convert_search_params(params))
         query = None
         if request.HasField("query"):
             query = GrpcToRest.convert_query(request.query)

@@ -186,6 +186,47 @@ def test_qdrant_may_start_later(new_app: NewApp) -> None:
     qdrant.stop()
 
 
+def test_any_node_of_a_cluster_may_be_away(
+    new_app: NewApp, postgres_url: str
+) -> None:
+    """The collection is as the settings say; each node in turn is stopped, and all goes on."""
+    first = QdrantStandIn()
+    nodes = [first, QdrantStandIn(beside=first), QdrantStandIn(beside=first)]
+    app = new_app(
+        *FEW,
+        QDRANT_URL=",".join(node.url for node in nodes),
+        QDRANT_SHARDS="3",
+        QDRANT_REPLICAS="2",
+        QDRANT_ON_DISK="true",
+        COCOINDEX_DATABASE_URL=postgres_url,
+        REFRESH_SECONDS="1",
+    ).start()
+    app.finds(*FEW)
+    made = first.made[COLLECTION]
+    assert (made.shard_number, made.replication_factor) == (3, 2)
+    assert made.quantization_config.HasField("scalar")
+    assert made.vectors_config.params_map.map["embedding"].on_disk
+    added = []
+    for number, node in enumerate(nodes):
+        node.stop()
+        assert names(app.search("cat"))[0] == "cat.png"
+        added.append(f"{number}.jpg")
+        app.add("motorcycle.jpg", added[-1], alike=False)
+        app.finds(*FEW, *added, within=SOON)
+        if node is first:
+            assert node.url in " ".join(app.status()["notices"])
+        assert app.get("/health").status_code == 200
+        node.start()
+    # Before it was set up as after: the state goes by the first address.
+    app.stop()
+    first.stop()
+    app.start().finds(*FEW, *added, within=SOON)
+    assert "RpcError" not in app.log.read_text()
+    app.stop()
+    for node in nodes:
+        node.stop()
+
+
 def test_servers_come_and_go(
     new_app: NewApp, postgres_server: Postgres, postgres_url: str
 ) -> None:

@@ -9,7 +9,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client import grpc as proto
 
 from image_search.adoption import Forwarder
-from image_search.qdrant_errors import Server
+from image_search.qdrant_nodes import Nodes
 from tests.qdrant_standin import QdrantStandIn
 
 SHAPE = {
@@ -27,14 +27,12 @@ def server() -> Iterator[QdrantStandIn]:
 
 @pytest.fixture
 def forwarder(server: QdrantStandIn) -> Iterator[Forwarder]:
-    address = Server(
-        "127.0.0.1",
-        server.port,
-        is_tls=False,
-        has_key=True,
-        collection="photos",
-    )
-    forwarder = Forwarder(address)
+    nodes = Nodes.at(server.url, "photos", has_key=True)
+
+    def make() -> None:
+        server.qdrant.create_collection("photos", vectors_config=ON_DISK)
+
+    forwarder = Forwarder(nodes, "photos", make)
     yield forwarder
     forwarder.close()
 
@@ -82,6 +80,19 @@ def test_a_collection_that_exists_is_not_made_again(
     client.close()
 
 
+@pytest.mark.filterwarnings("ignore:Api key is used")
+def test_the_collection_is_made_as_the_settings_say(
+    server: QdrantStandIn, forwarder: Forwarder
+) -> None:
+    """What CocoIndex asks for is a plain one; it gets ours, under its own name alone."""
+    client = connect(forwarder, "a key")
+    for name, made in (("photos", ON_DISK), ("others", SHAPE)):
+        assert client.create_collection(name, SHAPE)
+        found = server.qdrant.get_collection(name).config.params.vectors
+        assert found == made
+    client.close()
+
+
 def test_a_call_without_a_deadline_is_answered(
     server: QdrantStandIn, forwarder: Forwarder
 ) -> None:
@@ -106,6 +117,7 @@ def test_who_asks_needs_the_servers_key(
     for ask in (
         lambda: client.count("photos"),
         lambda: client.create_collection("photos", SHAPE),
+        lambda: client.create_collection("others", SHAPE),
     ):
         with pytest.raises(grpc.RpcError) as refused:
             ask()

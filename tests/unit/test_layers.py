@@ -85,6 +85,9 @@ FLOORS = {
     "archive": 7,
     "edge_store": 6,
     "server_queries": 6,
+    "server_clients": 6,
+    "server_layout": 6,
+    "qdrant_nodes": 4,
     "floor": 6,
     "server_store": 7,
     "remarks": 7,
@@ -213,6 +216,9 @@ WITHOUT = {
     "cache": HEAVY - {"pydantic"},
     "edge_store": {"fastapi", "qdrant_client", "torch"},
     "server_store": {"fastapi", "qdrant_edge", "torch"},
+    "server_clients": {"fastapi", "qdrant_edge", "torch"},
+    "server_layout": {"fastapi", "qdrant_edge", "torch"},
+    "qdrant_nodes": {"cocoindex", "fastapi", "qdrant_edge", "torch"},
 }
 
 

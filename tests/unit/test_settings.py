@@ -202,6 +202,15 @@ def test_a_wrong_setting_is_named() -> None:
         assert any(line.startswith(f"{name}={value}: ") for line in lines)
 
 
+def test_a_cluster_has_several_addresses() -> None:
+    """With commas between them; each that is wrong is named, and none is no server."""
+    urls = Settings(qdrant_url="http://a:6334, https://b").qdrant_url or ()
+    assert [str(url) for url in urls] == ["http://a:6334/", "https://b/"]
+    for wrong in ("http://a:6334,b:6334", ","):
+        with pytest.raises(ValidationError):
+            Settings(qdrant_url=wrong)
+
+
 @pytest.mark.parametrize(
     ("data_dir", "is_refused"),
     [

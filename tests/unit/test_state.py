@@ -189,7 +189,7 @@ def postgres_port() -> Iterator[int]:
 def test_cocoindex_keeps_collections_apart(
     data_dir: Path, postgres_port: int
 ) -> None:
-    """Its state has a name for each collection of each server, and with both needs no DATA_DIR."""
+    """Its state has a name for each collection of each server or cluster, and with both needs no DATA_DIR."""
     url = f"postgres://me@127.0.0.1:{postgres_port}/db"
     code = (
         "import json; from image_search.state import cocoindex_settings;"
@@ -204,13 +204,19 @@ def test_cocoindex_keeps_collections_apart(
             [sys.executable, "-c", code], cwd=ROOT, env=env | {"QDRANT_URL": qdrant},
             stdout=subprocess.PIPE,
         )
-        for qdrant in ("", "http://one:6334", "http://two:6334")
+        for qdrant in (
+            "",
+            "http://one:6334",
+            "http://two:6334",
+            "http://one:6334,http://two:6334",  # a server that became a cluster
+        )
     ]  # fmt: skip
     answers = [json.loads(one.communicate(timeout=60)[0]) for one in asked]
     assert {database for database, _ in answers} == {url}
     names = [name for _, name in answers]
     assert names[0] == "mine"
     assert all(name.startswith("mine_") for name in names[1:])
+    assert names[3] == names[1]
     assert len(set(names)) == 3
     assert not data_dir.exists()
 
