@@ -34,11 +34,11 @@ import uvicorn
 from cocoindex.setup import flow_names_with_setup
 from cocoindex.typing import VectorInfo
 from fastapi import Depends, FastAPI, Query, Request, Response
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from sse_starlette import EventSourceResponse
 
 from image_search import (
+    access,
     archive,
     connections,
     examples,
@@ -50,7 +50,6 @@ from image_search import (
     skipped,
     web,
 )
-from image_search.access import AccessMiddleware, warn_of_open_door
 from image_search.clip import DualEncoder, Embedding
 from image_search.dates import Taken, taken_by_file
 from image_search.embedding import BEHAVIOR_VERSION, EmbeddedPhoto, Embedder
@@ -295,7 +294,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     What is pushed on the stack first is closed last.
     """
     web.end_streams_by_ourselves()
-    warn_of_open_door(settings.host, settings.password)
+    access.check_at_start(settings)
     check_free_space(settings.data_dir)
     stores, embedder = embedded_stores(), get_embedder()
     stop = Stop(embedder.end_workers, stores.close)
@@ -340,25 +339,11 @@ SEARCH_SECONDS = prometheus_client.Histogram(
 
 web.accept_any_path()
 app = FastAPI(title="Image search", redoc_url=None, lifespan=lifespan)
-origins = settings.cors_origins.replace(",", " ").split()
 app.add_middleware(GZipMiddleware, exclude_content_types=web.NOT_COMPRESSED)
 app.add_middleware(connections.ConnectionMiddleware)
-app.add_middleware(
-    AccessMiddleware,
-    password=settings.password,
-    allowed_hosts=settings.allowed_hosts,
-    cors_origins=origins,
-)
-# Outside of it: a browser asks what it may, before it knows a password.
-if origins:
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=origins,
-        allow_methods=["GET", "POST"],
-        allow_headers=["Authorization"],
-    )
+access.protect(app, settings)
 app.add_middleware(web.StartupErrorMiddleware)
-photo_files = PlaceFiles.of(places, is_private=bool(settings.password))
+photo_files = PlaceFiles.of(places, is_private=access.is_private(settings))
 uploads = web.Uploads()
 
 

@@ -17,15 +17,16 @@ Each room imports only from lower floors:
               former_places
     floor 5   embedding, store, record
               download, adoption
-              sources, progress
+              sources, progress, access
     floor 4   clip, cache, state, listing
-              photo_files, access
+              photo_files, proxies
               batches, question
               qdrant_nodes
     floor 3   photos, looks
               thumbnails, workers
               postgres, attempts, connections
               qdrant_errors, exclusions
+              key_file
     floor 2   decode
     floor 1   streamed, pillow_photo
               colour, repair, sequence
@@ -36,6 +37,7 @@ Each room imports only from lower floors:
               dates, metadata, names
               placeholder
               files, guests, memory
+              keys, forwarded
               in_flight, reasons, quiet, pulse
               png, boxes, orientation
               samples, cicp
@@ -48,7 +50,8 @@ A photo of the folder:
     -> clip (in another)
     -> store
 A search:
-    connections -> access -> main
+    connections -> proxies
+    -> access -> main
     -> turns -> search -> remarks
     -> embedding (clip) -> store
 

@@ -1,4 +1,4 @@
-"""Wrong passwords: they cost time, by address, and are told in the log."""
+"""Wrong passwords and keys: they cost time, by address, and are told in the log."""
 
 import asyncio
 import contextlib
@@ -96,7 +96,7 @@ class Attempts:
         if self._log_limit.allows(network):
             # Never what was tried: it may be the right one, with a slip.
             logger.warning(
-                "A wrong password came from %s, its attempt no. %d.",
+                "A wrong password or key came from %s, its attempt no. %d.",
                 network,
                 record.wrong,
             )

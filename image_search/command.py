@@ -12,6 +12,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from pathlib import Path
 from typing import cast
 
@@ -119,10 +120,33 @@ def starter(outdir: Path) -> None:
 
 
 @main.command()
+@click.argument("name")
+def key(name: str) -> None:
+    """Make a key for a program, called NAME, that may search but change nothing.
+
+    The key is shown once, on standard error; standard output is the line for the file
+    that API_KEYS names: `image-search key laptop >> keys`.
+    """
+    from image_search.keys import make_key
+
+    try:
+        made, line = make_key(name)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="NAME") from None
+    click.echo(f"The key, which is shown only now: {made}", err=True)
+    click.echo(
+        "The line for the file that API_KEYS names, which holds its hash:",
+        err=True,
+    )
+    click.echo(line)
+
+
+@main.command()
 def health() -> None:
     """Ask the app that runs here, on PORT, whether it answers searches.
 
-    The exit code is 0 if it does: for a container's health check.
+    The exit code is 0 if it does: for a container's health check. Where only keys open,
+    and no PASSWORD, it is 0 if it runs.
     """
     from image_search.settings import settings
 
@@ -137,6 +161,11 @@ def health() -> None:
         with opener.open(request, timeout=HEALTH_SECONDS) as answer:
             click.echo(answer.read())
     except urllib.error.HTTPError as error:
+        only_keys = settings.api_keys and not settings.password
+        if error.code == HTTPStatus.UNAUTHORIZED and only_keys:
+            # With a key's hash nobody can ask.
+            click.echo("It runs, and asks for a key: nothing more was asked.")
+            return
         raise click.ClickException(error.read().decode()) from None
     except OSError as error:
         raise click.ClickException(

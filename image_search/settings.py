@@ -18,6 +18,7 @@ from dotenv import load_dotenv
 from pathspec import GitIgnoreSpec
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     AnyHttpUrl,
     BeforeValidator,
     Field,
@@ -28,6 +29,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from image_search.addresses import Address, parse_addresses
+from image_search.forwarded import Network, parse_networks
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
@@ -66,6 +68,11 @@ def _absolute(path: Path) -> Path:
         raise ValueError(str(error)) from None
 
 
+def _at_base(path: Path) -> Path:
+    """No link to a file is followed yet: it may lead to another one later."""
+    return BASE / os.path.expanduser(path)  # noqa: PTH111, it never fails
+
+
 def _read_places(value: Any) -> Any:
     if isinstance(value, str | Path):
         return parse_addresses(str(value), _absolute)
@@ -85,6 +92,12 @@ Urls = Annotated[
     Field(min_length=1),
 ]
 Folder = Annotated[Path, AfterValidator(_absolute)]
+File = Annotated[Path, AfterValidator(_at_base)]
+Networks = Annotated[
+    tuple[Network, ...], NoDecode, BeforeValidator(parse_networks)
+]
+# The second name is uvicorn's, which goes on working.
+PROXIES = AliasChoices("trusted_proxies", "forwarded_allow_ips")
 Places = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_read_places)]
 
 
@@ -179,6 +192,10 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     password: str | None = Field(None, repr=False)
+    api_keys: File | None = None
+    trusted_proxies: Networks = Field(
+        "", validate_default=True, validation_alias=PROXIES
+    )
     allowed_hosts: str = ""  # separated by commas, like the next one
     cors_origins: str = Field("", pattern=r"^[^*]*$")
 

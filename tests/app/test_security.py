@@ -4,6 +4,7 @@ import base64
 import concurrent.futures
 import contextlib
 import os
+import re
 import resource
 import select
 import socket
@@ -21,9 +22,11 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 
+from image_search.keys import make_key
 from tests.harness import PHOTOS, App, NewApp, eventually, png_of_many_pixels
 
 SECRET = "open: sesame ☂"
+KEY, LINE = make_key("laptop")
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +45,22 @@ def app(new_app: NewApp) -> Iterator[App]:
 
 
 @pytest.fixture(scope="module")
-def locked(new_app: NewApp) -> Iterator[App]:
-    """An app with a password, a second name, and another site that may ask it."""
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("keys") / "keys"
+    path.write_text(LINE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def locked(new_app: NewApp, key_file: Path) -> Iterator[App]:
+    """An app with a password, a key, a second name, and another site that may ask it.
+
+    It believes for whom a proxy on this machine asks.
+    """
     app = new_app(
         "cat.png",
+        API_KEYS=str(key_file),
+        TRUSTED_PROXIES="127.0.0.1",
         HOST="0.0.0.0",  # noqa: S104
         PASSWORD=SECRET,
         ALLOWED_HOSTS="photos.example, NAS.local",
@@ -132,6 +147,46 @@ def test_wrong_passwords_cost_time(locked: App) -> None:
     said = locked.log.read_text()[before:]
     assert said.count("10.2.0.1") == 1
     assert "guess" not in said
+
+
+def test_a_key_only_reads(locked: App, key_file: Path) -> None:
+    """A program searches with its key, changes nothing, and is counted; a new line is a new key."""
+    http = locked.http
+
+    def by(key: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {key}"}
+
+    mine = by(KEY)
+    eventually(lambda: http.get("/health", headers=mine).status_code == 200)
+    found = http.get("/search?q=cat", headers=mine).json()["results"]
+    assert found[0]["filename"] == "cat.png"
+    assert http.get("/img/cat.png", auth=("any", KEY)).status_code == 200
+    photo = (PHOTOS / "cat.png").read_bytes()
+    for answer in (
+        http.post("/search", headers=mine, content=photo),
+        http.post("/archive", headers=mine, data={"names": '["cat.png"]'}),
+    ):
+        assert answer.status_code == 200
+    refused = http.post("/status/retry", headers=mine)
+    assert refused.status_code == 403
+    assert "may only read" in refused.json()["detail"]
+    right = httpx.BasicAuth("anyone", SECRET)
+    assert http.post("/status/retry", auth=right).status_code == 202
+    told = http.get("/metrics", headers=mine).text
+    counted = re.search(r'_requests_total\{key="laptop"\} (\S+)', told)
+    assert counted
+    assert float(counted[1]) >= 7
+    assert '_requests_total{key=""}' in told
+
+    key, line = make_key("phone")
+    key_file.write_text(f"{LINE}\n{line}\n")
+    from_afar = by(key) | {"X-Forwarded-For": "10.3.0.1"}
+    eventually(
+        lambda: http.get("/status", headers=from_afar).status_code == 200
+    )
+    said = locked.log.read_text() + http.get("/status", headers=mine).text
+    for secret in (KEY, key, *line.split(":")[1:]):
+        assert secret not in said
 
 
 def test_answers_stay_with_who_asked(locked: App, app: App) -> None:
@@ -498,6 +553,18 @@ def test_who_holds_all_connections_locks_nobody_out(small: App) -> None:
     for connection in idle:
         connection.close()
     assert len(small.log.read_text()) - before < 2000
+
+
+def test_nobody_is_believed_unless_trusted(small: App) -> None:
+    """By default who is connected has tried a password, whoever he says that he asks for."""
+    wrong = httpx.BasicAuth("anyone", "wrong")
+    stranger = {"X-Forwarded-For": "10.9.9.9"}
+    answer = small.http.get("/status", auth=wrong, headers=stranger)
+    assert answer.status_code == 401
+    said = small.log.read_text()
+    assert "came from 127.0.0.1" in said
+    assert "10.9.9.9" not in said
+    assert "set TRUSTED_PROXIES" in said
 
 
 def test_metrics(app: App) -> None:

@@ -2,8 +2,11 @@
 
 import asyncio
 import base64
+import hashlib
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import prometheus_client
 import pytest
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -11,9 +14,12 @@ from starlette.types import Message, Receive, Scope, Send
 from image_search.access import (
     SECURITY_HEADERS,
     AccessMiddleware,
-    warn_of_open_door,
+    check_at_start,
+    is_private,
 )
 from image_search.attempts import FIRST_DELAY, FREE_ATTEMPTS
+from image_search.key_file import KeyFile
+from image_search.settings import Settings, StartupError
 from tests.unit.virtual_time import VirtualLoop
 
 SECRET = "open: sesame ☂"
@@ -47,6 +53,8 @@ async def ask_within(
     *,
     path: str = "/",
     client: str | None = "127.0.0.1",
+    method: str = "GET",
+    root_path: str = "",
     **more: str,
 ) -> Answer:
     headers = [
@@ -58,8 +66,9 @@ async def ask_within(
         headers.append((b"authorization", authorization.encode("latin-1")))
     scope = {
         "type": "http",
-        "method": "GET",
+        "method": method,
         "path": path,
+        "root_path": root_path,
         "headers": headers,
         "client": client and (client, 1234),
     }
@@ -405,9 +414,9 @@ def test_listening_to_everyone_is_warned_of(
     caplog: pytest.LogCaptureFixture, host: str, *, is_open: bool
 ) -> None:
     """Beyond this machine's own address the start warns, unless there is a password."""
-    warn_of_open_door(host, SECRET)
+    check_at_start(Settings(host=host, password=SECRET))
     assert caplog.messages == []
-    warn_of_open_door(host, None)
+    check_at_start(Settings(host=host))
     assert [host in message for message in caplog.messages] == [True] * is_open
 
 
@@ -425,3 +434,177 @@ def test_what_is_no_request_goes_through() -> None:
     scope = {"type": "lifespan"}
     asyncio.run(middleware(scope, nothing, nothing))
     assert seen == [(scope, nothing, nothing)]
+
+
+def bearer(key: str) -> str:
+    return f"Bearer {key}"
+
+
+# One that is always the same: tests are named for it.
+KEY = "Zq3-RkyJ0b7nUe4T_xV1sWcA9oLhG5dMf8iPtB2uEmY"
+LINE = f"laptop:{hashlib.sha256(KEY.encode()).hexdigest()}"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> KeyFile:
+    (tmp_path / "keys").write_text(LINE)
+    return KeyFile(tmp_path / "keys")
+
+
+@pytest.fixture
+def both(keys: KeyFile) -> AccessMiddleware:
+    """With a password, and a key beside it."""
+    return AccessMiddleware(app, SECRET, "", keys=keys)
+
+
+@pytest.fixture
+def keys_alone(keys: KeyFile) -> AccessMiddleware:
+    return AccessMiddleware(app, None, "", keys=keys)
+
+
+def asked_by(name: str) -> float:
+    """How many requests the metrics count for a key."""
+    sample = prometheus_client.REGISTRY.get_sample_value
+    return sample("image_search_requests_total", {"key": name}) or 0
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [bearer(KEY), f"bearer  {KEY} ", basic("", KEY), basic("anyone", KEY)],
+)
+def test_a_key_opens(
+    both: AccessMiddleware, keys_alone: AccessMiddleware, authorization: str
+) -> None:
+    """By itself, or as the password of HTTP Basic; and what it asks is counted by its name."""
+    before = asked_by("laptop"), asked_by("")
+    for middleware in (both, keys_alone):
+        answer = ask(middleware, authorization=authorization)
+        assert answer[::2] == (200, b"Come in")
+        assert answer.headers["cache-control"] == "private, no-store"
+    assert (asked_by("laptop"), asked_by("")) == (before[0] + 2, before[1])
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "Bearer", "Bearer ", bearer("wrong"), bearer(KEY[:-1]), bearer("open: sesame"),
+     basic(KEY, ""), basic("user", "wrong"), bearer(LINE), f"Basic {KEY[:-1]}",
+     bearer(LINE.partition(":")[2]), "Bearer \xff"],
+)  # fmt: skip
+def test_nothing_but_a_key_opens(
+    both: AccessMiddleware,
+    keys_alone: AccessMiddleware,
+    authorization: str | None,
+) -> None:
+    """No other word, nor what the file says, comes in, with or without a password beside."""
+    before = asked_by("laptop"), asked_by("")
+    for middleware in (both, keys_alone):
+        answer = ask(middleware, authorization=authorization)
+        assert answer.status == 401
+        assert answer.headers["www-authenticate"].startswith("Basic ")
+        assert b"key" in answer.body
+    assert (asked_by("laptop"), asked_by("")) == before
+
+
+def test_the_password_is_no_key(
+    both: AccessMiddleware, keys_alone: AccessMiddleware
+) -> None:
+    """Beside keys it opens all, as by itself; where there is none, an empty one opens nothing."""
+    before = asked_by("")
+    right = basic("anyone", SECRET)
+    assert ask(both, authorization=right, method="POST").status == 200
+    assert asked_by("") == before + 1
+    as_key = bearer(SECRET.encode().decode("latin-1"))
+    assert ask(both, authorization=as_key).status == 401
+    for nothing in (basic("", ""), basic("user", ""), right):
+        assert ask(keys_alone, authorization=nothing).status == 401
+
+
+@pytest.mark.parametrize("root_path", ["", "/photos"])
+@pytest.mark.parametrize(
+    ("method", "path", "may"),
+    [
+        ("GET", "/status", True),
+        ("HEAD", "/health", True),
+        ("POST", "/search", True),
+        ("POST", "/archive", True),
+        ("POST", "/status/retry", False),
+        ("POST", "/search/x", False),
+        ("POST", "/", False),
+        ("DELETE", "/search", False),
+        ("PUT", "/img/cat.png", False),
+    ],
+)
+def test_a_key_only_reads(
+    both: AccessMiddleware,
+    method: str,
+    path: str,
+    root_path: str,
+    *,
+    may: bool,
+) -> None:
+    """It searches by any way, and changes nothing: that is refused in a sentence."""
+    asking: dict[str, Any] = {
+        "method": method,
+        "path": root_path + path,
+        "root_path": root_path,
+    }
+    answer = ask(both, authorization=bearer(KEY), **asking)
+    assert answer.status == (200 if may else 403)
+    if not may:
+        assert b"a key may only read" in answer.body
+        assert b"Use the password" in answer.body
+        assert b"Come in" not in answer.body
+    right = basic("anyone", SECRET)
+    assert ask(both, authorization=right, **asking).status == 200
+
+
+def test_wrong_keys_are_slow(
+    both: AccessMiddleware, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A key is guessed as slowly as a password, and never told in the log."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+
+        async def seconds_of(key: str) -> float:
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            await ask_within(both, authorization=bearer(key), client=STRANGER)
+            return loop.time() - began
+
+        waits = [runner.run(seconds_of(f"guess {n}")) for n in range(20)]
+        assert runner.run(seconds_of(KEY)) == 0
+    assert waits[FREE_ATTEMPTS] >= FIRST_DELAY
+    assert waits[-1] > waits[FREE_ATTEMPTS]
+    assert any(STRANGER in line for line in caplog.messages)
+    assert "guess" not in caplog.text
+    assert KEY not in caplog.text
+
+
+def test_without_a_lock_requests_are_counted(opened: AccessMiddleware) -> None:
+    """Where nothing is asked for they have no name; those by a foreign name are no requests."""
+    before = asked_by("")
+    ask(opened, authorization=bearer(KEY))
+    ask(opened, "evil.example")
+    assert asked_by("") == before + 1
+
+
+def test_where_keys_open_nobody_is_warned_of(
+    keys: KeyFile,
+    keys_alone: AccessMiddleware,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Keys keep strangers out as a password does, from the start on."""
+    everyone = "0.0.0.0"  # noqa: S104
+    settings = Settings(host=everyone, api_keys=keys.path)
+    check_at_start(settings)
+    assert is_private(settings)
+    assert not is_private(Settings())
+    ask(keys_alone, authorization=bearer(KEY), client=STRANGER)
+    assert caplog.messages == []
+
+
+def test_wrong_keys_stop_the_start(tmp_path: Path) -> None:
+    """Where the file of keys is missing the app does not start, with or without a password."""
+    for password in (None, SECRET):
+        settings = Settings(password=password, api_keys=tmp_path / "none")
+        with pytest.raises(StartupError, match="API_KEYS="):
+            check_at_start(settings)

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from image_search.command import main
+from image_search.keys import read_keys
 from tests.harness import ROOT, environment, free_port
 
 COMMAND = (
@@ -99,8 +100,8 @@ class Answers(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def an_app() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+def an_app(answers: type[Answers] = Answers) -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), answers) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield str(server.server_port)
         server.shutdown()
@@ -117,6 +118,39 @@ def test_health_is_what_the_app_says() -> None:
     none = run("health", PORT=str(free_port()))
     assert none.returncode == 1
     assert "does not answer" in none.stderr
+
+
+def test_a_key_is_shown_once(tmp_path: Path) -> None:
+    """The line goes to a file by `>>`; the key, which that line lets in, to the person alone."""
+    made = run("key", "laptop", cwd=tmp_path)
+    assert made.returncode == 0
+    keys, wrong = read_keys(made.stdout)
+    assert wrong == []
+    [key] = [word for word in made.stderr.split() if keys.name_of(word)]
+    assert keys.name_of(key) == "laptop"
+    assert key not in made.stdout
+    refused = run("key", "two words")
+    assert refused.returncode == 2
+    assert "a name has up to 64 letters" in refused.stderr
+    assert refused.stdout == ""
+
+
+class AsksForAKey(Answers):
+    """Says 401 to everybody."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.end_headers()
+
+
+def test_an_app_that_asks_for_a_key_runs() -> None:
+    """Where only keys open, health says that it runs; with a password, a 401 is a fault."""
+    with an_app(AsksForAKey) as port:
+        runs = run("health", PORT=port, API_KEYS="keys")
+        wrong = run("health", PORT=port, PASSWORD="old", API_KEYS="keys")  # noqa: S106
+    assert (runs.returncode, runs.stderr) == (0, "")
+    assert "asks for a key" in runs.stdout
+    assert wrong.returncode == 1
 
 
 def test_starter_says_what_is_wrong(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from image_search.settings import Settings
 from tests.harness import ROOT
 
 SETTINGS = {name.upper() for name in Settings.model_fields}
-# Whose variables they are that are no settings: uvicorn's, the hub's, Python's, the system's.
-OTHERS = {"FORWARDED_ALLOW_IPS", "HF_HOME", "HOME", "PATH"}
+# Whose variables they are that are no settings: the hub's, Python's, the system's.
+OTHERS = {"HF_HOME", "HOME", "PATH"}
 OTHERS |= {"PYTHONDONTWRITEBYTECODE"}
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE = ROOT / "compose.yaml"

@@ -190,7 +190,7 @@ def test_a_wrong_setting_is_named() -> None:
     """Each wrong value is one line that names the setting and the value, and nothing starts."""
     wrong = {"PORT": "99999", "QDRANT_URL": "localhost", "REFRESH_SECONDS": "0"}
     wrong |= {"QDRANT_COLLECTION": "../x", "CORS_ORIGINS": "*"}
-    wrong |= {"IMAGE_DIR": "~no such user/photos"}
+    wrong |= {"IMAGE_DIR": "~no such user/photos", "TRUSTED_PROXIES": "caddy"}
     run = subprocess.run(
         [sys.executable, "main.py"], cwd=ROOT, env=environment(**wrong),
         capture_output=True, text=True, check=False, timeout=60,
@@ -256,6 +256,29 @@ def test_links_lead_to_the_folders_they_mean(tmp_path: Path) -> None:
         Settings(
             image_dir=tmp_path / "photos", data_dir=tmp_path / "link" / "data"
         )
+
+
+def test_proxies_go_by_two_names(tmp_path: Path) -> None:
+    """Uvicorn's own variable names them where TRUSTED_PROXIES doesn't; by default there are none."""
+    copy_app(tmp_path)
+
+    def trusted(**env: str) -> object:
+        return settings_in(tmp_path, **env)["trusted_proxies"]
+
+    assert trusted() == []
+    assert trusted(FORWARDED_ALLOW_IPS="10.0.0.2") == ["10.0.0.2/32"]
+    told = trusted(TRUSTED_PROXIES="fd00::/8", FORWARDED_ALLOW_IPS="*")
+    assert told == ["fd00::/8"]
+
+
+def test_a_link_to_the_keys_stays_one(tmp_path: Path) -> None:
+    """API_KEYS may be a link that leads to another file later; ~ is the home folder."""
+    (tmp_path / "old").touch()
+    (tmp_path / "keys").symlink_to("old")
+    path = tmp_path / "keys"
+    assert Settings(api_keys=path).api_keys == path
+    assert Settings(api_keys="~/keys").api_keys == Path.home() / "keys"
+    assert Settings(api_keys="keys").api_keys == ROOT / "keys"
 
 
 def test_settings_show_no_secret() -> None:

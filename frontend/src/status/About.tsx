@@ -87,10 +87,7 @@ function LeftOut(status: Status) {
 /** Has them looked at again: a mended disk, or more memory, may make them readable. */
 function TryAgain() {
   const [answer, setAnswer] = useState("");
-  const ask = async () => {
-    const asked = await retrySkipped();
-    setAnswer(asked ? texts.lookedAtAgain : `${texts.serverAway}.`);
-  };
+  const ask = async () => setAnswer(await retrySkipped());
   return (
     <p class="retry">
       <button class="chip" onClick={ask}>

@@ -1,5 +1,8 @@
 /** What the server tells of itself, and what it left out. */
 
+import { reasonOf } from "../api";
+import { texts } from "../texts";
+
 export type Status = {
   state: "indexing" | "ready";
   model: string;
@@ -23,8 +26,10 @@ export type Status = {
 /** Where every photo that was skipped is listed, for a spreadsheet. */
 export const ALL_SKIPPED_URL = "/status/skipped?format=csv";
 
-/** Have every photo that was skipped looked at again; whether the server was told. */
-export async function retrySkipped(): Promise<boolean> {
+/** Have every photo that was skipped looked at again; what to say of it. */
+export async function retrySkipped(): Promise<string> {
   const response = await fetch("/status/retry", { method: "POST" }).catch(() => null);
-  return response?.ok ?? false;
+  if (!response) return `${texts.serverAway}.`;
+  if (response.ok) return texts.lookedAtAgain;
+  return reasonOf(response, await response.json().catch(() => null));
 }
