@@ -32,7 +32,8 @@ Each room imports only from lower floors:
               colour, repair, sequence
               bmp, raw, headers
               folding, settings, edge_target
-    floor 0   addresses, hardware, stopping
+    floor 0   addresses, patterns, hardware
+              stopping
               points, filters, kinds
               dates, metadata, names
               placeholder

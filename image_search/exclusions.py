@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathspec import GitIgnoreSpec, RegexPattern
 
 from image_search.files import Identity, identity_of, open_regular_file
-from image_search.settings import check_pattern, logger
+from image_search.patterns import check_pattern
+from image_search.settings import logger
 
 IGNORE_FILE = ".ignore"
 NO_MEDIA_FILE = ".nomedia"

@@ -7,15 +7,12 @@ PYTORCH_* and HF_* when they are imported: `.env` is loaded here.
 import hashlib
 import logging
 import os
-import re
 import sys
-import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import click
 from dotenv import load_dotenv
-from pathspec import GitIgnoreSpec
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -30,6 +27,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from image_search.addresses import Address, parse_addresses
 from image_search.forwarded import Network, parse_networks
+from image_search.patterns import Patterns
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
@@ -111,52 +109,6 @@ def _default_data_dir(values: dict[str, Any]) -> Path:
     digest = hashlib.sha256(os.fsencode(photos)).hexdigest()
     name = f"{photos.name[:40] or 'root'}-{digest[:8]}"
     return user_data_path("image-search") / name
-
-
-# In a pattern: each more costs as many times as a path has parts.
-MOST_DOUBLE_STARS = 2
-
-
-def check_pattern(pattern: str) -> None:
-    """Raise ValueError if a line of a `.gitignore` is no pattern of one."""
-    try:
-        compiled = list(GitIgnoreSpec.from_lines([pattern]).patterns)
-    except (ValueError, re.error):
-        raise ValueError(f"{pattern!r} is no gitignore pattern") from None
-    is_none = not pattern.strip() or pattern.startswith("#")
-    if not is_none and all(one.include is None for one in compiled):
-        raise ValueError(f"{pattern!r} matches nothing")
-    for one in compiled:
-        if one.regex and one.regex.pattern.count(".+") > MOST_DOUBLE_STARS:
-            raise ValueError(f"{pattern!r} has too many **")
-
-
-def _split_patterns(value: Any) -> Any:
-    """The patterns in a setting, divided by commas or line ends."""
-    if not isinstance(value, str):
-        return value
-    lines = value.strip().splitlines()
-    if len(lines) > 1:
-        lines = [line for line in lines if not line.startswith("#")]
-    # A comma that belongs to a name is written with a backslash.
-    parts = [part for line in lines for part in re.split(r"(?<!\\),", line)]
-    return [part.strip() for part in parts if part.strip()]
-
-
-def _check_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    for pattern in patterns:
-        if pattern.startswith("#"):
-            raise ValueError(f"{pattern!r} is a comment: write \\{pattern}")
-        check_pattern(pattern)
-    return patterns
-
-
-Patterns = Annotated[
-    tuple[str, ...],
-    NoDecode,
-    BeforeValidator(_split_patterns),
-    AfterValidator(_check_patterns),
-]
 
 
 class Settings(BaseSettings):
@@ -296,8 +248,6 @@ class EscapeControlCharacters(logging.Filter):
         return repr(text)
 
 
-# Python's on brackets that a `.gitignore` may have.
-warnings.filterwarnings("ignore", category=FutureWarning, module="pathspec")
 load_env_file(BASE / ".env")
 for _name, _value in ENVIRONMENT_DEFAULTS.items():
     os.environ.setdefault(_name, _value)

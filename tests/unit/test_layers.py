@@ -67,6 +67,7 @@ FLOORS = {
     "question": 4,
     "state": 4,
     "addresses": 0,
+    "patterns": 0,
     "flows": 6,
     "edge_target": 1,
     "progress": 5,
@@ -123,6 +124,7 @@ HEAVY = {
 }
 # What a room must not load, when it is the first and only one of a process.
 WITHOUT = {
+    "patterns": HEAVY - {"pydantic"} | {"numpy", "PIL", "click", "dotenv"},
     "addresses": HEAVY | {"numpy", "PIL", "click", "dotenv"},
     "edge_target": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
     "engines": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
