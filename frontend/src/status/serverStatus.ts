@@ -1,5 +1,7 @@
 /** What the server tells of itself, and what it left out. */
 
+import { ROOT } from "../root";
+
 export type Status = {
   state: "indexing" | "ready";
   model: string;
@@ -21,10 +23,10 @@ export type Status = {
 };
 
 /** Where every photo that was skipped is listed, for a spreadsheet. */
-export const ALL_SKIPPED_URL = "/status/skipped?format=csv";
+export const ALL_SKIPPED_URL = `${ROOT}status/skipped?format=csv`;
 
 /** Have every photo that was skipped looked at again; whether the server was told. */
 export async function retrySkipped(): Promise<boolean> {
-  const response = await fetch("/status/retry", { method: "POST" }).catch(() => null);
+  const response = await fetch(`${ROOT}status/retry`, { method: "POST" }).catch(() => null);
   return response?.ok ?? false;
 }
