@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from image_search.addresses import Address, parse_addresses
+from image_search.root_path import parse_root_path
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
@@ -73,6 +74,7 @@ def _read_places(value: Any) -> Any:
 
 
 Folder = Annotated[Path, AfterValidator(_absolute)]
+RootPath = Annotated[str, AfterValidator(parse_root_path)]
 Places = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_read_places)]
 
 
@@ -161,6 +163,7 @@ class Settings(BaseSettings):
     refresh_seconds: float = Field(60, gt=0)
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
+    root_path: RootPath = ""
     password: str | None = Field(None, repr=False)
     allowed_hosts: str = ""  # separated by commas, like the next one
     cors_origins: str = Field("", pattern=r"^[^*]*$")
