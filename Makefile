@@ -95,14 +95,16 @@ frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find 
 	$(NPM) run build --silent
 	@touch $@
 
-# The tests drive a browser and a Postgres of the system's.
+# The tests drive a browser, a Postgres and two proxies of the system's.
 BROWSER := $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 POSTGRES := $(firstword $(wildcard /usr/lib/postgresql/*/bin/pg_ctl) $(shell command -v pg_ctl))
+CADDY := $(shell command -v caddy)
+NGINX := $(firstword $(shell command -v nginx) $(wildcard /usr/sbin/nginx))
 
 system:
-ifeq ($(and $(BROWSER),$(POSTGRES)),)
+ifeq ($(and $(BROWSER),$(POSTGRES),$(CADDY),$(NGINX)),)
 	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
-	  echo "The tests need Chromium and Postgres: install them (on Debian: apt-get install chromium postgresql)."; exit 1; }
+	  echo "The tests need Chromium, Postgres, Caddy and nginx: install them (on Debian: apt-get install chromium postgresql caddy nginx-light)."; exit 1; }
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium postgresql >/dev/null
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium postgresql caddy nginx-light >/dev/null
 endif

@@ -66,6 +66,7 @@ from image_search.place_files import PlaceFiles
 from image_search.points import Described
 from image_search.question import MAX_QUERY_LENGTH, Search
 from image_search.reasons import PhotoError, log_reading
+from image_search.root_path import RootPathMiddleware
 from image_search.search import Searcher
 from image_search.sources import MAX_FILE_BYTES, PhotoFolder
 from image_search.state import check_free_space, embedded_stores, redact
@@ -268,7 +269,7 @@ def prepare_answers(
     """Put what the routes ask for into the app's state; returns the indexes."""
     model = embedder.text.tower().model
     equipment = Equipment.of(model, settings.clip_model, store)
-    board = StatusBoard(store, equipment)
+    board = StatusBoard(store, equipment, settings.root_path)
     indexes = [
         Index(place, store, update_index, board, settings, embedder)
         for place in places
@@ -342,11 +343,10 @@ app = FastAPI(title="Image search", redoc_url=None, lifespan=lifespan)
 app.add_middleware(GZipMiddleware, exclude_content_types=web.NOT_COMPRESSED)
 app.add_middleware(connections.ConnectionMiddleware)
 access.protect(app, settings)
+app.add_middleware(RootPathMiddleware, root_path=settings.root_path)
 app.add_middleware(web.StartupErrorMiddleware)
 photo_files = PlaceFiles.of(places, is_private=access.is_private(settings))
 uploads = web.Uploads()
-
-
 refusals.install(app)
 
 
@@ -425,7 +425,7 @@ async def thumbnail(
 
 app.mount("/img", photo_files)
 if PAGE.is_dir():  # built by `make run`
-    app.frontend("/", directory=PAGE)
+    app.frontend("/", directory=PAGE, fallback=None)
 
 if __name__ == "__main__":
     uvicorn.run(app, host=settings.host, port=settings.port, access_log=False)

@@ -23,6 +23,7 @@ export default defineConfig(({ mode }) => {
   const answers = ["/search", "/photo", "/folders", "/examples", "/months", "/archive", "/img", "/thumb", "/status"];
   const api = [...answers, "/health", "/metrics", "/docs", "/openapi.json"];
   return {
+    base: "./", // wherever the app lies on its host
     // The first ones to know light-dark(), which would be rewritten for older ones, and wrongly.
     build: { cssTarget: ["chrome123", "firefox125", "safari17.5"] },
     plugins: [stylesLast],

@@ -43,7 +43,7 @@ Each room imports only from lower floors:
               png, boxes, orientation
               samples, cicp
               worker_process, postgres_programs
-              pytorch
+              pytorch, root_path
 
 A photo of the folder:
     sources -> CocoIndex -> embedding

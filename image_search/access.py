@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from image_search.attempts import Attempts, TooManyAttempts
 from image_search.key_file import KeyFile
 from image_search.proxies import ProxyMiddleware
+from image_search.root_path import path_below_root
 from image_search.settings import Settings, logger
 
 SECURITY_HEADERS = {
@@ -128,13 +129,14 @@ class AccessMiddleware:
             return
         self._warn_of_strangers(scope)
         asked = Headers(scope=scope)
+        is_docs = path_below_root(scope) == "/docs"
 
         async def send_securely(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(SECURITY_HEADERS)
                 headers["Cross-Origin-Resource-Policy"] = self._embedders(asked)
-                if scope["path"] == "/docs":  # its scripts come from a CDN
+                if is_docs:  # its scripts come from a CDN
                     del headers["Content-Security-Policy"]
                 if self.is_private:
                     _keep_private(headers)

@@ -28,6 +28,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from image_search.addresses import Address, parse_addresses
 from image_search.forwarded import Network, parse_networks
 from image_search.patterns import Patterns
+from image_search.root_path import parse_root_path
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
@@ -96,6 +97,7 @@ Networks = Annotated[
 ]
 # The second name is uvicorn's, which goes on working.
 PROXIES = AliasChoices("trusted_proxies", "forwarded_allow_ips")
+RootPath = Annotated[str, AfterValidator(parse_root_path)]
 Places = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_read_places)]
 
 
@@ -143,6 +145,7 @@ class Settings(BaseSettings):
     refresh_seconds: float = Field(60, gt=0)
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
+    root_path: RootPath = ""
     password: str | None = Field(None, repr=False)
     api_keys: File | None = None
     trusted_proxies: Networks = Field(

@@ -100,8 +100,12 @@ class Equipment:
 class StatusBoard:
     """Where the status is to be read."""
 
-    def __init__(self, store: Store, equipment: Equipment) -> None:
+    def __init__(
+        self, store: Store, equipment: Equipment, root_path: str = ""
+    ) -> None:
+        """`root_path`: what the app's addresses begin with on its host."""
         self.store = store
+        self.root_path = root_path
         self.equipment = equipment
         self._progress: dict[str, Progress] = {}  # by the names of places
         self._shown: Status | None = None
@@ -199,6 +203,7 @@ class StatusBoard:
             skipped_photos=[
                 {"filename": name, "reason": why} for name, why in shown
             ],
+            all_skipped=f"{self.root_path}/status/skipped",
             damaged=damaged,
             damaged_photos=damaged_photos,
             not_read=now.not_read,

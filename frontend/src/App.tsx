@@ -6,6 +6,7 @@ import { useExamples } from "./box/useExamples";
 import { useDensity } from "./grid/density";
 import { NewPhotos } from "./grid/NewPhotos";
 import { Results } from "./grid/Results";
+import { ROOT } from "./root";
 import { StatusLine } from "./status/StatusLine";
 import { useStatus } from "./status/useStatus";
 import { EMPTY_QUERY, typedOf, urlOf, useUrlState, type Query } from "./urlState";
@@ -56,7 +57,7 @@ export function App() {
   }
 
   const { examples, placeholder } = useExamples(status);
-  const isStart = key === "/" && (state.kind === "loading" || photos.length > 0);
+  const isStart = key === ROOT && (state.kind === "loading" || photos.length > 0);
   return (
     <>
       <TopBar

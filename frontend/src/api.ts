@@ -1,6 +1,7 @@
 /** What the page asks the server for: photos, in full size and in small. */
 
 import { monthAfter } from "./format";
+import { ROOT } from "./root";
 import { texts } from "./texts";
 import { appendAll } from "./urlState";
 
@@ -117,10 +118,10 @@ type Address = { filename: string; version?: string };
 // With the version in its address a browser keeps a file for good, and a changed photo is shown
 // at once; without one it asks each time.
 export const originalUrl = ({ filename, version }: Address) =>
-  `/img/${pathOf(filename)}${version ? `?v=${version}` : ""}`;
+  `${ROOT}img/${pathOf(filename)}${version ? `?v=${version}` : ""}`;
 
 export const thumbUrl = ({ filename, version }: Address, size: 256 | 512 | 1024 | 2048 | "full") =>
-  `/thumb/${pathOf(filename)}?size=${size}${version ? `&v=${version}` : ""}`;
+  `${ROOT}thumb/${pathOf(filename)}?size=${size}${version ? `&v=${version}` : ""}`;
 
 function parametersOf(question: Question): URLSearchParams {
   const { q, like, unlike, minus, folder, after, before, near, camera } = question;
@@ -187,7 +188,7 @@ export async function search(question: Question, signal: AbortSignal): Promise<F
   const { upload, offset, showAll } = question;
   const parameters = parametersOf(question);
   const options: RequestInit = upload ? { method: "POST", body: upload, signal } : { signal };
-  const response = await fetch(`/search?${parameters}`, options).catch(() => null);
+  const response = await fetch(`${ROOT}search?${parameters}`, options).catch(() => null);
   // 502 and 504 are a proxy, such as Vite's, saying that nobody answers behind it.
   if (!response || response.status === 502 || response.status === 504) {
     return { reason: "unreachable", message: texts.makeSureItRuns };
@@ -228,10 +229,10 @@ async function ask<T>(path: string): Promise<T | null> {
 }
 
 /** All folders, each above those that lie in it; null if they can't be had. */
-export const fetchFolders = () => ask<Folders>(`/folders?limit=${MOST_FOLDERS}`);
+export const fetchFolders = () => ask<Folders>(`${ROOT}folders?limit=${MOST_FOLDERS}`);
 
 /** Searches that find something among these photos. */
 export async function fetchExamples(): Promise<string[]> {
-  const found = await ask<{ examples: string[] }>("/examples");
+  const found = await ask<{ examples: string[] }>(`${ROOT}examples`);
   return found?.examples ?? [];
 }

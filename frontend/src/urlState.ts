@@ -1,6 +1,7 @@
 /** The address bar: all that the page shows follows from it, so Back, reload and sharing work. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { ROOT } from "./root";
 
 export type Query = {
   q: string;
@@ -68,7 +69,7 @@ export function urlOf(query: Query, open = ""): string {
   if (at && !isScored(query)) parameters.set("at", at);
   if (showAll) parameters.set("rest", "1"); // its name in links that were shared already
   if (open) parameters.set("photo", open);
-  return `/?${parameters}`.replace(/\?$/, "");
+  return `${ROOT}?${parameters}`.replace(/\?$/, "");
 }
 
 const sortOf = (text: string) => (text === "newest" || text === "oldest" ? text : "score");

@@ -1,5 +1,6 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../Icon";
+import { ROOT } from "../root";
 import { texts } from "../texts";
 import { hasPhotos, NO_PHOTOS, parseQuery, typedOf, type Query } from "../urlState";
 import { linkIn } from "./links";
@@ -124,7 +125,7 @@ export function SearchBar({ query, placeholder, onAsk, onPhoto, onLink }: Props)
     <form
       role="search"
       class="search"
-      action="/"
+      action={ROOT}
       onSubmit={submit}
       onFocusOut={({ relatedTarget, currentTarget }) =>
         currentTarget.contains(relatedTarget as Node | null) || setOpen(false)

@@ -1,4 +1,5 @@
 import { Icon } from "../Icon";
+import { ROOT } from "../root";
 import { About } from "../status/About";
 import type { Status } from "../status/serverStatus";
 import { texts } from "../texts";
@@ -27,7 +28,7 @@ export function TopBar({ query, status, placeholder, onHome, onAsk }: Props) {
     <>
       <header>
         <h1 class="brand">
-          <a href="/" onClick={(event) => (event.preventDefault(), onHome())}>
+          <a href={ROOT} onClick={(event) => (event.preventDefault(), onHome())}>
             <Icon name="brand" />
             <span class="label">{texts.name}</span>
           </a>

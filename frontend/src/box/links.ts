@@ -1,5 +1,6 @@
 /** Pictures by their links: the browser fetches them, as the server goes nowhere. */
 
+import { ROOT } from "../root";
 import { texts } from "../texts";
 
 /** The address in a text that is nothing but one. */
@@ -11,8 +12,8 @@ export function linkIn(text: string): URL | null {
 
 /** The photo of the index that an address of this server stands for. */
 export function ownPhoto(link: URL): string | null {
-  if (link.origin !== location.origin) return null;
-  const path = /^\/(?:img|thumb)\/(.+)$/.exec(link.pathname)?.[1];
+  if (link.origin !== location.origin || !link.pathname.startsWith(ROOT)) return null;
+  const path = /^(?:img|thumb)\/(.+)$/.exec(link.pathname.slice(ROOT.length))?.[1];
   return path ? decodeURIComponent(path) : link.searchParams.get("photo");
 }
 

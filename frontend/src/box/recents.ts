@@ -1,6 +1,9 @@
 /** What was searched for on this device, the latest first. Kept in the browser alone. */
 
-const KEY = "recent searches";
+import { ROOT } from "../root";
+
+// Of each app on a host its own: the browser keeps one store for all of them.
+const KEY = `recent searches${ROOT.slice(1)}`;
 const MOST = 8;
 
 export function recentSearches(): string[] {

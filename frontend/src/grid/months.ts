@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Photo } from "../api";
+import { ROOT } from "../root";
 import { appendAll, isScored, type Query } from "../urlState";
 
 export type Month = { month: string; photos: number };
@@ -10,7 +11,7 @@ const NONE: Month[] = [];
 const FRESH_MS = 15_000;
 
 async function fetchMonths(filters: string): Promise<Month[] | null> {
-  const response = await fetch(`/months?${filters}`).catch(() => null);
+  const response = await fetch(`${ROOT}months?${filters}`).catch(() => null);
   if (!response?.ok) return null; // the photos themselves tell what is wrong
   const body: { months?: Month[] } | null = await response.json().catch(() => null);
   return body?.months ?? null;

@@ -2,9 +2,10 @@
 
 import { reasonOf } from "../api";
 import { formatNumber, nameOf } from "../format";
+import { ROOT } from "../root";
 import { texts } from "../texts";
 
-const ADDRESS = "/archive";
+const ADDRESS = `${ROOT}archive`;
 const NAMES_SHOWN = 3;
 
 function notDownloaded(filenames: string[]): string {

@@ -1,3 +1,4 @@
+import { ROOT } from "../root";
 import type { Status } from "./serverStatus";
 
 /** Told of the status at each change; null while the server is away. */
@@ -12,7 +13,7 @@ export function followEvents(tell: Tell): () => void {
   let failures = 0; // in a row: one is a connection that ended, and is made anew at once
 
   function connect() {
-    events = new EventSource("/status/events");
+    events = new EventSource(`${ROOT}status/events`);
     events.onopen = () => (failures = 0);
     events.onmessage = ({ data }) => tell(JSON.parse(data));
     events.onerror = () => {

@@ -2,6 +2,7 @@
 
 import { reasonOf } from "../api";
 import { texts } from "../texts";
+import { ROOT } from "../root";
 
 export type Status = {
   state: "indexing" | "ready";
@@ -24,11 +25,11 @@ export type Status = {
 };
 
 /** Where every photo that was skipped is listed, for a spreadsheet. */
-export const ALL_SKIPPED_URL = "/status/skipped?format=csv";
+export const ALL_SKIPPED_URL = `${ROOT}status/skipped?format=csv`;
 
 /** Have every photo that was skipped looked at again; what to say of it. */
 export async function retrySkipped(): Promise<string> {
-  const response = await fetch("/status/retry", { method: "POST" }).catch(() => null);
+  const response = await fetch(`${ROOT}status/retry`, { method: "POST" }).catch(() => null);
   if (!response) return `${texts.serverAway}.`;
   if (response.ok) return texts.lookedAtAgain;
   return reasonOf(response, await response.json().catch(() => null));

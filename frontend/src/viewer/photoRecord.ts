@@ -1,6 +1,7 @@
 /** What the server knows of one photo, or why that can't be told. */
 
 import { pathOf, thumbUrl, type Photo } from "../api";
+import { ROOT } from "../root";
 
 /** `gone`: it is not in the index. `away`: nobody answers. `waiting`: try again. */
 export type Problem = { kind: "gone" | "away" | "waiting" | "broken"; message: string };
@@ -25,7 +26,7 @@ export async function fetchRecord(
   filename: string,
   signal: AbortSignal,
 ): Promise<Photo | Problem> {
-  const answer = await ask(`/photo/${pathOf(filename)}`, signal);
+  const answer = await ask(`${ROOT}photo/${pathOf(filename)}`, signal);
   if (!(answer instanceof Response)) return answer;
   return answer.json().catch(() => ({ kind: "away", message: "" }));
 }

@@ -418,7 +418,7 @@ def test_something_is_there_at_once(page: Page) -> None:
 def test_texts_are_sent_compressed(app: App) -> None:
     """What the page is made of, and answers, are compressed for the way; photos are as they are."""
     page = app.get("/").text
-    code = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)
+    code = re.findall(r'(?:src|href)="\.(/assets/[^"]+)"', page)
     assert len(code) >= 2
     for path in ("/search?limit=100", *code):
         headers = {"Accept-Encoding": "gzip"}
