@@ -125,7 +125,7 @@ HEAVY = {
 }
 # What a room must not load, when it is the first and only one of a process.
 WITHOUT = {
-    "patterns": HEAVY - {"pydantic"} | {"numpy", "PIL", "click", "dotenv"},
+    "patterns": HEAVY - {"pydantic"} | {"numpy", "PIL"},
     "addresses": HEAVY | {"numpy", "PIL", "click", "dotenv"},
     "edge_target": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
     "engines": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
