@@ -121,11 +121,8 @@ class Searcher:
             newest_first = query.sort == "newest"
             points.sort(key=lambda one: one.payload.taken, reverse=newest_first)
         if query.around is not None:
-            names = [point.payload.filename for point in points]
-            if query.around not in names:
-                raise NotAmongResults(not_among(query.around))
+            rank = _rank_among(points, query.around)
             if by_time:
-                rank = names.index(query.around)
                 offset = offset_around(rank, query.limit)
         page = points[offset - start :][:looked_at]
         most = query.limit if query.fold else None
@@ -254,6 +251,14 @@ class Searcher:
             [vectors[name] for name in sorted(like - unlike)],
             [vectors[name] for name in sorted(unlike - like)],
         )
+
+
+def _rank_among(points: list[Point], filename: str) -> int:
+    """How many come before a photo; raises NotAmongResults if it is none of them."""
+    names = [point.payload.filename for point in points]
+    if filename not in names:
+        raise NotAmongResults(not_among(filename))
+    return names.index(filename)
 
 
 def _page_of(

@@ -77,10 +77,6 @@ class PhotoFolder:
         """Whether a rule leaves a photo out."""
         return self.exclusions.leaves_out(self.name_within(name))
 
-    def file_of(self, name: str) -> Path:
-        """Where a photo lies."""
-        return self.path / self.name_within(name)
-
     def skip_reason(  # noqa: PLR0911, one for each
         self, entry: os.DirEntry[str], status: os.stat_result
     ) -> str | None:

@@ -123,10 +123,13 @@ class World:
             self.reader,
         )
 
+    def file_of(self, name: str) -> Path:
+        return self.folder.path / self.folder.name_within(name)
+
     def write(
         self, name: str, content: str, changed: float | None = None
     ) -> None:
-        path = self.folder.file_of(name)
+        path = self.file_of(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
         if changed is not None:

@@ -96,7 +96,10 @@ def test_what_the_image_is_made_of_is_there() -> None:
     [
         ("Dockerfile", r'^CMD \["(\w+)"\]'),
         ("Dockerfile", r'CMD \["image-search", "(\w+)"\]'),
-        ("image-search.service", r"^ExecStart=\S+/image-search (\w+) "),
+        (
+            "examples/image-search.service",
+            r"^ExecStart=\S+/image-search (\w+) ",
+        ),
     ],
 )
 def test_the_commands_are_there(file: str, pattern: str) -> None:

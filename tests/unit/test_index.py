@@ -641,7 +641,7 @@ def test_each_place_follows_its_own_photos(family: World, work: World) -> None:
     for world in (family, work):
         world.passes.clear()
     work.write("work/a.jpg", "another a", 2000)
-    family.folder.file_of("family/deep/b.jpg").unlink()
+    family.file_of("family/deep/b.jpg").unlink()
     assert (sync(here), sync(there)) == (None, None)
     assert work.shown()["work/a.jpg"] == "another a"
     assert "family/deep/b.jpg" not in family.shown()
