@@ -52,6 +52,7 @@ from image_search import (
 )
 from image_search.clip import DualEncoder, Embedding
 from image_search.dates import Taken, taken_by_file
+from image_search.early_answers import EarlyAnswerMiddleware
 from image_search.embedding import BEHAVIOR_VERSION, EmbeddedPhoto, Embedder
 from image_search.engines import open_store
 from image_search.flows import flow_def
@@ -326,7 +327,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             keep_up(app.state.searches.searcher.remarks, board),
             return_exceptions=True,
         )
-        stop.has_started(board.close, uploads.close)
+        # Indexing goes first: that its workers end is no trouble to be told of.
+        stop.has_started(keeping.cancel, board.close, uploads.close)
         yield
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
@@ -345,6 +347,7 @@ app.add_middleware(connections.ConnectionMiddleware)
 access.protect(app, settings)
 app.add_middleware(RootPathMiddleware, root_path=settings.root_path)
 app.add_middleware(web.StartupErrorMiddleware)
+app.add_middleware(EarlyAnswerMiddleware)
 photo_files = PlaceFiles.of(places, is_private=access.is_private(settings))
 uploads = web.Uploads()
 refusals.install(app)

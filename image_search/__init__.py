@@ -44,6 +44,7 @@ Each room imports only from lower floors:
               samples, cicp
               worker_process, postgres_programs
               pytorch, root_path
+              early_answers
 
 A photo of the folder:
     sources -> CocoIndex -> embedding

@@ -1068,14 +1068,6 @@ def test_points_without_a_sort_key_are_in_order(
     store.close()
 
 
-def test_cocoindex_keeps_no_key() -> None:
-    """The target names the server by reference: no API key comes into CocoIndex's database."""
-    store = ServerStore("http://qdrant:6334", "a key", "photos", DIMENSION)
-    target = store.target()
-    assert target.collection_name == "photos"
-    assert "a key" not in repr(target)
-
-
 def test_folders_are_counted_where_exact_searches_are_refused(
     server: QdrantStandIn, on_server: ServerStore
 ) -> None:
