@@ -35,13 +35,13 @@ from cocoindex.setup import flow_names_with_setup
 from cocoindex.typing import VectorInfo
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.middleware.gzip import GZipMiddleware
-from sse_starlette import EventSourceResponse
 
 from image_search import (
     access,
     archive,
     connections,
     examples,
+    export,
     folders,
     monitoring,
     months,
@@ -59,9 +59,13 @@ from image_search.flows import flow_def
 from image_search.follow import Follower
 from image_search.former_places import forget_former_places
 from image_search.hits import SearchResponse
+from image_search.hits_table import as_asked
 from image_search.in_flight import INFLIGHT_BYTES
 from image_search.index import Index
 from image_search.kinds import PHOTO_PATTERNS
+from image_search.mcp_endpoint import PATH as MCP_PATH
+from image_search.mcp_endpoint import McpEndpoint
+from image_search.mcp_tools import PhotoTools
 from image_search.photos import make_thumbnail
 from image_search.place_files import PlaceFiles
 from image_search.points import Described
@@ -71,7 +75,7 @@ from image_search.root_path import RootPathMiddleware
 from image_search.search import Searcher
 from image_search.sources import MAX_FILE_BYTES, PhotoFolder
 from image_search.state import check_free_space, embedded_stores, redact
-from image_search.status import Equipment, Status, StatusBoard
+from image_search.status import Equipment, StatusBoard
 from image_search.store import Store, StoreError
 from image_search.turns import SearchTurns
 from image_search.upkeep import keep_up
@@ -328,6 +332,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             return_exceptions=True,
         )
         # Indexing goes first: that its workers end is no trouble to be told of.
+        tools = PhotoTools(app.state.searches, app.state.thumbnails, board)
+        await stack.enter_async_context(mcp.serving(tools))
         stop.has_started(keeping.cancel, board.close, uploads.close)
         yield
         keeping.cancel()
@@ -350,6 +356,7 @@ app.add_middleware(web.StartupErrorMiddleware)
 app.add_middleware(EarlyAnswerMiddleware)
 photo_files = PlaceFiles.of(places, is_private=access.is_private(settings))
 uploads = web.Uploads()
+mcp = McpEndpoint()
 refusals.install(app)
 
 
@@ -358,59 +365,46 @@ async def get_searches(request: Request) -> SearchTurns:
     return searches
 
 
-async def get_status_board(request: Request) -> StatusBoard:
-    board: StatusBoard = request.app.state.status_board
-    return board
-
-
 TheSearches = Annotated[SearchTurns, Depends(get_searches)]
-TheStatusBoard = Annotated[StatusBoard, Depends(get_status_board)]
 
 
-@app.get("/search")
+@app.get("/search", response_model=SearchResponse)
 async def search(
     request: Request, query: Annotated[Search, Query()], searches: TheSearches
-) -> SearchResponse:
+) -> SearchResponse | Response:
     """Find photos by words, by photos of the folder, or both, best first."""
     with SEARCH_SECONDS.time():
-        return await searches.search(request, query)
+        answer = await searches.search(request, query)
+    return as_asked(request, query, answer)
 
 
 @app.post(
     "/search",
+    response_model=SearchResponse,
     max_body_size=web.UPLOAD_BYTES,
     openapi_extra={"requestBody": web.UPLOAD_BODY},
 )
 async def search_by_photo(
     request: Request, query: Annotated[Search, Query()], searches: TheSearches
-) -> SearchResponse:
+) -> SearchResponse | Response:
     """Find photos like the one that is sent: as the form field `image`, or the body."""
     async with uploads.receive(request) as photo:
         with SEARCH_SECONDS.time():
-            return await searches.search(request, query, photo)
+            answer = await searches.search(request, query, photo)
+    return as_asked(request, query, answer)
 
 
-@app.get("/status")
-async def status(board: TheStatusBoard) -> Status:
-    """How the indexing goes, for a person or a monitor."""
-    return await board.refresh()
-
-
-rooms = archive, examples, folders, monitoring, months, photo_record, skipped
-for room in rooms:
+for room in (
+    archive,
+    examples,
+    export,
+    folders,
+    monitoring,
+    months,
+    photo_record,
+    skipped,
+):
     app.include_router(room.router)
-
-
-@app.get("/status/events", response_class=EventSourceResponse)
-async def status_events(board: TheStatusBoard) -> EventSourceResponse:
-    """Send /status at once, and again whenever it changes, as server-sent events."""
-
-    async def events() -> AsyncIterator[dict[str, str]]:
-        with connections.unending_answer():
-            async for status in board.statuses():
-                yield {"data": status.model_dump_json()}
-
-    return EventSourceResponse(events())
 
 
 @app.get("/thumb/{filename:path}", response_class=Response)
@@ -427,6 +421,7 @@ async def thumbnail(
 
 
 app.mount("/img", photo_files)
+app.add_route(MCP_PATH, mcp)  # type: ignore[arg-type]  # it is an ASGI app
 if PAGE.is_dir():  # built by `make run`
     app.frontend("/", directory=PAGE, fallback=None)
 

@@ -2,13 +2,15 @@
 
 Each room imports only from lower floors:
 
-    floor 11  command
+    floor 12  mcp_endpoint
+    floor 11  command, mcp_tools
     floor 10  refusals, examples, monitoring
     floor 9   turns, skipped, folders
               photo_record, months
+              export
     floor 8   follow, search, upkeep, engines
     floor 7   index, remarks, server_store
-              web, archive
+              web, archive, hits_table
     floor 6   edge_store, server_queries
               server_clients, server_layout
               hits, around, status, floor
@@ -32,6 +34,7 @@ Each room imports only from lower floors:
               colour, repair, sequence
               bmp, raw, headers
               folding, settings, edge_target
+              spreadsheet
     floor 0   addresses, patterns, hardware
               stopping
               points, filters, kinds
@@ -44,7 +47,7 @@ Each room imports only from lower floors:
               samples, cicp
               worker_process, postgres_programs
               pytorch, root_path
-              early_answers
+              early_answers, pieces
 
 A photo of the folder:
     sources -> CocoIndex -> embedding

@@ -34,9 +34,15 @@ def photo_record(request: Request, filename: str) -> PhotoRecord:
     if it can't be read, and 503 while it may
     still be indexed.
     """
-    board: StatusBoard = request.app.state.status_board
-    thumbnails = request.app.state.thumbnails
-    size = _size_of_file(thumbnails.files, filename)
+    state = request.app.state
+    return find_record(state.status_board, state.thumbnails.files, filename)
+
+
+def find_record(
+    board: StatusBoard, files: PlaceFiles, filename: str
+) -> PhotoRecord:
+    """The same; raises PhotoError, NotIndexedYet, UnknownPhoto and StoreError."""
+    size = _size_of_file(files, filename)
     is_it = Filter((Condition("filename", equals=filename),))
     for point in board.store.search(None, 1, is_it):
         return _record(point, size)

@@ -344,6 +344,9 @@ class QdrantStandIn(proto.CollectionsServicer):
             with_payload=GrpcToRest.convert_with_payload_selector(
                 request.with_payload
             ),
+            with_vectors=GrpcToRest.convert_with_vectors_selector(
+                request.with_vectors
+            ),
         )
         for one in found:
             one.payload = one.payload or {}

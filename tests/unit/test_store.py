@@ -240,6 +240,26 @@ def test_vectors_come_only_when_asked_for(store: Store) -> None:
     assert point.vector == pytest.approx(VECTORS["cat.jpg"], abs=ROUNDING)
 
 
+@pytest.mark.parametrize("with_vectors", [False, True])
+@pytest.mark.parametrize("where", [EVERYTHING, READABLE])
+def test_all_are_told_one_by_one(
+    store: Store, where: Filter, *, with_vectors: bool
+) -> None:
+    """Each photo that a filter lets through comes once, as a search would give it."""
+    found = sorted(
+        store.every(where, with_vectors=with_vectors),
+        key=lambda point: point.payload.filename,
+    )
+    assert len(found) == store.count(where)
+    for point in found:
+        name = point.payload.filename
+        assert point.payload == Payload.model_validate(PAYLOADS[name])
+        if not with_vectors or name not in VECTORS:
+            assert point.vector is None
+        else:
+            assert point.vector == pytest.approx(VECTORS[name], abs=ROUNDING)
+
+
 def test_photos_vectors_are_known_by_name(store: Store) -> None:
     """Each photo that is asked for has its own, and no other comes with them."""
     for wanted in ([], ["trips/rome/a.jpg"], [*FINE]):
