@@ -2,8 +2,9 @@
 
 Each room imports only from lower floors:
 
-    floor 12  mcp_endpoint
-    floor 11  command, mcp_tools
+    floor 13  command
+    floor 12  mcp_endpoint, ask_command
+    floor 11  mcp_tools, by_itself
     floor 10  refusals, examples, monitoring
     floor 9   turns, skipped, folders
               photo_record, months
@@ -22,6 +23,7 @@ Each room imports only from lower floors:
               sources, progress, access
     floor 4   clip, cache, state, listing
               photo_files, proxies
+              running_app
               batches, question
               qdrant_nodes
     floor 3   photos, looks
@@ -48,6 +50,7 @@ Each room imports only from lower floors:
               worker_process, postgres_programs
               pytorch, root_path
               early_answers, pieces
+              programs
 
 A photo of the folder:
     sources -> CocoIndex -> embedding

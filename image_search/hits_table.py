@@ -29,7 +29,7 @@ def as_asked(
     """An answer in the format that was asked for."""
     if query.format == "json":
         return answer
-    table = csv_answer("photos", COLUMNS, _rows(answer))
+    table = csv_answer("photos", COLUMNS, rows(answer))
     if answer.more:
         following = _following(request, answer.next_offset)
         table.headers["Link"] = f'<?{following}>; rel="next"'
@@ -43,7 +43,7 @@ def _following(request: Request, offset: int) -> str:
     return urlencode([*same, ("offset", offset)])
 
 
-def _rows(answer: SearchResponse) -> Iterator[list[Any]]:
+def rows(answer: SearchResponse) -> Iterator[list[Any]]:
     """Each photo, and after it those that are nearly the same."""
     for hit in answer.results:
         yield _row(hit, None)
