@@ -2,13 +2,16 @@
 
 Each room imports only from lower floors:
 
-    floor 11  command
-    floor 10  refusals, examples, monitoring
-    floor 9   turns, skipped, folders
+    floor 11  command, refusals, monitoring
+              skipped
+    floor 10  examples, roles
+    floor 9   turns, folders, engines
               photo_record, months
-    floor 8   follow, search, upkeep, engines
+    floor 8   follow, search, upkeep, replica
+              replica_store
     floor 7   index, remarks, server_store
-              web, archive
+              web, archive, readiness
+              replica_files
     floor 6   edge_store, server_queries
               server_clients, server_layout
               hits, around, status, floor
@@ -18,6 +21,7 @@ Each room imports only from lower floors:
     floor 5   embedding, store, record
               download, adoption
               sources, progress, access
+              place_locks, vector_space
     floor 4   clip, cache, state, listing
               photo_files, proxies
               batches, question
@@ -27,7 +31,7 @@ Each room imports only from lower floors:
               postgres, attempts, connections
               qdrant_errors, exclusions
               key_file
-    floor 2   decode
+    floor 2   decode, own_places
     floor 1   streamed, pillow_photo
               colour, repair, sequence
               bmp, raw, headers

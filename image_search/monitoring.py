@@ -8,9 +8,8 @@ import prometheus_client
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from image_search.question import Search
+from image_search.roles import Health
 from image_search.status import StatusBoard
-from image_search.turns import SearchTurns
 
 PHOTO_COUNT = prometheus_client.Gauge(
     "image_search_photos", "Photos of the folder.", ["state"]
@@ -42,8 +41,8 @@ async def health(request: Request) -> dict[str, str]:
     """200 once searches can be answered.
 
     Which is seen by answering one; 503 and why
-    before.
+    before. Where ROLE=index: once the store answers.
     """
-    searches: SearchTurns = request.app.state.searches
-    await searches.search(request, Search(q="photo", limit=1))
+    is_well: Health = request.app.state.health
+    await is_well(request)
     return {"status": "ok"}

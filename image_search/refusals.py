@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from image_search.reasons import PhotoError
+from image_search.roles import NotOfThisRole
 from image_search.search import NotIndexedYet, SearchError, UnknownPhoto
 from image_search.store import StoreError
 from image_search.turns import TooManySearches
@@ -60,6 +61,8 @@ async def explain(request: Request, error: Exception) -> JSONResponse:
             detail = f"This photo can't be read: {error}."
         case UnknownPhoto():
             status = 404
+        case NotOfThisRole():
+            status = 503
         case NotIndexedYet() | TooManySearches():
             status, headers = 503, {"Retry-After": "2"}
         case StoreError() | PoolUnavailable():

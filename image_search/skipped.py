@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from image_search.filters import UNREADABLE
+from image_search.roles import refuse_retry
 from image_search.search import NotIndexedYet
 from image_search.status import StatusBoard
 
@@ -82,6 +83,8 @@ def skipped_photos(
 @router.post("/status/retry", status_code=202)
 async def retry_skipped(request: Request) -> None:
     """Have every photo that was skipped looked at again, within seconds."""
+    if not request.app.state.indexes:
+        refuse_retry()
     for index in request.app.state.indexes:
         index.retries_skipped = True
 

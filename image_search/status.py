@@ -125,12 +125,13 @@ class StatusBoard:
         return merge([*self._progress.values()])
 
     def unfinished(self) -> str | None:
-        """How far the indexing is, such as "312 of 1,000"; None once it is done."""
+        """How far the indexing is, as "312 of 1,000"; None once it is done."""
         now = self.progress
         indexed, total = self.store.count(), len(now.photos)
         if now.is_ready and indexed >= total:
             return None
-        return f"{indexed:,} of {total:,}"
+        # How many there are to come is not known before a look, or by a replica.
+        return f"{indexed:,} of {total:,}" if total else f"{indexed:,}"
 
     async def refresh(self) -> Status:
         """Ask the store how far it is, and tell all who listen."""

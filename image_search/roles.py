@@ -1,0 +1,86 @@
+"""What a process is for: ROLE says whether it searches, indexes, or does both."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, Protocol
+
+from starlette.requests import Request
+
+from image_search.hits import SearchResponse
+from image_search.question import Search
+from image_search.search import Searcher, SearchError
+from image_search.settings import Settings, StartupError
+from image_search.store import Store
+from image_search.turns import SearchTurns
+
+# Asked by monitors; raises what keeps this process from its work.
+Health = Callable[[Request], Awaitable[None]]
+
+
+class NotOfThisRole(SearchError):
+    """Another process is to be asked."""
+
+
+class Searches(Protocol):
+    """What answers searches."""
+
+    searcher: Searcher
+
+    async def search(
+        self, request: Request, query: Search, photo: bytes | None = None
+    ) -> SearchResponse:
+        """Answer one; raises SearchError, StoreError, PhotoError."""
+
+
+class NoSearches:
+    """Of a process that only indexes: the model's text half is not in its memory."""
+
+    def __init__(self, searcher: Searcher) -> None:
+        self.searcher = searcher
+
+    async def search(
+        self, request: Request, query: Search, photo: bytes | None = None
+    ) -> SearchResponse:
+        """Say who answers."""
+        raise NotOfThisRole(
+            "This process only indexes (ROLE=index): ask one with ROLE=search, or"
+            " ROLE=all."
+        )
+
+
+def check_at_start(settings: Settings) -> None:
+    """Raise StartupError where a role can't be played with the other settings."""
+    if settings.role == "search" and not settings.qdrant_url:
+        raise StartupError(
+            "ROLE=search needs QDRANT_URL: it searches what a process with ROLE=index"
+            " keeps on a Qdrant server. The embedded store belongs to one process,"
+            " with ROLE=all."
+        )
+
+
+def health_of(settings: Settings, searches: Searches, store: Store) -> Health:
+    """How it is found out whether a process does its work."""
+
+    async def searches_are_answered(request: Request) -> None:
+        await searches.search(request, Search(q="photo", limit=1))
+
+    async def store_answers(request: Request) -> None:
+        await asyncio.to_thread(store.count)
+
+    if settings.role == "index":
+        return store_answers
+    return searches_are_answered
+
+
+def searches_of(settings: Settings, searcher: Searcher) -> Searches:
+    """What answers searches in a process of this role."""
+    if settings.role == "index":
+        return NoSearches(searcher)
+    return SearchTurns(searcher)
+
+
+def refuse_retry() -> NoReturn:
+    """Say who tries skipped photos again."""
+    raise NotOfThisRole(
+        "This process only searches (ROLE=search): ask one with ROLE=index."
+    )
