@@ -247,7 +247,7 @@ def prepare_answers(
     indexes_only = settings.role == "index"
     model = encoder.unloaded if indexes_only else embedder.text.tower().model
     equipment = Equipment.of(model, settings.clip_model, store)
-    board = StatusBoard(store, equipment, settings.root_path)
+    board = roles.board_of(settings, store, equipment)
     searcher = Searcher(embedder, store, board.unfinished)
     app.state.indexes = []
     app.state.status_board = board

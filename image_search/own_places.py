@@ -75,6 +75,6 @@ def refuse_nameless(places: Collection[str], others: Collection[str]) -> None:
     if "" in others and places:
         raise StartupError(
             "The collection has the photos of another app, whose IMAGE_DIR is a folder"
-            " without a name: give that one a name, as in IMAGE_DIR=photos=/folder, or"
-            " set QDRANT_COLLECTION to a new name."
+            " without a name: start that one with a name (IMAGE_DIR=photos=/folder) and"
+            " the DATA_DIR that it had, or set QDRANT_COLLECTION to a new name."
         )

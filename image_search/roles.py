@@ -6,10 +6,12 @@ from typing import NoReturn, Protocol
 
 from starlette.requests import Request
 
+from image_search.filters import EVERYTHING, lies_in
 from image_search.hits import SearchResponse
 from image_search.question import Search
 from image_search.search import Searcher, SearchError
 from image_search.settings import Settings, StartupError
+from image_search.status import Equipment, StatusBoard
 from image_search.store import Store
 from image_search.turns import SearchTurns
 
@@ -77,6 +79,26 @@ def searches_of(settings: Settings, searcher: Searcher) -> Searches:
     if settings.role == "index":
         return NoSearches(searcher)
     return SearchTurns(searcher)
+
+
+def board_of(
+    settings: Settings, store: Store, equipment: Equipment
+) -> StatusBoard:
+    """Where a process of this role tells its status.
+
+    Others may keep their places on the same server: one that only indexes tells of its
+    own, and who searches of all.
+    """
+    own = EVERYTHING
+    if settings.role != "search" and settings.qdrant_url:
+        own = lies_in(*(address.name for address in settings.image_dir))
+    return StatusBoard(
+        store,
+        equipment,
+        settings.root_path,
+        own=own,
+        told=own if settings.role == "index" else EVERYTHING,
+    )
 
 
 def refuse_retry() -> NoReturn:

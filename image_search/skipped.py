@@ -44,8 +44,9 @@ def list_skipped(board: StatusBoard) -> list[tuple[str, str]]:
     """
     skipped = dict(board.progress.skipped)
     store = board.store
-    if number := store.count(UNREADABLE):
-        for point in store.search(None, number, UNREADABLE):
+    where = board.told & UNREADABLE
+    if number := store.count(where):
+        for point in store.search(None, number, where):
             skipped[point.payload.filename] = point.payload.error or ""
     if not skipped and (so_far := board.unfinished()):
         raise NotIndexedYet(

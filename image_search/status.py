@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from image_search.filters import DAMAGED, UNREADABLE
+from image_search.filters import DAMAGED, EVERYTHING, UNREADABLE, Filter
 from image_search.progress import Progress, merge
 from image_search.store import Store, StoreError
 
@@ -101,10 +101,21 @@ class StatusBoard:
     """Where the status is to be read."""
 
     def __init__(
-        self, store: Store, equipment: Equipment, root_path: str = ""
+        self,
+        store: Store,
+        equipment: Equipment,
+        root_path: str = "",
+        *,
+        own: Filter = EVERYTHING,
+        told: Filter = EVERYTHING,
     ) -> None:
-        """`root_path`: what the app's addresses begin with on its host."""
+        """`root_path`: what the app's addresses begin with on its host.
+
+        `own`: the photos that this process indexes. `told`: those that it tells of.
+        """
         self.store = store
+        self.own = own
+        self.told = told
         self.root_path = root_path
         self.equipment = equipment
         self._progress: dict[str, Progress] = {}  # by the names of places
@@ -127,7 +138,7 @@ class StatusBoard:
     def unfinished(self) -> str | None:
         """How far the indexing is, as "312 of 1,000"; None once it is done."""
         now = self.progress
-        indexed, total = self.store.count(), len(now.photos)
+        indexed, total = self.store.count(self.own), len(now.photos)
         if now.is_ready and indexed >= total:
             return None
         # How many there are to come is not known before a look, or by a replica.
@@ -182,17 +193,21 @@ class StatusBoard:
         error, notice = now.last_error, None
         skipped = dict(now.skipped)
         try:
-            points = self.store.count()
-            unreadable = self.store.count(UNREADABLE)
-            for point in self.store.search(None, SKIPPED_SHOWN, UNREADABLE):
+            points = own = self.store.count(self.told)
+            if self.own != self.told:
+                own = self.store.count(self.own)
+            where = self.told & UNREADABLE
+            unreadable = self.store.count(where)
+            for point in self.store.search(None, SKIPPED_SHOWN, where):
                 skipped[point.payload.filename] = point.payload.error or ""
             damaged, damaged_photos = self._damaged(points, now.passes)
             notice = self.store.notice()
         except StoreError as away:
-            points, unreadable, error = now.points, 0, str(away)
+            points = own = now.points
+            unreadable, error = 0, str(away)
             damaged, damaged_photos = 0, []
-        waiting = max(0, len(now.photos) - points)
-        rate = _images_per_second(now, points) if waiting else None
+        waiting = max(0, len(now.photos) - own)
+        rate = _images_per_second(now, own) if waiting else None
         shown = [*skipped.items()][:SKIPPED_SHOWN]
         return Status(
             state="ready" if now.is_ready and not waiting else "indexing",
@@ -222,9 +237,10 @@ class StatusBoard:
         """How many are damaged, and the first of them; asked for when it may change."""
         moment = points, passes
         if self._damaged_then is None or self._damaged_then[0] != moment:
-            number, names = self.store.count(DAMAGED), []
+            where = self.told & DAMAGED
+            number, names = self.store.count(where), []
             if number:
-                found = self.store.search(None, DAMAGED_SHOWN, DAMAGED)
+                found = self.store.search(None, DAMAGED_SHOWN, where)
                 names = [point.payload.filename for point in found]
             self._damaged_then = moment, number, names
         return self._damaged_then[1:]

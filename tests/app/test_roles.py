@@ -3,12 +3,15 @@
 import json
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
+from qdrant_client import QdrantClient
 
 from tests.harness import PHOTOS, App, NewApp, Postgres, eventually
 
@@ -185,6 +188,7 @@ def test_each_says_what_it_is_for(team: Team) -> None:
     assert team.one.get("/health").status_code == 200
     status = team.one.status()
     assert [place["name"] for place in status["places"]] == ["one"]
+    assert status["photos"] == len(HAS["one"])
     retry = team.search.http.post("/status/retry")
     assert retry.status_code == 503
     assert "ROLE=index" in retry.json()["detail"]
@@ -241,6 +245,33 @@ def test_any_of_them_may_be_killed(team: Team) -> None:
     team.search.start()
     team.finds(*ALL, "one/new.jpg")
     (team.one.img / "new.jpg").unlink()
+    team.finds(*ALL)
+
+
+def test_a_lost_collection_is_filled_by_both(
+    team: Team, shared_qdrant_settings: dict[str, str]
+) -> None:
+    """Both find it lost at once: it is made once, and filled with the photos of each."""
+    settings = shared_qdrant_settings
+    url, name = settings["QDRANT_URL"], settings["QDRANT_COLLECTION"]
+    with warnings.catch_warnings(action="ignore"):  # a key without TLS
+        qdrant = QdrantClient(
+            url,
+            grpc_port=urlsplit(url).port or 6334,
+            prefer_grpc=True,
+            api_key=settings["QDRANT_API_KEY"] or None,
+            check_compatibility=False,
+        )
+    qdrant.delete_collection(name)
+    qdrant.close()
+
+    def is_whole() -> bool:
+        # Never an empty answer meanwhile.
+        answer = team.search.get("/search", limit=100)
+        assert answer.status_code == 503 or answer.json()["results"]
+        return answer.is_success and len(answer.json()["results"]) == len(ALL)
+
+    eventually(is_whole, SOON)
     team.finds(*ALL)
 
 

@@ -8,6 +8,7 @@ import pytest
 from image_search.question import Search
 from image_search.roles import (
     NotOfThisRole,
+    board_of,
     check_at_start,
     health_of,
     refuse_retry,
@@ -15,6 +16,7 @@ from image_search.roles import (
 )
 from image_search.search import Searcher
 from image_search.settings import Settings, StartupError
+from image_search.status import Equipment
 from image_search.store import StoreUnavailable
 from image_search.turns import SearchTurns
 from tests.unit.memory_store import MemoryStore
@@ -84,3 +86,26 @@ def test_who_searches_tries_nothing_again() -> None:
     """Photos that were skipped are an indexer's."""
     with pytest.raises(NotOfThisRole, match="ROLE=index"):
         refuse_retry()
+
+
+@pytest.mark.parametrize(
+    ("role", "photos", "waiting"),
+    [("all", 4, 1), ("index", 3, 1), ("search", 3, 0)],
+)
+def test_each_tells_of_what_is_its_own(
+    role: str, photos: int, waiting: int
+) -> None:
+    """Who indexes counts what waits in its places; who only indexes tells of these alone."""
+    store = MemoryStore()
+    for name in ("one/a.jpg", "one/b.jpg", "two/c.jpg"):
+        store.put(name)
+    settings = settings_of(
+        role, image_dir="one=/x", qdrant_url="http://qdrant:6334"
+    )
+    board = board_of(settings, store, Equipment("", "", "", ""))
+    if role != "search":
+        seen = {f"one/{name}.jpg": (0.0, 1) for name in "abd"}
+        board.progress_of("one").photos = seen
+    now = asyncio.run(board.refresh())
+    assert (now.photos, now.waiting) == (photos, waiting)
+    assert (board.unfinished() == "2 of 3") is (role != "search")
