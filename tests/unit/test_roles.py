@@ -104,7 +104,7 @@ def test_each_tells_of_what_is_its_own(
     )
     board = board_of(settings, store, Equipment("", "", "", ""))
     if role != "search":
-        seen = {f"one/{name}.jpg": (0.0, 1) for name in "abd"}
+        seen = {f"one/{name}.jpg": [0.0, 1.0] for name in "abd"}
         board.progress_of("one").photos = seen
     now = asyncio.run(board.refresh())
     assert (now.photos, now.waiting) == (photos, waiting)
