@@ -270,6 +270,7 @@ async def begin_indexing(
     locks = await asyncio.to_thread(places_of, settings)
     await set_up(settings, stores, image_search_flow, embedder, store, locks)
     board = prepare_answers(app, embedder, store)
+    board.trouble = locks.trouble
     update = functools.partial(update_index, locks)
     indexes = [
         Index(place, store, update, board, settings, embedder)

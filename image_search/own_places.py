@@ -40,6 +40,9 @@ class Places(Protocol):
     async def keep(self) -> None:
         """Watch over the places, without an end."""
 
+    def trouble(self) -> str:
+        """Why some of them are not this process's for now, or nothing."""
+
 
 class OwnPlaces:
     """Those of an app with a Postgres of its own: no other process can have them."""
@@ -59,6 +62,9 @@ class OwnPlaces:
 
     async def keep(self) -> None:
         await asyncio.Event().wait()
+
+    def trouble(self) -> str:
+        return ""
 
 
 def refuse_nameless(places: Collection[str], others: Collection[str]) -> None:

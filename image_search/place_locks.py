@@ -137,6 +137,10 @@ class PlaceLocks:
         """Why a place is not held."""
         return self._why_not.get(place, "")
 
+    def trouble(self) -> str:
+        """As in Places."""
+        return " ".join(dict.fromkeys(self._why_not.values()))
+
     async def _check(self) -> None:
         """See that the places are held; take those again that are not."""
         try:
@@ -153,7 +157,7 @@ class PlaceLocks:
         except FAILURES as error:
             self._drop()
             self._lose(self.places, self._away(error))
-        why = " ".join(dict.fromkeys(self._why_not.values()))
+        why = self.trouble()
         if why and why != self._said:
             logger.warning("Not indexing: %s", why)
         self._said = why

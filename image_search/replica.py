@@ -124,10 +124,9 @@ class Replica:
         for photo in self.store.names_and_digests():
             names.append(photo[0])
             content ^= hash(photo)
-        self._photos = photos
-        if content == self._content:
-            return
-        if self._content is not None:
-            self.progress.last_change = datetime.now()
-        self._content = content
-        self.remarks.keep_up(names, photos)
+        if content != self._content:
+            # Should the store go away meanwhile, all is read again.
+            self.remarks.keep_up(names, photos)
+            if self._content is not None:
+                self.progress.last_change = datetime.now()
+        self._photos, self._content = photos, content

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -116,6 +116,8 @@ class StatusBoard:
         self.store = store
         self.own = own
         self.told = told
+        # Says why nothing is indexed for now; "" if nothing is in the way.
+        self.trouble: Callable[[], str] = lambda: ""
         self.root_path = root_path
         self.equipment = equipment
         self._progress: dict[str, Progress] = {}  # by the names of places
@@ -190,7 +192,7 @@ class StatusBoard:
 
     def _measure(self) -> Status:
         now = self.progress
-        error, notice = now.last_error, None
+        error, notice = now.last_error or self.trouble() or None, None
         skipped = dict(now.skipped)
         try:
             points = own = self.store.count(self.told)

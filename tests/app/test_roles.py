@@ -282,9 +282,12 @@ def test_postgres_may_restart(team: Team, postgres_server: Postgres) -> None:
         postgres_server.stop()
         team.one.add("rocket.jpg", "new.jpg")
         said = "COCOINDEX_DATABASE_URL can't be used"
-        eventually(lambda: said in team.one.log.read_text())
+        for app in (team.one, team.two):
+            eventually(lambda: said in (app.status()["last_error"] or ""))  # noqa: B023
         postgres_server.start()
         team.finds(*ALL, "one/new.jpg")
+        for app in (team.one, team.two):
+            eventually(lambda: app.status()["last_error"] is None)  # noqa: B023
 
     assert {*while_searching(team.search, restart)} == {200}
     (team.one.img / "new.jpg").unlink()

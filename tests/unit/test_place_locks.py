@@ -133,9 +133,10 @@ def test_one_goes_on_and_the_other_waits(postgres_url: str) -> None:
         keeping = [asyncio.create_task(one.keep()) for one in locks]
         await until(lambda: "by another process" in locks[0].reason("one"))
         assert not await is_held(locks[0], "one")
+        assert locks[0].trouble() == locks[0].reason("one")
         assert await is_held(locks[1], "one")
         keeping[1].cancel()
-        await until(lambda: not locks[0].reason("one"))
+        await until(lambda: not locks[0].trouble())
         assert await is_held(locks[0], "one")
         keeping[0].cancel()
         await asyncio.gather(*keeping, return_exceptions=True)
