@@ -2,16 +2,20 @@
 
 Each room imports only from lower floors:
 
-    floor 13  command
-    floor 12  mcp_endpoint, ask_command
-    floor 11  mcp_tools, by_itself
-    floor 10  refusals, examples, monitoring
-    floor 9   turns, skipped, folders
+    floor 14  command
+    floor 13  mcp_endpoint, ask_command
+    floor 12  mcp_tools, by_itself
+    floor 11  refusals, monitoring
+              skipped
+    floor 10  examples, roles
+    floor 9   turns, folders, engines
               photo_record, months
               export
-    floor 8   follow, search, upkeep, engines
+    floor 8   follow, search, upkeep, replica
+              replica_store
     floor 7   index, remarks, server_store
-              web, archive, hits_table
+              web, archive, readiness
+              replica_files, hits_table
     floor 6   edge_store, server_queries
               server_clients, server_layout
               hits, around, status, floor
@@ -21,6 +25,7 @@ Each room imports only from lower floors:
     floor 5   embedding, store, record
               download, adoption
               sources, progress, access
+              place_locks, vector_space
     floor 4   clip, cache, state, listing
               photo_files, proxies
               running_app
@@ -31,7 +36,7 @@ Each room imports only from lower floors:
               postgres, attempts, connections
               qdrant_errors, exclusions
               key_file
-    floor 2   decode
+    floor 2   decode, own_places
     floor 1   streamed, pillow_photo
               colour, repair, sequence
               bmp, raw, headers

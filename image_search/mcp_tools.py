@@ -12,8 +12,8 @@ from image_search import refusals
 from image_search.hits import Hit, SearchResponse
 from image_search.photo_record import find_record
 from image_search.question import MOST_NAMED, Filters, Search, Words
+from image_search.roles import Searches
 from image_search.status import StatusBoard
-from image_search.turns import SearchTurns
 from image_search.web import Thumbnails, ThumbnailSize
 
 SMALL: ThumbnailSize = "256"
@@ -103,7 +103,7 @@ class PhotoTools:
     """The tools, and what they stand on."""
 
     def __init__(
-        self, searches: SearchTurns, thumbnails: Thumbnails, board: StatusBoard
+        self, searches: Searches, thumbnails: Thumbnails, board: StatusBoard
     ) -> None:
         self.searches = searches
         self.thumbnails = thumbnails

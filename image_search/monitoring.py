@@ -12,9 +12,8 @@ from fastapi.responses import PlainTextResponse
 from sse_starlette import EventSourceResponse
 
 from image_search import connections
-from image_search.question import Search
+from image_search.roles import Health
 from image_search.status import Status, StatusBoard
-from image_search.turns import SearchTurns
 
 PHOTO_COUNT = prometheus_client.Gauge(
     "image_search_photos", "Photos of the folder.", ["state"]
@@ -46,10 +45,10 @@ async def health(request: Request) -> dict[str, str]:
     """200 once searches can be answered.
 
     Which is seen by answering one; 503 and why
-    before.
+    before. Where ROLE=index: once the store answers.
     """
-    searches: SearchTurns = request.app.state.searches
-    await searches.search(request, Search(q="photo", limit=1))
+    is_well: Health = request.app.state.health
+    await is_well(request)
     return {"status": "ok"}
 
 

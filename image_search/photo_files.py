@@ -103,6 +103,9 @@ class PhotoFiles(StaticFiles):
         # To read large ones leaves the threads of others alone.
         self._hashing = CapacityLimiter(HASHING_THREADS)
 
+    async def check_config(self) -> None:
+        """The folder may be away for now: then it has no photos, and all is well."""
+
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         # No file can have a name so long, or NUL in it.
         with contextlib.suppress(OSError, ValueError):

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from image_search.reasons import PhotoError
+from image_search.roles import NotOfThisRole
 from image_search.search import NotIndexedYet, SearchError, UnknownPhoto
 from image_search.store import StoreError
 from image_search.turns import TooManySearches
@@ -68,6 +69,8 @@ def refusal_of(error: Exception) -> Refusal:
             return Refusal(422, f"This photo can't be read: {error}.")
         case UnknownPhoto():
             return Refusal(404, detail)
+        case NotOfThisRole():
+            return Refusal(503, detail)
         case NotIndexedYet() | TooManySearches():
             return Refusal(503, detail, 2)
         case StoreError() | PoolUnavailable():

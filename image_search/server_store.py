@@ -33,6 +33,7 @@ from image_search.store import (
     StoreRefuses,
     read_point,
 )
+from image_search.vector_space import check_model
 
 # Of strict mode, those that a search keeps within.
 LIMITS = {"max_query_limit", "search_max_oversampling"}
@@ -96,6 +97,7 @@ class ServerStore(Store):
                 self._make()
         info = self.qdrant.ask(lambda qdrant: qdrant.get_collection(name))
         refuse_another_shape(info, name, self.shape)
+        check_model(info, name, self.layout.model, self.qdrant.ask_nodes)
         self._note_limits(info)
         self._made_otherwise = self.layout.notice(info.config, name)
         # Whatever is there may be another by now.

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from image_search.filters import UNREADABLE
 from image_search.pieces import in_pieces
+from image_search.roles import refuse_retry
 from image_search.search import NotIndexedYet
 from image_search.spreadsheet import csv_answer
 from image_search.status import StatusBoard
@@ -41,8 +42,9 @@ def list_skipped(board: StatusBoard) -> list[tuple[str, str]]:
     """
     skipped = dict(board.progress.skipped)
     store = board.store
-    if number := store.count(UNREADABLE):
-        for point in store.search(None, number, UNREADABLE):
+    where = board.told & UNREADABLE
+    if number := store.count(where):
+        for point in store.search(None, number, where):
             skipped[point.payload.filename] = point.payload.error or ""
     if not skipped and (so_far := board.unfinished()):
         raise NotIndexedYet(
@@ -78,6 +80,8 @@ def skipped_photos(
 @router.post("/status/retry", status_code=202)
 async def retry_skipped(request: Request) -> None:
     """Have every photo that was skipped looked at again, within seconds."""
+    if not request.app.state.indexes:
+        refuse_retry()
     for index in request.app.state.indexes:
         index.retries_skipped = True
 

@@ -239,7 +239,7 @@ class App:
             timeout=120, check=False,
         )  # fmt: skip
         assert run.returncode == 3, run.stderr
-        assert "Traceback" not in run.stderr
+        assert "Traceback" not in run.stderr, run.stderr
         return run.stderr
 
     def python(self, code: str, cwd: Path = ROOT) -> Any:

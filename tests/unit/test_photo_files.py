@@ -236,3 +236,12 @@ def test_a_photo_that_is_known_is_not_sent_again(folder: Path) -> None:
     changed = get(files, "cat.png", **{"If-None-Match": etag})
     assert changed.status_code == 200
     assert changed.headers["etag"] != etag
+
+
+def test_a_folder_that_is_away_has_no_photos(tmp_path: Path) -> None:
+    """From the first request on: it may come back."""
+    files = photo_files(tmp_path / "img")
+    assert get(files, "cat.png").status_code == 404
+    (tmp_path / "img").mkdir()
+    shutil.copy(CAT, tmp_path / "img")
+    assert get(files, "cat.png").status_code == 200
