@@ -27,12 +27,15 @@ Each room imports only from lower floors:
               postgres, attempts, connections
               qdrant_errors, exclusions
               key_file
-    floor 2   decode
+              buckets
+    floor 2   decode, settings
     floor 1   streamed, pillow_photo
               colour, repair, sequence
               bmp, raw, headers
-              folding, settings, edge_target
-    floor 0   addresses, patterns, hardware
+              folding, edge_target
+              addresses, bucket_errors
+    floor 0   bucket_addresses
+              patterns, hardware
               stopping
               points, filters, kinds
               dates, metadata, names

@@ -14,7 +14,10 @@ from tests.harness import ROOT, environment
 PACKAGE = ROOT / "image_search"
 ROOMS = sorted(path.stem for path in PACKAGE.glob("[a-z]*.py"))
 FLOORS = {
-    "settings": 1,
+    "settings": 2,
+    "bucket_addresses": 0,
+    "bucket_errors": 1,
+    "buckets": 3,
     "worker_process": 0,
     "hardware": 0,
     "postgres_programs": 0,
@@ -67,7 +70,7 @@ FLOORS = {
     "batches": 4,
     "question": 4,
     "state": 4,
-    "addresses": 0,
+    "addresses": 1,
     "patterns": 0,
     "flows": 6,
     "edge_target": 1,
@@ -126,7 +129,10 @@ HEAVY = {
 # What a room must not load, when it is the first and only one of a process.
 WITHOUT = {
     "patterns": HEAVY - {"pydantic"} | {"numpy", "PIL"},
-    "addresses": HEAVY | {"numpy", "PIL", "click", "dotenv"},
+    "addresses": HEAVY | {"numpy", "PIL", "click", "dotenv", "obstore"},
+    "bucket_addresses": HEAVY | {"numpy", "PIL", "click", "dotenv", "obstore"},
+    "bucket_errors": HEAVY | {"numpy", "PIL", "click", "dotenv", "obstore"},
+    "buckets": HEAVY | {"numpy", "PIL", "click", "dotenv", "boto3"},
     "edge_target": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
     "engines": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
     "former_places": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
