@@ -19,7 +19,8 @@ Each room imports only from lower floors:
               download, adoption
               sources, progress, access
     floor 4   clip, cache, state, listing
-              photo_files, proxies
+              photo_files, bucket_files
+              proxies
               batches, question
               qdrant_nodes
     floor 3   photos, looks
@@ -27,13 +28,14 @@ Each room imports only from lower floors:
               postgres, attempts, connections
               qdrant_errors, exclusions
               key_file
-              buckets
+              buckets, served_photos
     floor 2   decode, settings
     floor 1   streamed, pillow_photo
               colour, repair, sequence
               bmp, raw, headers
               folding, edge_target
               addresses, bucket_errors
+              spans
     floor 0   bucket_addresses
               patterns, hardware
               stopping

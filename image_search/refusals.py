@@ -7,13 +7,21 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from image_search.bucket_errors import BucketError
 from image_search.reasons import PhotoError
 from image_search.search import NotIndexedYet, SearchError, UnknownPhoto
 from image_search.store import StoreError
 from image_search.turns import TooManySearches
 from image_search.workers import PoolUnavailable, WorkerError
 
-OUR_ERRORS = PhotoError, PoolUnavailable, SearchError, StoreError, WorkerError
+OUR_ERRORS = (
+    BucketError,
+    PhotoError,
+    PoolUnavailable,
+    SearchError,
+    StoreError,
+    WorkerError,
+)
 
 # By pydantic's name of an error; in braces what it knows of it.
 SENTENCES = {
@@ -62,7 +70,7 @@ async def explain(request: Request, error: Exception) -> JSONResponse:
             status = 404
         case NotIndexedYet() | TooManySearches():
             status, headers = 503, {"Retry-After": "2"}
-        case StoreError() | PoolUnavailable():
+        case BucketError() | StoreError() | PoolUnavailable():
             status, headers = 503, {"Retry-After": "5"}
     return JSONResponse({"detail": detail}, status, headers)
 

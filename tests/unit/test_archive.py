@@ -1,5 +1,6 @@
 """Photos as one archive: whole, as long as was said, and of nothing that is no photo."""
 
+import asyncio
 import io
 import json
 import os
@@ -23,14 +24,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_search import archive
-from image_search.archive import (
-    MISSING,
-    MOST_PHOTOS,
-    Archive,
-    BrokenOff,
-    length_of,
-)
+from image_search.archive import MISSING, MOST_PHOTOS, Archive, length_of
 from image_search.place_files import PlaceFiles
+from image_search.served_photos import BrokenOff
 from tests.harness import PHOTOS, eventually
 from tests.unit.photo_folder import CAT, NO_PHOTOS, photo_files, shown
 
@@ -59,6 +55,10 @@ def client(folder: Path) -> TestClient:
 def ask(client: TestClient, *names: str, **options: Any) -> Any:
     form = {"names": json.dumps(names)}
     return client.post("/archive", data=form, params=options)
+
+
+def archive_of(folder: Path, *names: str) -> Archive:
+    return asyncio.run(Archive.of(PlaceFiles([photo_files(folder)]), names))
 
 
 def opened(content: bytes) -> ZipFile:
@@ -126,7 +126,7 @@ def test_a_photo_comes_once(client: TestClient) -> None:
 @pytest.mark.parametrize("name", NO_PHOTOS, ids=shown)
 def test_nothing_else_is_packed(folder: Path, name: str) -> None:
     """What is no photo, is hidden, lies elsewhere or can't even be is missing."""
-    made = Archive(PlaceFiles([photo_files(folder)]), [name, "cat.png"])
+    made = archive_of(folder, name, "cat.png")
     assert [entry.info.filename for entry in made.entries] == ["cat.png"]
     assert len(made.missing) == 1
 
@@ -193,12 +193,17 @@ CHANGES = [remove, lengthen, cut, lead_elsewhere, become_a_fifo]
 def test_a_broken_archive_never_looks_whole(folder: Path, change: Any) -> None:
     """A photo that goes or changes while others are packed ends it where it is."""
     shutil.copy(CAT, folder / "last.png")
-    made = Archive(PlaceFiles([photo_files(folder)]), ["cat.png", "last.png"])
-    parts = made.stream()
-    sent = [next(parts)]
-    change(folder / "last.png")
+    made = archive_of(folder, "cat.png", "last.png")
+    sent = []
+
+    async def send() -> None:
+        async for part in made.stream():
+            if not sent:
+                change(folder / "last.png")
+            sent.append(part)
+
     with pytest.raises(BrokenOff, match=r"last\.png"):
-        sent.extend(parts)
+        asyncio.run(send())
     content = b"".join(sent)
     assert len(content) < len(made)
     with pytest.raises(BadZipFile):
@@ -208,8 +213,12 @@ def test_a_broken_archive_never_looks_whole(folder: Path, change: Any) -> None:
 def test_an_archive_takes_no_memory(folder: Path) -> None:
     """It comes in parts, each far smaller than the file it is of."""
     (folder / "large.jpg").write_bytes(ZEROS * 40)
-    parts = Archive(PlaceFiles([photo_files(folder)]), ["large.jpg"]).stream()
-    assert max(map(len, parts)) < 2 * len(ZEROS)
+    parts = archive_of(folder, "large.jpg").stream()
+
+    async def lengths() -> list[int]:
+        return [len(part) async for part in parts]
+
+    assert max(asyncio.run(lengths())) < 2 * len(ZEROS)
 
 
 @pytest.fixture
