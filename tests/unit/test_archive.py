@@ -5,8 +5,6 @@ import io
 import json
 import os
 import shutil
-import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -17,7 +15,6 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import given
@@ -27,8 +24,9 @@ from image_search import archive
 from image_search.archive import MISSING, MOST_PHOTOS, Archive, length_of
 from image_search.place_files import PlaceFiles
 from image_search.served_photos import BrokenOff
-from tests.harness import PHOTOS, eventually
+from tests.harness import PHOTOS
 from tests.unit.photo_folder import CAT, NO_PHOTOS, photo_files, shown
+from tests.unit.served import served
 
 ODD_NAMES = [
     "a#b&c?d%20e.jpg",
@@ -194,7 +192,7 @@ def test_a_broken_archive_never_looks_whole(folder: Path, change: Any) -> None:
     """A photo that goes or changes while others are packed ends it where it is."""
     shutil.copy(CAT, folder / "last.png")
     made = archive_of(folder, "cat.png", "last.png")
-    sent = []
+    sent: list[bytes] = []
 
     async def send() -> None:
         async for part in made.stream():
@@ -222,30 +220,20 @@ def test_an_archive_takes_no_memory(folder: Path) -> None:
 
 
 @pytest.fixture
-def served(client: TestClient) -> Iterator[str]:
-    """The address of a server that has the route."""
-    quiet = uvicorn.Config(client.app, log_config=None, lifespan="off")
-    server = uvicorn.Server(quiet)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
-        sockets = {"sockets": [listening]}
-        thread = threading.Thread(target=server.run, kwargs=sockets)
-        thread.start()
-        eventually(lambda: server.started)
-        yield f"http://127.0.0.1:{port}"
-        server.should_exit = True
-        thread.join()
+def address(client: TestClient) -> Iterator[str]:
+    """Of a server that has the route."""
+    with served(client.app) as url:
+        yield url
 
 
 def test_a_broken_download_is_seen_as_one(
-    served: str, folder: Path, caplog: pytest.LogCaptureFixture
+    address: str, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The connection ends before the length that was told, and the log says why."""
     (folder / "large.jpg").write_bytes(ZEROS * 64)
     shutil.copy(CAT, folder / "last.png")
     form = {"names": json.dumps(["large.jpg", "last.png"])}
-    with httpx.stream("POST", f"{served}/archive", data=form) as answer:
+    with httpx.stream("POST", f"{address}/archive", data=form) as answer:
         parts = answer.iter_bytes()
         next(parts)
         (folder / "last.png").unlink()

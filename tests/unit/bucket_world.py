@@ -1,0 +1,187 @@
+"""A bucket on a real server of S3's protocol, and a door before it that counts, and fails."""
+
+import http.client
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import obstore
+from obstore.store import S3Store
+
+from image_search.bucket_addresses import S3, BucketAddress
+from image_search.buckets import RETRY, Bucket
+from tests.harness import eventually, free_port
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
+MOTO = "/tmp/motov/bin/moto_server"  # noqa: S108
+PIECE = 64 * 1024
+KEYS: "S3Config" = {
+    "access_key_id": "a",
+    "secret_access_key": "b",
+    "region": "us-east-1",
+}
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """The address of moto's server."""
+    port = free_port()
+    command = [MOTO, "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: httpx.get(f"{url}/moto-api/").status_code)
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+@dataclass
+class Asked:
+    """A request that came to the server of a bucket."""
+
+    method: str
+    path: str
+    range: str
+    sent: int = 0  # bytes of the body, so far
+    is_over: bool = False
+
+
+@dataclass
+class Door:
+    """A server before that of the bucket."""
+
+    behind: str
+    asked: list[Asked] = field(default_factory=list)
+    is_away: bool = False
+    # Called before an object's bytes are given away, and what is known of it.
+    before_get: Callable[[Asked], Any] = lambda _: None
+    before_head: Callable[[Asked], Any] = lambda _: None
+    # How large each object is said to be.
+    tells: int | None = None
+    # After so many bytes of each answer the connection ends.
+    cuts_at: int | None = None
+    # Of each answer so many bytes come, and the others once it is let go on.
+    holds_at: int | None = None
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def gets(self) -> list[Asked]:
+        return [one for one in self.asked if one.method == "GET"]
+
+    def finished(self) -> list[Asked]:
+        """All that was asked, once all of it has been sent."""
+        eventually(lambda: all(one.is_over for one in self.asked))
+        return self.asked
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        door = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                door.answer(self)
+
+            do_HEAD = do_GET  # noqa: N815
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            self.go_on.set()
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        headers = request.headers
+        asked = Asked(request.command, request.path, headers.get("Range") or "")
+        self.asked.append(asked)
+        if self.is_away:
+            request.send_response(503)
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            asked.is_over = True
+            return
+        before = self.before_get if asked.method == "GET" else self.before_head
+        before(asked)
+        server = http.client.HTTPConnection(self.behind)
+        server.request(asked.method, asked.path, headers=dict(headers.items()))
+        answer = server.getresponse()
+        request.send_response_only(answer.status)
+        for name, value in answer.getheaders():
+            is_length = name.lower() == "content-length"
+            lies = is_length and self.tells is not None
+            request.send_header(name, str(self.tells) if lies else value)
+        request.end_headers()
+        try:
+            while part := answer.read(PIECE):
+                held = self.holds_at
+                if held is not None and asked.sent + len(part) > held:
+                    self.go_on.wait(60)
+                if self.cuts_at is not None and asked.sent >= self.cuts_at:
+                    request.close_connection = True
+                    return
+                request.wfile.write(part)
+                asked.sent += len(part)
+        except OSError:
+            request.close_connection = True
+        finally:
+            asked.is_over = True
+            server.close()
+
+
+class RemoteWorld:
+    """A bucket with a prefix, other things beside it, and the door before it."""
+
+    def __init__(
+        self, server: str, name: str, below: str = "my photos"
+    ) -> None:
+        self.door = Door(server.removeprefix("http://"))
+        self.name = name
+        self.below = below
+        self.all = self._store(server, "")
+        self.behind = self._store(server, below)
+        httpx.put(f"{server}/{name}")
+
+    def bucket(self, endpoint: str) -> Bucket:
+        """As the app sees it: through the door."""
+        address = BucketAddress(
+            S3, self.name, below=self.below, endpoint=endpoint
+        )
+        return Bucket(address, self._store(endpoint, self.below))
+
+    def put(self, name: str, content: bytes) -> None:
+        obstore.put(self.behind, name, content)
+
+    def put_outside(self, name: str, content: bytes) -> None:
+        obstore.put(self.all, name, content)
+
+    def delete(self, name: str) -> None:
+        obstore.delete(self.behind, name)
+
+    def _store(self, endpoint: str, below: str) -> S3Store:
+        return S3Store(
+            self.name,
+            prefix=below or None,
+            config={**KEYS, "endpoint": endpoint},
+            client_options={"allow_http": True},
+            retry_config=RETRY,
+        )
