@@ -9,15 +9,18 @@ Each room imports only from lower floors:
     floor 8   follow, search, upkeep, engines
     floor 7   index, remarks, server_store
               web, archive
+              bucket_source, places
     floor 6   edge_store, server_queries
               server_clients, server_layout
               hits, around, status, floor
               absence, passes, flows
               place_points, place_files
               former_places
+              photo_buckets
     floor 5   embedding, store, record
               download, adoption
               sources, progress, access
+              place, bucket_listing
     floor 4   clip, cache, state, listing
               photo_files, proxies
               batches, question
@@ -53,6 +56,9 @@ A photo of the folder:
     -> photos -> decode (in a worker)
     -> clip (in another)
     -> store
+One of a bucket: photo_buckets
+    (buckets) -> bucket_source
+    -> CocoIndex, and on as above
 A search:
     connections -> proxies
     -> access -> main

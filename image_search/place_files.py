@@ -9,6 +9,7 @@ from fastapi import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from image_search.photo_files import PhotoFiles
+from image_search.place import Place
 from image_search.sources import PhotoFolder
 
 
@@ -19,9 +20,7 @@ class PlaceFiles:
         self.places = {files.place: files for files in places}
 
     @classmethod
-    def of(
-        cls, places: Iterable[PhotoFolder], *, is_private: bool
-    ) -> "PlaceFiles":
+    def of(cls, places: Iterable[Place], *, is_private: bool) -> "PlaceFiles":
         """`is_private`: only the browser may keep what it got."""
         return cls(
             PhotoFiles(
@@ -31,6 +30,7 @@ class PlaceFiles:
                 place=folder.address.name,
             )
             for folder in places
+            if isinstance(folder, PhotoFolder)
         )
 
     def find(self, filename: str) -> Path:
