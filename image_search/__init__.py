@@ -7,17 +7,20 @@ Each room imports only from lower floors:
     floor 9   turns, skipped, folders
               photo_record, months
     floor 8   follow, search, upkeep, engines
-    floor 7   index, remarks, server_store
               web, archive
+    floor 7   index, remarks, server_store
+              bucket_source, places
+              place_files
     floor 6   edge_store, server_queries
               server_clients, server_layout
               hits, around, status, floor
               absence, passes, flows
-              place_points, place_files
-              former_places
+              place_points, former_places
+              photo_buckets
     floor 5   embedding, store, record
               download, adoption
               sources, progress, access
+              place, bucket_listing
     floor 4   clip, cache, state, listing
               photo_files, bucket_files
               proxies
@@ -55,6 +58,9 @@ A photo of the folder:
     -> photos -> decode (in a worker)
     -> clip (in another)
     -> store
+One of a bucket: photo_buckets
+    (buckets) -> bucket_source
+    -> CocoIndex, and on as above
 A search:
     connections -> proxies
     -> access -> main

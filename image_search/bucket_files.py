@@ -79,7 +79,7 @@ class BucketFiles(ServedPhotos):
 
     def __init__(
         self,
-        bucket: Bucket,
+        open_bucket: Callable[[], Bucket],
         leaves_out: Callable[[str], bool],
         *,
         is_private: bool,
@@ -87,7 +87,7 @@ class BucketFiles(ServedPhotos):
     ) -> None:
         """`leaves_out`: whether a rule leaves out a photo of such a name."""
         super().__init__(is_private=is_private, place=place)
-        self.bucket = bucket
+        self.open_bucket = open_bucket
         self.leaves_out = leaves_out
         # A slow bucket leaves the threads of others alone.
         self._looking = CapacityLimiter(LOOKING_THREADS)
@@ -106,10 +106,14 @@ class BucketFiles(ServedPhotos):
         """The file of a photo, if there is one; raises BucketError."""
         if not self._is_ours(name):
             return None
-        file = await to_thread.run_sync(
-            self.bucket.look_up, name, limiter=self._looking
+        return await to_thread.run_sync(
+            self._look_up, name, limiter=self._looking
         )
-        return BucketPhoto(self.bucket, file) if file else None
+
+    def _look_up(self, name: str) -> BucketPhoto | None:
+        bucket = self.open_bucket()
+        file = bucket.look_up(name)
+        return BucketPhoto(bucket, file) if file else None
 
     @contextlib.asynccontextmanager
     async def for_decoder(

@@ -52,7 +52,7 @@ ENDPOINTS = {
 ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RemoteFile:
     """An object of a bucket.
 

@@ -8,11 +8,14 @@ from fastapi import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from image_search.bucket_errors import BucketError
+from image_search.bucket_files import BucketFiles
+from image_search.photo_buckets import PhotoBucket
 from image_search.photo_files import PhotoFiles
 from image_search.served_photos import ForDecoder, FoundPhoto, ServedPhotos
 from image_search.sources import PhotoFolder
 
 LOOKED_UP_AT_ONCE = 8
+AnyPlace = PhotoFolder | PhotoBucket
 
 
 class PlaceFiles:
@@ -23,18 +26,10 @@ class PlaceFiles:
 
     @classmethod
     def of(
-        cls, places: Iterable[PhotoFolder], *, is_private: bool
+        cls, places: Iterable[AnyPlace], *, is_private: bool
     ) -> "PlaceFiles":
         """`is_private`: only the browser may keep what it got."""
-        return cls(
-            PhotoFiles(
-                folder.path,
-                folder.leads_to_photo,
-                is_private=is_private,
-                place=folder.address.name,
-            )
-            for folder in places
-        )
+        return cls(_files_of(place, is_private=is_private) for place in places)
 
     def see(self, filename: str) -> bool:
         """Whether a photo's file has been seen to be there; raises a 404 if not so.
@@ -109,3 +104,17 @@ class PlaceFiles:
         if place not in self.places:
             raise HTTPException(404, f"There is no photo {filename}.")
         return self.places[place], name
+
+
+def _files_of(place: AnyPlace, *, is_private: bool) -> ServedPhotos:
+    name = place.address.name
+    if isinstance(place, PhotoFolder):
+        return PhotoFiles(
+            place.path, place.leads_to_photo, is_private=is_private, place=name
+        )
+    return BucketFiles(
+        lambda: place.bucket,
+        place.exclusions.leaves_out,
+        is_private=is_private,
+        place=name,
+    )

@@ -47,7 +47,7 @@ class World:
         self.remote = remote
         self.door = remote.door
         self.files = BucketFiles(
-            remote.bucket(endpoint),
+            lambda: remote.bucket(endpoint),
             Exclusions(["left out"]).leaves_out,
             is_private=False,
         )

@@ -70,7 +70,7 @@ class BucketPlace:
 
     def files(self, *, is_private: bool = False) -> ServedPhotos:
         return BucketFiles(
-            self.world.bucket(self.endpoint),
+            lambda: self.world.bucket(self.endpoint),
             Exclusions(["left out"]).leaves_out,
             is_private=is_private,
         )
