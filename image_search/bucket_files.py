@@ -60,18 +60,29 @@ class BucketPhoto:
     async def parts(self, span: Span | None = None) -> Parts:
         """What is in it, or in a part of it; the bucket is asked for no byte more.
 
-        Raises BucketError, also if it has become another.
+        A connection that ends, as it does where a client takes long, is taken up
+        again where it ended. Raises BucketError, also if it has become another.
         """
-        span = span or Span(0, self.size)
-        left = span.end - span.begin
-        stream = self.bucket.stream(
-            self.file.name, span.begin, span.end, self.file.version
-        )
-        async for part in stream:
-            left -= len(part)
-            yield part
-        if left:
-            raise BucketError("it ended too soon")
+        begin, end = (span.begin, span.end) if span else (0, self.size)
+        while begin < end:
+            came = 0
+            try:
+                async for part in self._stream(begin, end):
+                    came += len(part)
+                    yield part
+            except (ObjectChanged, ObjectMissing):
+                raise
+            except BucketError:
+                if not came:
+                    raise
+            else:
+                if came != end - begin:
+                    raise BucketError("it is not as long as it was said to be")
+            begin += came
+
+    def _stream(self, begin: int, end: int) -> AsyncIterator[bytes]:
+        file = self.file
+        return self.bucket.stream(file.name, begin, end, file.version)
 
 
 class BucketFiles(ServedPhotos):
