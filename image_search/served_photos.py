@@ -54,6 +54,9 @@ class ServedPhotos(StaticFiles, ABC):
         self.is_private = is_private
         self.place = place
 
+    async def check_config(self) -> None:
+        """A place may be away, or come later: each photo is looked for by itself."""
+
     @abstractmethod
     def see(self, name: str) -> bool:
         """Whether a photo's file has been seen to be there; raises a 404 if not so.

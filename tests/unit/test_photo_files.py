@@ -127,3 +127,12 @@ def test_no_photo_stays_open(folder: Path) -> None:
         for _ in range(5):
             ask(files, "cat.png?v=x", **headers)
     assert len([*Path("/dev/fd").iterdir()]) == opened
+
+
+def test_a_folder_that_is_away_has_no_photos(tmp_path: Path) -> None:
+    """As long as it is: a disk may be put in later."""
+    files = photo_files(tmp_path / "disk")
+    assert ask(files, "cat.png").status_code == 404
+    (tmp_path / "disk").mkdir()
+    shutil.copy(CAT, tmp_path / "disk")
+    assert ask(files, "cat.png").content == CAT.read_bytes()
