@@ -21,7 +21,12 @@ from fastapi.testclient import TestClient
 from image_search import archive, photo_record, refusals, web
 from image_search.archive import Archive
 from image_search.bucket_errors import BucketError
-from image_search.bucket_files import LOOKING_THREADS, BucketFiles
+from image_search.bucket_files import (
+    LOOKING_THREADS,
+    MOST_HELD,
+    MOST_HELD_WHOLE,
+    BucketFiles,
+)
 from image_search.exclusions import Exclusions
 from image_search.in_flight import LARGE, MOST_BYTES
 from image_search.place_files import LOOKED_UP_AT_ONCE, PlaceFiles
@@ -407,6 +412,37 @@ def test_what_grew_too_large_is_not_fetched(
     with pytest.raises(PhotoError, match="larger than"):
         thumbs.get()
     assert world.door.gets() == []
+
+
+def test_a_slow_bucket_keeps_no_other_thumbnail_waiting(
+    world: World, thumbs: Thumbs, folder: Path
+) -> None:
+    """Those of a folder are made meanwhile, and those that were made before come."""
+    world.door.before_get = lambda _: world.door.go_on.wait(60)
+    world.files.place = "far"
+    near = photo_files(folder)
+    near.place = "near"
+    thumbs.thumbnails.files = PlaceFiles([world.files, near])
+    digest = thumbs.digests["cat.png"]
+    names = ["far/cat.png", "far/known.png", "near/cat.png"]
+    thumbs.digests |= dict.fromkeys(names, digest)
+    respond = thumbs.thumbnails.respond
+
+    async def ask_for_all() -> None:
+        async with asyncio.TaskGroup() as group:
+            for size in (*["256"] * 30, *["full"] * 30):
+                group.create_task(respond("far/cat.png", size, "", ""))
+            while len(world.door.gets()) < MOST_HELD + MOST_HELD_WHOLE:
+                await asyncio.sleep(0.01)
+            thumbs.cache.put(version_of(digest), 512, b"made before")
+            known = await respond("far/known.png", "512", "", "")
+            assert known.body == b"made before"
+            for size in ("1024", "2048"):
+                made = await respond("near/cat.png", size, "", "")
+                assert made.body == f"{size} of {digest}".encode()
+            world.door.go_on.set()
+
+    asyncio.run(ask_for_all())
 
 
 def test_whole_photos_keep_no_small_one_waiting(
