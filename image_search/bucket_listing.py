@@ -44,11 +44,14 @@ class BucketListing:
     # All photos, also those that are to be left alone.
     files: dict[str, RemoteFile] = field(default_factory=dict)
 
+    seen: int = 0  # objects of any kind
+
     def make(self, files: Iterable[RemoteFile]) -> Snapshot:
         """Sort in what there is; raises BucketError."""
         rules: list[RemoteFile] = []
         pictures: list[RemoteFile] = []
         for file in files:
+            self.seen += 1
             folder, _, own = file.name.rpartition("/")
             if "/." in f"/{folder}":
                 continue

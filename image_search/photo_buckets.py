@@ -9,7 +9,7 @@ from datetime import datetime
 from image_search.bucket_addresses import BucketAddress
 from image_search.bucket_errors import BucketError, OddName
 from image_search.bucket_listing import BucketListing
-from image_search.buckets import Bucket, RemoteFile
+from image_search.buckets import PAGE, Bucket, RemoteFile
 from image_search.dates import Taken
 from image_search.exclusions import MOST_BYTES as MOST_RULE_BYTES
 from image_search.exclusions import Exclusions, Patterns
@@ -20,8 +20,9 @@ from image_search.settings import StartupError
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3600.0  # seconds
 # So many in a row that can't be read are no fault of theirs: the rest is not tried.
 MOST_FAILURES = 20
-# A look that took long is not repeated at once: each page of it costs money.
-REST = 10  # times as long as it took
+# A listing comes in pages, each of which costs money: of a large bucket so many seconds
+# pass for each of them before the next look.
+SECONDS_A_PAGE = 1.0
 # Photos of any size that are read at a time where nobody has looked at their sizes.
 ROWS_UNSEEN = 4
 AWAY = "away"  # the version of what is kept, though it is not there
@@ -68,7 +69,7 @@ class PhotoBucket:
         self._new_failures: set[str] = set()
         self._failed_in_a_row = 0
         self._has_odd_names = False
-        self._look_took = 0.0
+        self._pages = 0  # that the last look took
 
     @property
     def bucket(self) -> Bucket:
@@ -89,14 +90,13 @@ class PhotoBucket:
 
     def scan(self) -> Snapshot:
         """List every photo, and what is to be left alone. Raises no OSError."""
-        began = time.monotonic()
         try:
             listing = self._look()
         except BucketError as error:
             self.trouble = str(error)
             found = Snapshot(unreadable={".": self.trouble})
             return found.below(self.address.prefix)
-        self._look_took = time.monotonic() - began
+        self._pages = listing.seen // PAGE
         self.trouble = ""
         self.files, found = listing.files, listing.found
         self._failed_in_a_row = 0
@@ -180,7 +180,7 @@ class PhotoBucket:
     async def watch(self, pause: float) -> AsyncGenerator[bool]:
         """Say every so often that nothing is known of changes."""
         while True:
-            await asyncio.sleep(max(pause, REST * self._look_took))
+            await asyncio.sleep(max(pause, self._pages * SECONDS_A_PAGE))
             yield False
 
     def _look(self) -> BucketListing:
