@@ -1,49 +1,21 @@
-"""A bucket on a real server of S3's protocol, and a door before it that counts, and fails."""
+"""A bucket of a cloud, and a door before its server that counts, and fails."""
 
 import http.client
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import httpx
-import obstore
-from obstore.store import S3Store
+from obstore.store import AzureStore, ObjectStore, S3Store
 
-from image_search.bucket_addresses import S3, BucketAddress
+from image_search.bucket_addresses import BucketAddress
 from image_search.buckets import Bucket
-from tests.harness import eventually, free_port
+from tests.clouds import ACCOUNT, CloudBucket
+from tests.harness import eventually
 
-if TYPE_CHECKING:
-    from obstore.store import S3Config
-
-MOTO = "/tmp/motov/bin/moto_server"  # noqa: S108
 PIECE = 64 * 1024
-KEYS: "S3Config" = {
-    "access_key_id": "a",
-    "secret_access_key": "b",
-    "region": "us-east-1",
-}
-
-
-@contextmanager
-def s3_server() -> Iterator[str]:
-    """The address of moto's server."""
-    port = free_port()
-    command = [MOTO, "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: httpx.get(f"{url}/moto-api/").status_code)
-        yield url
-    finally:
-        process.kill()
-        process.wait()
 
 
 @dataclass
@@ -126,10 +98,15 @@ class Door:
         server.request(asked.method, asked.path, headers=dict(headers.items()))
         answer = server.getresponse()
         request.send_response_only(answer.status)
-        for name, value in answer.getheaders():
-            is_length = name.lower() == "content-length"
-            lies = is_length and self.tells is not None
-            request.send_header(name, str(self.tells) if lies else value)
+        if answer.chunked:  # it comes in one here
+            request.close_connection = True
+            answer.headers["Connection"] = "close"
+            del answer.headers["Transfer-Encoding"]
+        if self.tells is not None:
+            del answer.headers["Content-Length"]
+            answer.headers["Content-Length"] = str(self.tells)
+        for name, value in answer.headers.items():
+            request.send_header(name, value)
         request.end_headers()
         try:
             while part := answer.read(PIECE):
@@ -149,40 +126,40 @@ class Door:
 
 
 class RemoteWorld:
-    """A bucket with a prefix, other things beside it, and the door before it."""
+    """A bucket with a prefix, and the door before its server."""
 
-    def __init__(
-        self, server: str, name: str, below: str = "my photos"
-    ) -> None:
-        self.door = Door(server.removeprefix("http://"))
-        self.name = name
+    def __init__(self, cloud: CloudBucket, below: str = "my photos") -> None:
+        self.cloud = cloud
         self.below = below
-        self.all = self._store(server, "")
-        self.behind = self._store(server, below)
-        httpx.put(f"{server}/{name}")
+        self.name = cloud.name
+        self.door = Door(cloud.server.removeprefix("http://"))
 
-    def bucket(self, endpoint: str) -> Bucket:
-        """As the app sees it: through the door."""
-        address = BucketAddress(
-            S3, self.name, below=self.below, endpoint=endpoint
-        )
-        return Bucket(address, self._store(endpoint, self.below))
+    def bucket(self, server: str) -> Bucket:
+        """As the app sees it, at the address of the door."""
+        address = BucketAddress(self.cloud.kind, self.name, below=self.below)
+        return Bucket(address, self._store(server))
 
     def put(self, name: str, content: bytes) -> None:
-        obstore.put(self.behind, name, content)
+        self.cloud.put(f"{self.below}/{name}", content)
 
     def put_outside(self, name: str, content: bytes) -> None:
-        obstore.put(self.all, name, content)
+        self.cloud.put(name, content)
 
     def delete(self, name: str) -> None:
-        obstore.delete(self.behind, name)
+        self.cloud.delete(f"{self.below}/{name}")
 
-    def _store(self, endpoint: str, below: str) -> S3Store:
-        return S3Store(
-            self.name,
-            prefix=below or None,
-            config={**KEYS, "endpoint": endpoint},
-            client_options={"allow_http": True},
+    def _store(self, server: str) -> ObjectStore:
+        common: Any = {
+            "prefix": self.below,
+            "client_options": {"allow_http": True},
             # As after some time: what is done then must not hang on it.
-            retry_config={"max_retries": 0},
+            "retry_config": {"max_retries": 0},
+        }
+        if self.cloud.kind == "s3":
+            return S3Store(self.name, endpoint=server, **common)
+        return AzureStore(
+            self.name,
+            account_name=ACCOUNT,
+            endpoint=f"{server}/{ACCOUNT}",
+            **common,
         )

@@ -1,13 +1,11 @@
 """Fixtures that several rooms' tests share."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from image_search.settings import Settings
 from image_search.sources import PhotoFolder
-from tests.unit.bucket_world import s3_server
 from tests.unit.folder_world import FakeCocoIndex, World, folder_of
 from tests.unit.memory_store import MemoryStore
 from tests.unit.photo_folder import make_folder
@@ -47,10 +45,3 @@ def world(settings: Settings) -> World:
     world.write("cat.jpg", "a cat", 1000)
     world.write("trips/dog.jpg", "a dog", 1000)
     return world
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[str]:
-    """The address of a server of S3's protocol."""
-    with s3_server() as url:
-        yield url

@@ -34,6 +34,7 @@ from image_search.reasons import PhotoError
 from image_search.served_photos import BrokenOff, ForDecoder
 from image_search.status import Equipment, StatusBoard
 from image_search.thumbnails import ThumbnailCache, version_of
+from tests.clouds import CloudServer
 from tests.harness import PHOTOS, eventually
 from tests.unit.bucket_world import Asked, RemoteWorld
 from tests.unit.memory_store import MemoryStore
@@ -66,15 +67,22 @@ class World:
 
 
 @pytest.fixture
-def world(s3: str) -> Iterator[World]:
-    remote = RemoteWorld(s3, f"b{uuid4().hex}")
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """S3's, where a test asks for no other."""
+    kind = getattr(request, "param", "s3")
+    server: CloudServer = request.getfixturevalue(kind)
+    remote = RemoteWorld(server.new_bucket())
     with remote.door.served() as endpoint:
         yield World(remote, endpoint)
+
+
+of_each_cloud = pytest.mark.parametrize("world", ["s3", "azure"], indirect=True)
 
 
 # --- What the bucket is asked for -----------------------------------------------------
 
 
+@of_each_cloud
 def test_a_bucket_is_asked_for_a_range_alone(world: World) -> None:
     """Of a photo of many megabytes comes the kilobyte that is asked for, in one answer."""
     content = world.put_large("large.jpg", 60)
@@ -152,6 +160,7 @@ def test_no_path_leads_out_of_the_prefix(world: World, path: str) -> None:
 # --- What happens meanwhile -----------------------------------------------------------
 
 
+@of_each_cloud
 def test_a_client_that_leaves_ends_the_download(world: World) -> None:
     """The bucket sends no more than was under way."""
     world.put_large("large.jpg", 60)
@@ -186,6 +195,7 @@ def test_a_slow_client_holds_the_bucket_back(world: World) -> None:
         assert sum(map(len, parts)) > 59 * MIB
 
 
+@of_each_cloud
 def test_a_bucket_that_is_away_is_said(world: World) -> None:
     """As 503, in a sentence that names the place, and when to ask again."""
     world.door.is_away = True
@@ -196,17 +206,20 @@ def test_a_bucket_that_is_away_is_said(world: World) -> None:
     assert answer.headers["retry-after"] == "5"
 
 
+@of_each_cloud
 def test_what_goes_meanwhile_is_not_there(world: World) -> None:
     """A photo that is deleted between the look at it and its sending is a 404."""
     world.door.before_get = lambda _: world.remote.delete("cat.png")
     assert ask(world.files, "cat.png").status_code == 404
 
 
+@of_each_cloud
 def test_what_is_replaced_meanwhile_is_told_as_it_is(world: World) -> None:
     """The new photo comes, with its own length and version."""
     rocket = ROCKET.read_bytes()
 
     def replace(_: Asked) -> None:
+        world.door.before_get = lambda _: None
         world.remote.put("cat.png", rocket)
 
     world.door.before_get = replace
@@ -230,6 +243,7 @@ def test_what_changes_again_and_again_is_put_off(world: World) -> None:
     assert len(world.door.gets()) == 3
 
 
+@of_each_cloud
 def test_a_connection_that_breaks_off_is_taken_up(world: World) -> None:
     """Where it ended; who downloads sees nothing of it."""
     content = world.put_large("large.jpg", 3)
@@ -430,16 +444,16 @@ def test_a_slow_bucket_keeps_no_other_thumbnail_waiting(
 
     async def ask_for_all() -> None:
         async with asyncio.TaskGroup() as group:
-            for size in (*["256"] * 30, *["full"] * 30):
-                group.create_task(respond("far/cat.png", size, "", ""))
+            for _ in range(30):
+                group.create_task(respond("far/cat.png", "256", "", ""))
+                group.create_task(respond("far/cat.png", "full", "", ""))
             while len(world.door.gets()) < MOST_HELD + MOST_HELD_WHOLE:
                 await asyncio.sleep(0.01)
             thumbs.cache.put(version_of(digest), 512, b"made before")
             known = await respond("far/known.png", "512", "", "")
             assert known.body == b"made before"
-            for size in ("1024", "2048"):
-                made = await respond("near/cat.png", size, "", "")
-                assert made.body == f"{size} of {digest}".encode()
+            made = await respond("near/cat.png", "1024", "", "")
+            assert made.body == f"1024 of {digest}".encode()
             world.door.go_on.set()
 
     asyncio.run(ask_for_all())
@@ -498,6 +512,7 @@ def ask_for_archive(client: TestClient, *names: str) -> Any:
     return client.post("/archive", data=form)
 
 
+@of_each_cloud
 def test_an_archive_holds_photos_of_a_bucket(
     world: World, client: TestClient
 ) -> None:

@@ -5,7 +5,6 @@ import hashlib
 from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import quote
-from uuid import uuid4
 
 import pytest
 from fastapi import HTTPException
@@ -15,6 +14,7 @@ from image_search.exclusions import Exclusions
 from image_search.kinds import KINDS
 from image_search.served_photos import ForDecoder, ServedPhotos
 from image_search.thumbnails import version_of
+from tests.clouds import CloudBucket, CloudServer
 from tests.harness import PHOTOS
 from tests.unit.bucket_world import RemoteWorld
 from tests.unit.photo_folder import (
@@ -60,17 +60,18 @@ class FolderPlace:
 class BucketPlace:
     """Photos in a bucket."""
 
-    def __init__(self, world: RemoteWorld, endpoint: str) -> None:
-        self.world = world
-        self.endpoint = endpoint
+    def __init__(self, cloud: CloudBucket) -> None:
+        self.cloud = cloud
+        self.world = RemoteWorld(cloud)
         for name in BESIDE:
-            world.put(name, CAT.read_bytes())
-        world.put_outside("secret.jpg", CAT.read_bytes())
-        world.put_outside("my photossecret.jpg", CAT.read_bytes())
+            self.put(name, CAT.read_bytes())
+        self.world.put_outside("secret.jpg", CAT.read_bytes())
+        self.world.put_outside("my photossecret.jpg", CAT.read_bytes())
+        self.put("cat.png", CAT.read_bytes())
 
     def files(self, *, is_private: bool = False) -> ServedPhotos:
         return BucketFiles(
-            lambda: self.world.bucket(self.endpoint),
+            lambda: self.world.bucket(self.cloud.server),
             Exclusions(["left out"]).leaves_out,
             is_private=is_private,
         )
@@ -82,20 +83,13 @@ class BucketPlace:
 Place = FolderPlace | BucketPlace
 
 
-@pytest.fixture
-def bucket(s3: str) -> BucketPlace:
-    place = BucketPlace(RemoteWorld(s3, f"b{uuid4().hex}"), s3)
-    place.put("cat.png", CAT.read_bytes())
-    return place
-
-
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", "s3", "azure"])
 def place(request: pytest.FixtureRequest, folder: Path) -> Place:
-    """A place of either kind, in which cat.png is."""
+    """A place of each kind, in which cat.png is."""
     if request.param == "folder":
         return FolderPlace(folder)
-    bucket: BucketPlace = request.getfixturevalue("bucket")
-    return bucket
+    server: CloudServer = request.getfixturevalue(request.param)
+    return BucketPlace(server.new_bucket())
 
 
 def version_in(content: bytes) -> str:
@@ -266,11 +260,11 @@ RANGES = [
 
 @pytest.mark.parametrize("asked", RANGES, ids=shown)
 def test_ranges_mean_the_same_everywhere(
-    folder: Path, bucket: BucketPlace, asked: str
+    folder: Path, cloud_bucket: CloudBucket, asked: str
 ) -> None:
     """Several at once, ones that can't be, and what is none: as for a file of a folder."""
     told = []
-    for place in (FolderPlace(folder), bucket):
+    for place in (FolderPlace(folder), BucketPlace(cloud_bucket)):
         answer = ask(place.files(), "cat.png", Range=asked)
         kind, _, boundary = answer.headers["content-type"].partition(
             "boundary="
