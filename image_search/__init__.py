@@ -38,7 +38,7 @@ Each room imports only from lower floors:
               bmp, raw, headers
               folding, edge_target
               addresses, bucket_errors
-              spans
+              spans, queue_events
     floor 0   bucket_addresses
               patterns, hardware
               stopping

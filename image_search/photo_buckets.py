@@ -14,7 +14,8 @@ from image_search.dates import Taken
 from image_search.exclusions import MOST_BYTES as MOST_RULE_BYTES
 from image_search.exclusions import Exclusions, Patterns
 from image_search.listing import Snapshot
-from image_search.settings import StartupError
+from image_search.queue_events import EventQueue, QueueError
+from image_search.settings import StartupError, logger
 
 # An object that could not be read is left for so long, and twice as long each time.
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3600.0  # seconds
@@ -68,6 +69,9 @@ class PhotoBucket:
         self._failures: dict[str, Failure] = {}
         self._new_failures: set[str] = set()
         self._failed_in_a_row = 0
+        has_queue = bool(address.sqs_queue_url)
+        self.queue = EventQueue(address) if has_queue else None
+        self._last_warning = ""
         self._has_odd_names = False
         self._pages = 0  # that the last look took
 
@@ -79,6 +83,11 @@ class PhotoBucket:
 
     def check_at_start(self, *, is_set_up: bool) -> None:
         """Raise StartupError where it can't be listed; once indexed it may be away."""
+        try:
+            if self.queue is not None:
+                self.queue.check()
+        except QueueError as error:
+            raise StartupError(f"IMAGE_DIR={self.address}: {error}") from None
         if is_set_up:
             return
         try:
@@ -178,10 +187,31 @@ class PhotoBucket:
         return self.address.refresh
 
     async def watch(self, pause: float) -> AsyncGenerator[bool]:
-        """Say every so often that nothing is known of changes."""
+        """Tell of changes that a queue tells of: True after one; else False.
+
+        That comes every so often, whether there is a queue or not.
+        """
         while True:
-            await asyncio.sleep(max(pause, self._pages * SECONDS_A_PAGE))
-            yield False
+            resting = max(pause, self._pages * SECONDS_A_PAGE)
+            if self.queue is None:
+                await asyncio.sleep(resting)
+                yield False
+                continue
+            try:
+                is_news, handles = await self.queue.receive()
+                yield is_news
+                # What they were about has been seen by now.
+                await asyncio.to_thread(self.queue.delete, handles)
+                self._last_warning = ""
+            except QueueError as error:
+                self._warn_once(str(error))
+                await asyncio.sleep(resting)
+                yield False
+
+    def _warn_once(self, message: str) -> None:
+        if message != self._last_warning:
+            self._last_warning = message
+            logger.warning("%s.", message)
 
     def _look(self) -> BucketListing:
         """Look at all of it; raises BucketError."""

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import boto3
 import httpx
 import obstore
 from obstore.store import AzureStore, S3Store
@@ -141,6 +142,22 @@ class CloudBucket:
         for page in obstore.list(self.store):
             self.delete(*(one["path"] for one in page))
 
+    def new_queue(self) -> "Queue":
+        """An SQS queue to which S3 sends this bucket's events."""
+        client = sqs_client(self.server)
+        url = client.create_queue(QueueName=self.name)["QueueUrl"]
+        arn = f"arn:aws:sqs:us-east-1:123456789012:{self.name}"
+        events = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
+        configuration = (
+            "<NotificationConfiguration><QueueConfiguration>"
+            f"<Id>all</Id><Queue>{arn}</Queue>"
+            + "".join(f"<Event>{event}</Event>" for event in events)
+            + "</QueueConfiguration></NotificationConfiguration>"
+        )
+        where = f"{self.server}/{self.name}?notification"
+        httpx.put(where, content=configuration).raise_for_status()
+        return Queue(url, client)
+
     def deny(self, *names: str) -> None:
         """Let nobody read these objects of S3; with none, all of them again."""
         url = f"{self.server}/{self.name}?policy"
@@ -155,6 +172,28 @@ class CloudBucket:
         }
         policy = {"Version": "2012-10-17", "Statement": [statement]}
         httpx.put(url, content=json.dumps(policy)).raise_for_status()
+
+
+class Queue(NamedTuple):
+    """An SQS queue."""
+
+    url: str
+    client: Any
+
+    def messages(self) -> int:
+        """How many are in it, those included that somebody has received."""
+        names = [
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+        ]
+        found = self.client.get_queue_attributes(
+            QueueUrl=self.url, AttributeNames=names
+        )
+        return sum(int(found["Attributes"][name]) for name in names)
+
+
+def sqs_client(url: str) -> Any:
+    return boto3.client("sqs", endpoint_url=url, region_name="us-east-1")
 
 
 class CloudServer:

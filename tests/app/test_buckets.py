@@ -72,6 +72,19 @@ def test_a_bucket_is_followed(
     bucket.add("coffee.png", "p/deep/coffee.png")
     app.finds("deep/coffee.png")
     app.stop()
+
+    # A queue tells of changes at once, however seldom it is looked at.
+    queue = bucket.new_queue()
+    app.env["IMAGE_DIR"] = bucket.address(
+        "p", refresh=3600, sqs_queue_url=queue.url
+    )
+    app.start().finds("deep/coffee.png")
+    bucket.add("cat.png", "p/cat.png")
+    app.finds("cat.png", "deep/coffee.png")
+    bucket.delete("p/cat.png")
+    app.finds("deep/coffee.png")
+    eventually(lambda: queue.messages() == 0)
+    app.stop()
     told = app.log.read_text()
     assert not any(key in told for key in KEYS.values())
 
