@@ -25,13 +25,13 @@ run: .venv/.app frontend/dist/index.html ## Install what is missing, then search
 	@.venv/bin/python -m image_search.download || { [ $$? -eq 3 ] && $(MAKE) --no-print-directory starter; }
 	@exec .venv/bin/python main.py
 
-test: .venv/.test frontend/dist/index.html .data/starter/config.json system ## Run every test, with linters and a browser.
+test: .venv/.test tests/node_modules/.package-lock.json frontend/dist/index.html .data/starter/config.json system ## Run every test, with linters and a browser.
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/pytest --numprocesses=2 --dist=loadgroup
 
-unit: .venv/.test .data/starter/config.json ## Run the tests that mirror the rooms, in a minute or so.
+unit: .venv/.test tests/node_modules/.package-lock.json .data/starter/config.json ## Run the tests that mirror the rooms, in a minute or so.
 	.venv/bin/pytest --numprocesses=2 --dist=loadgroup tests/unit
 
 soak: .venv/.test .data/starter/config.json ## Change the folder, search and cause faults for some MINUTES.
@@ -54,7 +54,7 @@ fix: .venv/.test ## Lay out the code and mend what the linter can mend.
 	.venv/bin/ruff format
 
 clean: ## Remove everything that was installed or built; photos and .env stay.
-	rm -rf .venv .data frontend/dist frontend/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .data frontend/dist frontend/node_modules tests/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 starter: .data/starter/config.json
 	@.venv/bin/dotenv --file .env --quote never set CLIP_MODEL .data/starter | sed 's/^/Written to .env: /'
@@ -89,6 +89,10 @@ starter: .data/starter/config.json
 
 frontend/node_modules/.package-lock.json: .venv/.node frontend/package.json frontend/package-lock.json
 	$(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+tests/node_modules/.package-lock.json: .venv/.node tests/package.json tests/package-lock.json
+	PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix tests ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 frontend/dist/index.html: frontend/node_modules/.package-lock.json $(shell find frontend -name node_modules -prune -o -name dist -prune -o -type f ! -name 'screenshot*.jpg' -print)

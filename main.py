@@ -24,7 +24,6 @@ import dataclasses
 import functools
 from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import cocoindex
@@ -50,8 +49,9 @@ from image_search import (
     skipped,
     web,
 )
+from image_search.bucket_source import PhotosOfBucket
 from image_search.clip import DualEncoder, Embedding
-from image_search.dates import Taken, taken_by_file
+from image_search.dates import Taken
 from image_search.early_answers import EarlyAnswerMiddleware
 from image_search.embedding import BEHAVIOR_VERSION, EmbeddedPhoto, Embedder
 from image_search.engines import open_store
@@ -67,8 +67,10 @@ from image_search.mcp_endpoint import McpEndpoint
 from image_search.mcp_tools import PhotoTools
 from image_search.own_places import Places
 from image_search.photos import make_thumbnail
+from image_search.place import Place
 from image_search.place_files import PlaceFiles
 from image_search.place_locks import places_of
+from image_search.places import AnyPlace, open_places
 from image_search.points import Described
 from image_search.question import MAX_QUERY_LENGTH, Search
 from image_search.readiness import load_model, set_up, use_once
@@ -87,10 +89,8 @@ from image_search.upkeep import keep_up
 # --- The flow -------------------------------------------------------------------------
 
 encoder = DualEncoder.from_settings(settings)
-places = [
-    PhotoFolder(address, exclude=settings.exclude)
-    for address in settings.image_dir
-]
+places = open_places(settings.image_dir, settings.exclude)
+places_by_name = {place.address.name: place for place in places}
 
 
 @functools.cache
@@ -137,18 +137,17 @@ def describe_photo(
     taken: Taken,
     error: str | None,
     remarks: str | None,
-    folder: str,
     place: str,
 ) -> Described:
     """Complete what is known of a photo; if it can't be read, log why.
 
-    `file`: its name in the folder. `place`: that of the folder, if it has one.
+    `file`: its name in the place. `place`: the name of that, if it has one.
     """
     filename = f"{place}/{file}" if place else file
     get_embedder().pulse.beat()
     log_reading(logger, filename, error, remarks)
     if not taken.time:
-        taken = taken_by_file(Path(folder, file))
+        taken = places_by_name[place].taken(file)
     return Described.by(filename, taken.time, taken.source)
 
 
@@ -156,7 +155,7 @@ def describe_photo(
 def image_search_flow(
     flow_builder: cocoindex.FlowBuilder,
     data_scope: cocoindex.DataScope,
-    folder: PhotoFolder,
+    folder: AnyPlace,
 ) -> None:
     """Every photo of a folder -> its vector and payload -> one point in the store.
 
@@ -166,14 +165,19 @@ def image_search_flow(
     folder.check_at_start(is_set_up=is_set_up)
     embed_image = EmbedImage(encoder.key, encoder.dimension)
 
-    data_scope["images"] = flow_builder.add_source(
-        cocoindex.sources.LocalFile(
+    source: cocoindex.op.SourceSpec
+    if isinstance(folder, PhotoFolder):
+        source = cocoindex.sources.LocalFile(
             path=str(folder.shown),
             binary=True,
             included_patterns=PHOTO_PATTERNS,
             excluded_patterns=folder.excluded_patterns(),
             max_file_size=MAX_FILE_BYTES,
-        ),
+        )
+    else:
+        source = PhotosOfBucket.of(folder)
+    data_scope["images"] = flow_builder.add_source(
+        source,
         refresh_interval=timedelta(seconds=settings.refresh_seconds),
         max_inflight_rows=folder.rows_in_flight(),
         max_inflight_bytes=INFLIGHT_BYTES,
@@ -187,7 +191,6 @@ def image_search_flow(
             embedded["taken"],
             embedded["error"],
             embedded["remarks"],
-            str(folder.path),
             folder.address.name,
         )
         described: Any = image["described"]
@@ -231,7 +234,7 @@ def query_photos(query: str) -> cocoindex.QueryOutput[dict[str, Any]]:
 
 
 async def update_index(
-    locks: Places, folder: PhotoFolder, *, reopen: bool, reexport: bool
+    locks: Places, folder: Place, *, reopen: bool, reexport: bool
 ) -> None:
     """Bring the store up to date with a folder, in one pass of CocoIndex."""
     flow = image_search_flow.of(folder)

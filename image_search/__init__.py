@@ -12,23 +12,26 @@ Each room imports only from lower floors:
               photo_record, months
               export
     floor 8   follow, search, upkeep, replica
-              replica_store
+              replica_store, web, archive
+              replica_files
     floor 7   index, remarks, server_store
-              web, archive, readiness
-              replica_files, hits_table
+              readiness, hits_table
+              bucket_source, places
+              place_files
     floor 6   edge_store, server_queries
               server_clients, server_layout
               hits, around, status, floor
               absence, passes, flows
-              place_points, place_files
-              former_places
+              place_points, former_places
+              photo_buckets
     floor 5   embedding, store, record
               download, adoption
               sources, progress, access
               place_locks, vector_space
+              place, bucket_listing
     floor 4   clip, cache, state, listing
-              photo_files, proxies
-              running_app
+              photo_files, bucket_files
+              proxies, running_app
               batches, question
               qdrant_nodes
     floor 3   photos, looks
@@ -36,13 +39,17 @@ Each room imports only from lower floors:
               postgres, attempts, connections
               qdrant_errors, exclusions
               key_file
-    floor 2   decode, own_places
+              buckets, served_photos
+    floor 2   decode, settings, own_places
     floor 1   streamed, pillow_photo
               colour, repair, sequence
               bmp, raw, headers
-              folding, settings, edge_target
+              folding, edge_target
+              addresses, bucket_errors
+              spans, queue_events
               spreadsheet
-    floor 0   addresses, patterns, hardware
+    floor 0   bucket_addresses
+              patterns, hardware
               stopping
               points, filters, kinds
               dates, metadata, names
@@ -62,6 +69,9 @@ A photo of the folder:
     -> photos -> decode (in a worker)
     -> clip (in another)
     -> store
+One of a bucket: photo_buckets
+    (buckets) -> bucket_source
+    -> CocoIndex, and on as above
 A search:
     connections -> proxies
     -> access -> main

@@ -18,12 +18,14 @@ from pathlib import Path, PurePosixPath
 from image_search.filters import EVERYTHING, Condition, Filter
 from image_search.kinds import is_photo
 from image_search.listing import STAND_IN, Files, Snapshot
+from image_search.place import Place
 from image_search.record import Record
 from image_search.sources import PhotoFolder
 from image_search.store import Store
 
 UNKNOWN = [0.0, 0.0]  # for a photo that the record does not know
 NOT_THERE = "is not there"
+UNTIL_THEN = "The index is kept, and goes on by itself once that is mended."
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Absence:
             name = name.rpartition("/")[0]
         return bool(name)
 
-    def below(self, folder: PhotoFolder) -> "Absence":
+    def below(self, folder: Place) -> "Absence":
         """The same, with names as they are below the folder."""
         return replace(
             self,
@@ -61,7 +63,7 @@ class Absence:
 class Absences:
     """What is away of a folder, and the stand-in that is shown to CocoIndex."""
 
-    def __init__(self, folder: PhotoFolder, store: Store) -> None:
+    def __init__(self, folder: Place, store: Store) -> None:
         self.folder = folder
         self.store = store
         self.found: list[Absence] = []
@@ -122,6 +124,8 @@ class Absences:
 
     def show(self) -> None:
         """Choose what CocoIndex is shown as `folder.shown`; raises OSError."""
+        if not isinstance(self.folder, PhotoFolder):
+            return  # what it shows need not be files
         if self.found:
             self._stand_in = self._stand_in or StandIn(self.folder.path)
             self._stand_in.make([one.below(self.folder) for one in self.found])
@@ -135,12 +139,14 @@ class Absences:
     def _refuse_empty_folder(
         self, snapshot: Snapshot, record: Record, points: int
     ) -> None:
-        path = self.folder.path
-        if snapshot.photos or (not points and path.is_dir()):
+        if trouble := self.folder.trouble:
+            raise FileNotFoundError(f"{trouble} {UNTIL_THEN}")
+        is_there = self.folder.is_there()
+        if snapshot.photos or (not points and is_there):
             return
         # That a rule leaves all of them out is a person's wish.
         is_out = self.folder.leaves_out
-        if path.is_dir() and record.photos and all(map(is_out, record.photos)):
+        if is_there and record.photos and all(map(is_out, record.photos)):
             return
         raise FileNotFoundError(
             f"IMAGE_DIR={self.folder.address} can't be opened, or has no photos any"
@@ -150,7 +156,7 @@ class Absences:
 
     def _refuse_lost_disk(self, snapshot: Snapshot, record: Record) -> None:
         """A stray photo where a disk was mounted does not make it that disk."""
-        if record.folder != str(self.folder.path):
+        if record.folder != self.folder.address.where:
             return
         is_lost = len(self.folder.disk()) < len(record.disk)
         if is_lost and not _has_all(snapshot.photos, record.photos):
@@ -163,7 +169,9 @@ class Absences:
 
     def _lost_disks(self, snapshot: Snapshot, record: Record) -> list[Absence]:
         """The disks that are mounted no more, but those copied to where they were."""
-        lost = []
+        lost: list[Absence] = []
+        if self.folder.path is None:
+            return lost
         for disk in sorted(record.disks - self.folder.disks()):
             absence = Absence(disk, NOT_THERE, frozenset({disk}))
             known = {

@@ -1,51 +1,49 @@
 """Where photos lie, as IMAGE_DIR says it: in one place or several, each with a name."""
 
-import hashlib
-import os
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from image_search.bucket_addresses import (
+    BucketAddress,
+    Named,
+    is_url,
+    parse_url,
+    split_places,
+)
+
 LONGEST_NAME = 60  # characters
-# CocoIndex's names for flows have room for so many of these.
-PLAIN = re.compile(r"[A-Za-z0-9_]{1,12}")
 
 
 @dataclass(frozen=True)
-class Address:
-    """A place: the folder that it is, and the name that its photos carry.
-
-    Without a name it is the only one, and its photos' names begin below it.
-    """
+class Address(Named):
+    """A folder."""
 
     path: Path
     name: str = ""
 
     @property
-    def prefix(self) -> str:
-        """What the names of its photos begin with."""
-        return f"{self.name}/" if self.name else ""
+    def own_name(self) -> str:
+        """What it is called if nothing else is said."""
+        return self.path.name
 
     @property
-    def label(self) -> str:
-        """What a line that is about it begins with."""
-        return f"{self.name}: " if self.name else ""
+    def where(self) -> str:
+        return str(self.path)
 
-    @property
-    def key(self) -> str:
-        """Its name with letters, digits and underscores alone, 12 at most."""
-        if not self.name or PLAIN.fullmatch(self.name):
-            return self.name
-        return hashlib.sha256(self.name.encode()).hexdigest()[:12]
+    def called(self, name: str) -> "Address":
+        return replace(self, name=name)
 
     def __str__(self) -> str:
         return f"{self.name}={self.path}" if self.name else str(self.path)
 
 
+PlaceAddress = Address | BucketAddress
+
+
 def parse_addresses(
     text: str, absolute: Callable[[Path], Path]
-) -> tuple[Address, ...]:
+) -> tuple[PlaceAddress, ...]:
     """Read one place or several, divided like PATH; raises ValueError.
 
     Each may have a name before it, as in `family=/mnt/photos`. Of several, one
@@ -54,15 +52,13 @@ def parse_addresses(
     if absolute(Path(text)).is_dir():
         # Whatever signs are in its name.
         return (Address(absolute(Path(text))),)
-    parts = [part.strip() for part in text.split(os.pathsep)]
+    parts = split_places(text)
     found = [_read_address(part, absolute) for part in parts if part]
     if not found:
         raise ValueError("it names no folder")
     if len(found) > 1:
         found = [
-            address
-            if address.name
-            else Address(address.path, _own_name(address))
+            address if address.name else address.called(_own_name(address))
             for address in found
         ]
     _refuse_same_names(found)
@@ -70,7 +66,9 @@ def parse_addresses(
     return tuple(found)
 
 
-def _read_address(part: str, absolute: Callable[[Path], Path]) -> Address:
+def _read_address(part: str, absolute: Callable[[Path], Path]) -> PlaceAddress:
+    if is_url(part):
+        return _read_bucket(part)
     whole = absolute(Path(part))
     name, sign, path = part.partition("=")
     # A path may have the sign in it.
@@ -83,14 +81,22 @@ def _read_address(part: str, absolute: Callable[[Path], Path]) -> Address:
     return Address(absolute(Path(path)), name)
 
 
-def _own_name(address: Address) -> str:
-    name = address.path.name
+def _read_bucket(part: str) -> BucketAddress:
+    name, sign, url = part.partition("=")
+    if not sign or "/" in name:
+        return parse_url(part)
+    _check_name(name.strip())
+    return parse_url(url.strip()).called(name.strip())
+
+
+def _own_name(address: PlaceAddress) -> str:
+    name = address.own_name
     try:
         _check_name(name)
     except ValueError as error:
         raise ValueError(
-            f"{error}: give {address.path} a name, such as"
-            f" photos={address.path}"
+            f"{error}: give {address.where} a name, such as"
+            f" photos={address.where}"
         ) from None
     return name
 
@@ -106,26 +112,35 @@ def _check_name(name: str) -> None:
         )
 
 
-def _refuse_same_names(addresses: list[Address]) -> None:
+def _refuse_same_names(addresses: Sequence[PlaceAddress]) -> None:
     names = [address.name for address in addresses]
     for address in addresses:
         if names.count(address.name) > 1:
             raise ValueError(
                 f"two places are called {address.name}: give one another name,"
-                f" such as other={address.path}"
+                f" such as other={address.where}"
             )
 
 
-def _refuse_nested(addresses: list[Address]) -> None:
+def _refuse_nested(addresses: Sequence[PlaceAddress]) -> None:
     for one in addresses:
         for other in addresses:
-            if one is other or not one.path.is_relative_to(other.path):
+            if one is other or not _lies_in(one, other):
                 continue
             where = (
                 "is named twice"
-                if one.path == other.path
-                else (f"lies in {other.path}")
+                if one.where == other.where
+                else (f"lies in {other.where}")
             )
             raise ValueError(
-                f"{one.path} {where}: its photos would be found twice"
+                f"{one.where} {where}: its photos would be found twice"
             )
+
+
+def _lies_in(one: PlaceAddress, other: PlaceAddress) -> bool:
+    if isinstance(one, Address) and isinstance(other, Address):
+        return one.path.is_relative_to(other.path)
+    if isinstance(one, BucketAddress) and isinstance(other, BucketAddress):
+        is_below = f"{one.where}/".startswith(f"{other.where}/")
+        return is_below and one.endpoint == other.endpoint
+    return False

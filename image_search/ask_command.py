@@ -52,7 +52,7 @@ def format_option(name: str, says: str) -> Callable[[Any], Any]:
 )
 @format_option("json", "The whole answer, as /search gives it.")
 @format_option("csv", "A table.")
-@format_option("paths0", "Files' paths, each with a NUL behind: for xargs -0.")
+@format_option("paths0", "Where files are, each with a NUL behind: xargs -0.")
 @photos_option
 def search(
     words: tuple[str, ...],
@@ -234,7 +234,7 @@ def _as_csv(answer: "SearchResponse") -> Iterator[str]:
 def _as_paths(answer: "SearchResponse") -> Iterator[str]:
     from image_search.settings import settings
 
-    prefixes = {one.name: str(one.path) for one in settings.image_dir}
+    prefixes = {one.name: one.where for one in settings.image_dir}
     for hit in answer.results:
         place, _, within = hit.filename.partition("/")
         if "" in prefixes:

@@ -212,6 +212,11 @@ class Exclusions:
                 content = file.read(MOST_BYTES + 1)
         except FileNotFoundError:
             return Patterns([])  # it has just gone
+        self._known[path] = identity, self.read_patterns(path, content)
+        return self._known[path][1]
+
+    def read_patterns(self, path: str, content: bytes) -> Patterns:
+        """The patterns in an .ignore file's content, as much of it as counts."""
         lines = content.decode("utf-8-sig", errors="surrogateescape").split(
             "\n"
         )
@@ -227,8 +232,7 @@ class Exclusions:
                 patterns.append(pattern)
             except ValueError as error:
                 self._warn_once(f"{path} has a wrong pattern: {error}.")
-        self._known[path] = identity, Patterns(patterns)
-        return self._known[path][1]
+        return Patterns(patterns)
 
     def _warn_once(self, message: str) -> None:
         if message not in self._warned:

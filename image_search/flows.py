@@ -2,16 +2,17 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import cocoindex
 from cocoindex.setup import flow_names_with_setup
 
-from image_search.sources import PhotoFolder
+from image_search.place import Place
 
 FlowDefinition = Callable[[cocoindex.FlowBuilder, cocoindex.DataScope], None]
+P = TypeVar("P", bound=Place)
 PlaceDefinition = Callable[
-    [cocoindex.FlowBuilder, cocoindex.DataScope, PhotoFolder],
+    [cocoindex.FlowBuilder, cocoindex.DataScope, P],
     None,
 ]
 QueryHandler = Callable[[str], Any]
@@ -59,15 +60,15 @@ class PlaceFlows:
     def __init__(
         self,
         name: str,
-        places: Iterable[PhotoFolder],
-        define: PlaceDefinition,
+        places: Iterable[P],
+        define: PlaceDefinition[P],
     ) -> None:
         self.flows = {
             folder.address.name: self._open(name, folder, define)
             for folder in places
         }
 
-    def of(self, folder: PhotoFolder) -> ReopenableFlow:
+    def of(self, folder: Place) -> ReopenableFlow:
         return self.flows[folder.address.name]
 
     def query_handler(
@@ -92,7 +93,7 @@ class PlaceFlows:
             await flow.flow.setup_async()
 
     def _open(
-        self, name: str, folder: PhotoFolder, define: PlaceDefinition
+        self, name: str, folder: P, define: PlaceDefinition[P]
     ) -> ReopenableFlow:
         key = folder.address.key
         return ReopenableFlow(
@@ -102,7 +103,7 @@ class PlaceFlows:
 
 
 def flow_def(
-    name: str, places: Iterable[PhotoFolder]
-) -> Callable[[PlaceDefinition], PlaceFlows]:
+    name: str, places: Iterable[P]
+) -> Callable[[PlaceDefinition[P]], PlaceFlows]:
     """`cocoindex.flow_def`, for a flow of each place that can be reopened."""
     return lambda define: PlaceFlows(name, places, define)

@@ -18,7 +18,8 @@ class Follower:
     def __init__(self, index: Index, refresh_seconds: float) -> None:
         self.index = index
         self.progress = index.progress
-        self.refresh_seconds = refresh_seconds
+        folder = index.folder
+        self.refresh_seconds = folder.refresh_seconds(refresh_seconds)
         self._last_warning = ""
 
     async def run(self) -> None:

@@ -11,11 +11,11 @@ from image_search.filters import UNREADABLE, Condition, Filter
 from image_search.hardware import return_freed_memory
 from image_search.listing import Files, Snapshot
 from image_search.passes import Passes, Update, photos_for_later
+from image_search.place import Place
 from image_search.place_points import PlacePoints
 from image_search.pulse import Pulse
 from image_search.record import Record, record_file
 from image_search.settings import Settings, logger
-from image_search.sources import PhotoFolder
 from image_search.state import check_free_space, redact
 from image_search.status import StatusBoard
 from image_search.store import (
@@ -59,7 +59,7 @@ class Index:
 
     def __init__(
         self,
-        folder: PhotoFolder,
+        folder: Place,
         store: Store,
         update: Update,
         board: StatusBoard,
@@ -76,7 +76,6 @@ class Index:
         self.absences = Absences(folder, store)
         self.record_file = record_file(settings, folder.address)
         self.record = Record()
-
         self.passes = Passes(folder, update, self.record_file, reader.pulse)
 
         self.progress.photos = folder.first_look.photos
@@ -112,6 +111,7 @@ class Index:
         """
         if self._is_first:
             self.record = await asyncio.to_thread(Record.load, self.record_file)
+            self.progress.photos = self.progress.photos or self.record.photos
             if self.record.readers != self.reader.readers:
                 self.retries_skipped = True
         points = await asyncio.to_thread(self._count_or_mend)
@@ -212,11 +212,9 @@ class Index:
 
     async def _finish_pass(self, later: set[str]) -> None:
         """Write down what is in the index now; what comes `later` is not."""
-        photos = {
-            name: file
-            for name, file in self.progress.photos.items()
-            if name not in later
-        }
+        photos = dict(self.progress.photos)
+        for name in later | self.folder.take_failures():
+            photos.pop(name, None)
         points = await asyncio.to_thread(self.points.count)
         unreadable = await asyncio.to_thread(self.points.count, UNREADABLE)
         if photos != self.record.photos:
@@ -235,7 +233,7 @@ class Index:
             photos=photos,
             disks=self.absences.disks(),
             place=self.folder.address.name,
-            folder=str(self.folder.path),
+            folder=self.folder.address.where,
             disk=self.folder.disk(),
             readers=self.reader.readers,
         )
@@ -271,8 +269,10 @@ class Index:
         It looks only for newer modification times. Left out of one pass, they are
         new to the next.
         """
-        older = self.record.changed_without_a_newer_time(photos)
-        return older | self._to_be_retried() - self.absences.kept()
+        retried = self._to_be_retried() - self.absences.kept()
+        if self.folder.tells_versions:
+            return retried
+        return retried | self.record.changed_without_a_newer_time(photos)
 
     def _to_be_retried(self) -> set[str]:
         """Photos that were skipped, and may be read now."""

@@ -3,7 +3,7 @@
 import errno
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -101,7 +101,7 @@ class Listing:
         for link in self._links:
             self._look_at(*link)
         if self._raw:
-            self._set_raw_aside()
+            set_raw_aside(self.found, self._raw)
         return self.found
 
     def _list(self, folder: str, above: Scope) -> None:
@@ -177,20 +177,20 @@ class Listing:
             self._raw.append(name)
         return None
 
-    def _set_raw_aside(self) -> None:
-        """Have a JPEG or HEIC stand for RAW files of its name in its folder."""
-        folders = {name.rpartition("/")[0] for name in self._raw}
-        developed = {
-            _stem(name)
-            for names in (self.found.photos, self.found.unreadable)
-            for name in names
-            if name.rpartition("/")[0] in folders
-            and ending_of(name) in DEVELOPED
-        }
-        for name in self._raw:
-            if _stem(name) in developed:
-                del self.found.photos[name]
-                self.found.raw_beside.add(name)
+
+def set_raw_aside(found: Snapshot, raw: Sequence[str]) -> None:
+    """Have a JPEG or HEIC stand for RAW files of its name in its folder."""
+    folders = {name.rpartition("/")[0] for name in raw}
+    developed = {
+        _stem(name)
+        for names in (found.photos, found.unreadable)
+        for name in names
+        if name.rpartition("/")[0] in folders and ending_of(name) in DEVELOPED
+    }
+    for name in raw:
+        if _stem(name) in developed and name in found.photos:
+            del found.photos[name]
+            found.raw_beside.add(name)
 
 
 def _stem(name: str) -> str:

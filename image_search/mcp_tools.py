@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from image_search import refusals
 from image_search.hits import Hit, SearchResponse
-from image_search.photo_record import find_record
+from image_search.photo_record import find_record, size_in
 from image_search.question import MOST_NAMED, Filters, Search, Words
 from image_search.roles import Searches
 from image_search.status import StatusBoard
@@ -146,12 +146,11 @@ class PhotoTools:
 
     async def get_photo(self, asked: GetPhoto, client: str) -> list[Part]:
         """What is known of it, and its picture."""
-        files = self.thumbnails.files
-        record = await asyncio.to_thread(
-            find_record, self.board, files, asked.filename
-        )
+        name = asked.filename
+        size = await size_in(self.thumbnails.files, name)
+        record = await asyncio.to_thread(find_record, self.board, name, size)
         picture = await self.thumbnails.respond(
-            asked.filename, asked.size, record.version, ""
+            name, asked.size, record.version, ""
         )
         known = _known(record) | {"file_bytes": record.file_bytes}
         return [json.dumps(known, ensure_ascii=False), bytes(picture.body)]

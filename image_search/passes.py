@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from image_search.in_flight import LARGE, rows_in_flight
 from image_search.listing import Files, Snapshot
+from image_search.place import Place
 from image_search.pulse import Pulse, patience_for, wait_unless_stuck
 from image_search.record import Record
-from image_search.sources import PhotoFolder
 
 NONE: Set[str] = frozenset()
 # New photos that one pass is shown: so many at first,
@@ -23,7 +23,7 @@ class Update(Protocol):
     """One pass of CocoIndex over a folder."""
 
     async def __call__(
-        self, folder: PhotoFolder, *, reopen: bool, reexport: bool
+        self, folder: Place, *, reopen: bool, reexport: bool
     ) -> None:
         """`reopen`: CocoIndex is to be shown other files, or another folder.
 
@@ -40,7 +40,7 @@ class Passes:
 
     def __init__(
         self,
-        folder: PhotoFolder,
+        folder: Place,
         update: Update,
         record_file: Path,
         pulse: Pulse,
@@ -98,6 +98,7 @@ class Passes:
         read: Set[str] = photos.keys()
         if not reads_all:
             read = read & (_news(photos, record) | unnoticed)
+        self.folder.snapshot = snapshot
         self.folder.excluded = snapshot.hidden | later
         self.folder.rows = rows_in_flight(
             photos[name][1] for name in read - later

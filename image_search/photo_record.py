@@ -1,8 +1,11 @@
 """All that is known of one photo, over HTTP."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
+from image_search.bucket_errors import BucketError
 from image_search.filters import Condition, Filter
 from image_search.hits import Hit, hit_of
 from image_search.place_files import PlaceFiles
@@ -26,23 +29,40 @@ class PhotoRecord(Hit):
     )
 
 
+async def size_of_file(request: Request, filename: str) -> int | None:
+    """In bytes; None if it can't be had. A slow place holds no thread of others."""
+    return await size_in(request.app.state.thumbnails.files, filename)
+
+
+async def size_in(files: PlaceFiles, filename: str) -> int | None:
+    """The same, of what is in these files."""
+    try:
+        photo = await files.look_up(filename)
+    except BucketError:
+        return None
+    return photo.size if photo else None
+
+
 @router.get("/photo/{filename:path}")
-def photo_record(request: Request, filename: str) -> PhotoRecord:
+def photo_record(
+    request: Request,
+    filename: str,
+    size: Annotated[int | None, Depends(size_of_file)],
+) -> PhotoRecord:
     """What is known of a photo of the index.
 
     404 if there is no such photo, 422 and why
     if it can't be read, and 503 while it may
     still be indexed.
     """
-    state = request.app.state
-    return find_record(state.status_board, state.thumbnails.files, filename)
+    board: StatusBoard = request.app.state.status_board
+    return find_record(board, filename, size)
 
 
 def find_record(
-    board: StatusBoard, files: PlaceFiles, filename: str
+    board: StatusBoard, filename: str, size: int | None
 ) -> PhotoRecord:
     """The same; raises PhotoError, NotIndexedYet, UnknownPhoto and StoreError."""
-    size = _size_of_file(files, filename)
     is_it = Filter((Condition("filename", equals=filename),))
     for point in board.store.search(None, 1, is_it):
         return _record(point, size)
@@ -62,9 +82,3 @@ def _record(point: Point, size: int | None) -> PhotoRecord:
         raise PhotoError(point.payload.error)
     hit = hit_of(point, is_scored=False)
     return PhotoRecord(**hit.model_dump(), file_bytes=size)
-
-
-def _size_of_file(files: PlaceFiles, filename: str) -> int | None:
-    """In bytes; None if it can't be opened."""
-    _, status = files.lookup_path(filename)
-    return status and status.st_size

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from image_search.addresses import Address
+from image_search.addresses import PlaceAddress
 from image_search.listing import Files
 from image_search.settings import Settings
 
@@ -16,7 +16,7 @@ Photos = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 PHOTOS: TypeAdapter[Files] = TypeAdapter(Photos)
 
 
-def record_file(settings: Settings, address: Address) -> Path:
+def record_file(settings: Settings, address: PlaceAddress) -> Path:
     """Where the record of a place is kept."""
     collection = settings.qdrant_collection
     place = f"-{address.key}" if address.name else ""

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from image_search.bucket_errors import BucketError
 from image_search.reasons import PhotoError
 from image_search.roles import NotOfThisRole
 from image_search.search import NotIndexedYet, SearchError, UnknownPhoto
@@ -14,7 +15,14 @@ from image_search.store import StoreError
 from image_search.turns import TooManySearches
 from image_search.workers import PoolUnavailable, WorkerError
 
-OUR_ERRORS = PhotoError, PoolUnavailable, SearchError, StoreError, WorkerError
+OUR_ERRORS = (
+    BucketError,
+    PhotoError,
+    PoolUnavailable,
+    SearchError,
+    StoreError,
+    WorkerError,
+)
 
 # By pydantic's name of an error; in braces what it knows of it.
 SENTENCES = {
@@ -73,7 +81,7 @@ def refusal_of(error: Exception) -> Refusal:
             return Refusal(503, detail)
         case NotIndexedYet() | TooManySearches():
             return Refusal(503, detail, 2)
-        case StoreError() | PoolUnavailable():
+        case BucketError() | StoreError() | PoolUnavailable():
             return Refusal(503, detail, 5)
     return Refusal(422, detail)
 

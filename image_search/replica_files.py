@@ -1,15 +1,16 @@
 """The photos' files in a process that only searches, as far as its machine has them."""
 
 import asyncio
-import os
-from collections.abc import Callable
-from pathlib import Path
+import contextlib
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
 
 from fastapi import HTTPException
 from starlette.exceptions import HTTPException as Refusal
 from starlette.types import Receive, Scope, Send
 
 from image_search.place_files import PlaceFiles
+from image_search.served_photos import FoundPhoto
 
 
 class ReplicaFiles(PlaceFiles):
@@ -24,33 +25,39 @@ class ReplicaFiles(PlaceFiles):
     ) -> None:
         """`digest_of`: the SHA-256 of a photo that is in the index, or None."""
         super().__init__(files.places.values())
-        self.files = files
         self.digest_of = digest_of
 
-    def find(self, filename: str) -> Path:
+    def see(self, filename: str) -> bool:
         """As PlaceFiles; a 404 says what a machine without the file needs."""
-        path, status = self.lookup_path(filename)
-        if status is None:
-            raise self._missing(filename)
-        return Path(path).resolve()
+        self._refuse_unknown(filename)
+        with self._explained(filename):
+            return super().see(filename)
 
-    def lookup_path(self, filename: str) -> tuple[str, os.stat_result | None]:
-        found = self.files.lookup_path(filename)
-        if found[1] is None or self.digest_of(filename) is None:
-            return "", None
-        return found
+    async def look_up(self, filename: str) -> FoundPhoto | None:
+        if await asyncio.to_thread(self.digest_of, filename) is None:
+            return None
+        return await super().look_up(filename)
 
     async def __call__(
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:
         root = scope.get("root_path", "")
         filename = scope["path"].removeprefix(root).lstrip("/")
-        if await asyncio.to_thread(self.digest_of, filename) is None:
+        await asyncio.to_thread(self._refuse_unknown, filename)
+        with self._explained(filename):
+            await super().__call__(scope, receive, send)
+
+    def _refuse_unknown(self, filename: str) -> None:
+        if self.digest_of(filename) is None:
             raise HTTPException(404, f"No photo {filename} is in the index.")
+
+    @contextlib.contextmanager
+    def _explained(self, filename: str) -> Iterator[None]:
+        """Say why a file that others have is not found here."""
         try:
-            await self.files(scope, receive, send)
+            yield
         except Refusal as error:
-            if error.status_code != 404:  # noqa: PLR2004
+            if error.status_code != HTTPStatus.NOT_FOUND:
                 raise
             raise self._missing(filename) from None
 

@@ -15,7 +15,10 @@ from image_search.status import Equipment, StatusBoard
 from image_search.store import Store
 from image_search.turns import SearchTurns
 
-ONLY_INDEXES = "This process only indexes (ROLE=index): ask one with ROLE=search, or ROLE=all."
+ONLY_INDEXES = (
+    "This process only indexes (ROLE=index): ask one with ROLE=search, or with"
+    " ROLE=all."
+)
 # Asked by monitors; raises what keeps this process from its work.
 Health = Callable[[Request], Awaitable[None]]
 

@@ -25,7 +25,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from image_search.addresses import Address, parse_addresses
+from image_search.addresses import Address, PlaceAddress, parse_addresses
+from image_search.bucket_addresses import without_secrets
 from image_search.forwarded import Network, parse_networks
 from image_search.patterns import Patterns
 from image_search.root_path import parse_root_path
@@ -98,7 +99,9 @@ Networks = Annotated[
 # The second name is uvicorn's, which goes on working.
 PROXIES = AliasChoices("trusted_proxies", "forwarded_allow_ips")
 RootPath = Annotated[str, AfterValidator(parse_root_path)]
-Places = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_read_places)]
+Places = Annotated[
+    tuple[PlaceAddress, ...], NoDecode, BeforeValidator(_read_places)
+]
 
 
 def _default_data_dir(values: dict[str, Any]) -> Path:
@@ -107,9 +110,9 @@ def _default_data_dir(values: dict[str, Any]) -> Path:
         return Path(".data")
     from platformdirs import user_data_path
 
-    photos: Path = values["image_dir"][0].path
-    digest = hashlib.sha256(os.fsencode(photos)).hexdigest()
-    name = f"{photos.name[:40] or 'root'}-{digest[:8]}"
+    first: PlaceAddress = values["image_dir"][0]
+    digest = hashlib.sha256(os.fsencode(first.where)).hexdigest()
+    name = f"{first.own_name[:40] or 'root'}-{digest[:8]}"
     return user_data_path("image-search") / name
 
 
@@ -162,7 +165,8 @@ class Settings(BaseSettings):
     ) -> Path:
         # Where there is none the error about IMAGE_DIR says enough.
         for address in info.data.get("image_dir", ()):
-            _refuse_among_photos(thumbnail_folder(data_dir), address.path)
+            if isinstance(address, Address):
+                _refuse_among_photos(thumbnail_folder(data_dir), address.path)
         return data_dir
 
     @property
@@ -207,7 +211,8 @@ def load_settings() -> Settings:
             if problem["type"] == "default_factory_not_called":
                 continue  # the error about IMAGE_DIR says enough
             name = str(problem["loc"][0]).upper()
-            lines.append(f"{name}={problem['input']}: {problem['msg']}.")
+            value = without_secrets(str(problem["input"]))
+            lines.append(f"{name}={value}: {problem['msg']}.")
         raise SystemExit("\n".join(lines)) from None
 
 

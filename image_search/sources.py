@@ -12,6 +12,7 @@ import psutil
 from watchfiles import awatch
 
 from image_search.addresses import Address
+from image_search.dates import Taken, taken_by_file
 from image_search.exclusions import RULE_FILES, Exclusions
 from image_search.in_flight import MOST_BYTES, rows_in_flight
 from image_search.kinds import is_photo
@@ -34,6 +35,9 @@ class PhotoFolder:
     that of the place before them, if it has one.
     """
 
+    trouble = ""
+    tells_versions = False  # but times, of which CocoIndex notices newer ones
+
     def __init__(
         self,
         address: Address,
@@ -55,6 +59,8 @@ class PhotoFolder:
         self.excluded: frozenset[str] | None = None  # None: not looked at yet
         self.rows = 0  # at a time; 0: as above
         self.first_look = self.last_look = Snapshot()
+        # What an index saw, of which CocoIndex, which lists by itself, needs no word.
+        self.snapshot: Snapshot | None = None
 
     def check_at_start(self, *, is_set_up: bool) -> None:
         """Raise StartupError where it is no folder; once indexed it may be away."""
@@ -68,6 +74,10 @@ class PhotoFolder:
         listing = Listing(self.path, self.exclusions, self.skip_reason)
         self.last_look = listing.make()
         return self.last_look.below(self.address.prefix)
+
+    def is_there(self) -> bool:
+        """Whether it is a folder, if an empty one."""
+        return self.path.is_dir()
 
     def name_within(self, name: str) -> str:
         """A name of the index, as it is below the folder."""
@@ -131,6 +141,14 @@ class PhotoFolder:
         self.excluded = look.hidden | frozenset(look.unreadable)
         self.rows = rows_in_flight(size for _, size in look.photos.values())
 
+    def take_failures(self) -> set[str]:
+        """What can't be read is known without CocoIndex."""
+        return set()
+
+    def taken(self, file: str) -> Taken:
+        """For a photo that doesn't tell: when its file was written; raises OSError."""
+        return taken_by_file(self.path / file)
+
     def disks(self) -> set[str]:
         """The folders below this one that are disks of their own."""
         here = self.path.resolve()
@@ -146,6 +164,10 @@ class PhotoFolder:
         here = self.path.resolve()
         above = [one for one in self.mount_points() if here.is_relative_to(one)]
         return max(above, key=len, default="/")
+
+    def refresh_seconds(self, usual: float) -> float:
+        """How long after one look the next is due."""
+        return usual
 
     async def watch(self, pause: float) -> AsyncGenerator[bool]:
         """Tell of changes: True after one, False every `pause` seconds without.

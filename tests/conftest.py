@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clouds import CloudBucket, CloudServer, azure_server, s3_server
 from tests.harness import SCRATCH, TINY, App, NewApp, Postgres, free_port
 
 
@@ -160,3 +161,30 @@ def qdrant_settings() -> Iterator[dict[str, str]]:
 def shared_qdrant_settings() -> Iterator[dict[str, str]]:
     """Those of one for all tests of a file."""
     yield from serve_qdrant()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[CloudServer]:
+    """A server of S3's protocol for all tests of this process."""
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure() -> Iterator[CloudServer]:
+    """One of Azure's."""
+    with azure_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_bucket(s3: CloudServer) -> CloudBucket:
+    """An empty bucket."""
+    return s3.new_bucket()
+
+
+@pytest.fixture(params=["s3", "azure"])
+def cloud_bucket(request: pytest.FixtureRequest) -> CloudBucket:
+    """An empty bucket, of each kind of cloud."""
+    server: CloudServer = request.getfixturevalue(request.param)
+    return server.new_bucket()

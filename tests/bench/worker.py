@@ -246,11 +246,12 @@ def write_store(times: int) -> float:
 
 def scan_folder() -> tuple[float, int]:
     """Seconds for a look through the folder, and how many photos it has."""
+    from image_search.places import open_places
     from image_search.settings import settings
-    from image_search.sources import PhotoFolder
 
+    [place] = open_places(settings.image_dir, ())
     began = time.perf_counter()
-    found = PhotoFolder(settings.image_dir[0]).scan().photos
+    found = place.scan().photos
     return time.perf_counter() - began, len(found)
 
 

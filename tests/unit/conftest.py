@@ -6,7 +6,7 @@ import pytest
 
 from image_search.settings import Settings
 from image_search.sources import PhotoFolder
-from tests.unit.folder_world import FakeCocoIndex, World
+from tests.unit.folder_world import FakeCocoIndex, World, folder_of
 from tests.unit.memory_store import MemoryStore
 from tests.unit.photo_folder import make_folder
 
@@ -40,7 +40,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def world(settings: Settings) -> World:
     """A folder with two photos, looked at by nobody yet."""
-    folder, store = PhotoFolder(settings.image_dir[0]), MemoryStore()
+    folder, store = PhotoFolder(folder_of(settings)), MemoryStore()
     world = World(folder, store, FakeCocoIndex(folder, store), settings)
     world.write("cat.jpg", "a cat", 1000)
     world.write("trips/dog.jpg", "a dog", 1000)

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from image_search.addresses import Address
 from image_search.index import Index
 from image_search.kinds import is_photo
 from image_search.listing import STAND_IN
+from image_search.place import Place
 from image_search.pulse import Pulse
 from image_search.settings import Settings
 from image_search.sources import PhotoFolder
@@ -60,7 +62,7 @@ class FakeCocoIndex:
         self.failures: list[Exception] = []  # of the passes to come
 
     async def __call__(
-        self, folder: PhotoFolder, *, reopen: bool, reexport: bool
+        self, folder: Place, *, reopen: bool, reexport: bool
     ) -> None:
         self.passes.append(Pass(self.folder.excluded, reopen, reexport))
         if self.failures:
@@ -147,8 +149,15 @@ class World:
         return self.cocoindex.passes
 
 
+def folder_of(settings: Settings) -> Address:
+    """The folder that is the only place."""
+    [address] = settings.image_dir
+    assert isinstance(address, Address)
+    return address
+
+
 def make_index(
-    folder: PhotoFolder,
+    folder: Place,
     store: Store,
     update: Any,
     settings: Settings,

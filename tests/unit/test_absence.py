@@ -10,7 +10,7 @@ from image_search.index import Index
 from image_search.listing import Snapshot
 from image_search.settings import Settings
 from image_search.sources import PhotoFolder
-from tests.unit.folder_world import FakeCocoIndex, World, sync
+from tests.unit.folder_world import FakeCocoIndex, World, folder_of, sync
 from tests.unit.memory_store import MemoryStore
 
 USB = "2024/usb"
@@ -53,12 +53,12 @@ class Place(PhotoFolder):
 
 @pytest.fixture
 def disks(settings: Settings) -> Disks:
-    return Disks(settings.image_dir[0].path)
+    return Disks(folder_of(settings).path)
 
 
 @pytest.fixture
 def place(settings: Settings, disks: Disks) -> Place:
-    return Place(settings.image_dir[0], lambda: disks.mounted)
+    return Place(folder_of(settings), lambda: disks.mounted)
 
 
 @pytest.fixture

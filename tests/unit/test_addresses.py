@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from image_search.addresses import Address, parse_addresses
+from image_search.addresses import Address, PlaceAddress, parse_addresses
 
 
-def parse(text: str, base: Path) -> tuple[Address, ...]:
+def parse(text: str, base: Path) -> tuple[PlaceAddress, ...]:
     return parse_addresses(text, lambda path: base / path)
 
 

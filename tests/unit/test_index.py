@@ -11,13 +11,21 @@ from qdrant_client import models
 
 from image_search.addresses import Address
 from image_search.index import Index
+from image_search.place import Place
 from image_search.record import Record
 from image_search.server_store import ServerStore
 from image_search.settings import Settings
 from image_search.sources import PhotoFolder
 from image_search.store import StoreUnavailable
 from tests.qdrant_standin import QdrantStandIn
-from tests.unit.folder_world import FakeCocoIndex, Pass, World, make_index, sync
+from tests.unit.folder_world import (
+    FakeCocoIndex,
+    Pass,
+    World,
+    folder_of,
+    make_index,
+    sync,
+)
 from tests.unit.memory_store import MemoryStore, id_of, payload_of
 
 
@@ -182,11 +190,11 @@ def test_a_folder_that_is_not_there_at_the_start(world: World) -> None:
 
 def test_a_new_folder_may_be_empty(settings: Settings) -> None:
     """An empty folder of which nothing is indexed is no error; one that is not there is."""
-    folder, store = PhotoFolder(settings.image_dir[0]), MemoryStore()
+    folder, store = PhotoFolder(folder_of(settings)), MemoryStore()
     index = make_index(folder, store, FakeCocoIndex(folder, store), settings)
     assert sync(index) is None
     assert index.progress.is_ready
-    settings.image_dir[0].path.rmdir()
+    folder_of(settings).path.rmdir()
     assert "can't be opened" in (sync(index) or "")
 
 
@@ -251,9 +259,7 @@ def test_a_folder_that_changes_meanwhile_is_no_error(
 ) -> None:
     """Photos that come while a pass runs wait for the next one."""
 
-    async def update(
-        folder: PhotoFolder, *, reopen: bool, reexport: bool
-    ) -> None:
+    async def update(folder: Place, *, reopen: bool, reexport: bool) -> None:
         world.write(f"late {len(world.passes)}.jpg", "late")
         await world.cocoindex(folder, reopen=reopen, reexport=reexport)
 
@@ -487,11 +493,9 @@ def test_an_idle_sync_asks_a_server_little(
     """Without changes a sync counts, and lists the skipped; it checks no collection."""
     store = ServerStore(server.url, None, "photos", 4)
     store.check()
-    (settings.image_dir[0].path / "cat.jpg").write_text("a cat")
+    (folder_of(settings).path / "cat.jpg").write_text("a cat")
 
-    async def update(
-        folder: PhotoFolder, *, reopen: bool, reexport: bool
-    ) -> None:
+    async def update(folder: Place, *, reopen: bool, reexport: bool) -> None:
         vector: Any = {"embedding": [1.0, 0.0, 0.0, 0.0]}
         id = str(id_of("cat.jpg"))
         point = models.PointStruct(
@@ -501,7 +505,7 @@ def test_an_idle_sync_asks_a_server_little(
             server.qdrant.upsert("photos", [point])
 
     index = make_index(
-        PhotoFolder(settings.image_dir[0]), store, update, settings
+        PhotoFolder(folder_of(settings)), store, update, settings
     )
     assert sync(index) is None
     server.calls.clear()
@@ -590,9 +594,7 @@ def test_what_is_left_out_meanwhile_is_no_error(
 ) -> None:
     """A rule that comes while a pass runs waits for the next one."""
 
-    async def update(
-        folder: PhotoFolder, *, reopen: bool, reexport: bool
-    ) -> None:
+    async def update(folder: Place, *, reopen: bool, reexport: bool) -> None:
         await world.cocoindex(folder, reopen=reopen, reexport=reexport)
         world.store.put("@eaDir/a.jpg")  # listed while it was being made
         world.write("@eaDir/a.jpg", "a thumbnail")

@@ -8,7 +8,7 @@ import pytest
 
 from image_search.in_flight import LARGE, MOST_BYTES, MOST_ROWS
 from image_search.index import Index
-from image_search.sources import PhotoFolder
+from image_search.place import Place
 from tests.unit.folder_world import Pass, World, sync
 
 PLAIN = frozenset[str]()
@@ -36,9 +36,7 @@ def rows_of_passes(world: World, index: Index) -> list[int]:
     """How many photos each pass has under way, from here on."""
     rows: list[int] = []
 
-    async def update(
-        folder: PhotoFolder, *, reopen: bool, reexport: bool
-    ) -> None:
+    async def update(folder: Place, *, reopen: bool, reexport: bool) -> None:
         rows.append(world.folder.rows_in_flight())
         await world.cocoindex(folder, reopen=reopen, reexport=reexport)
 
@@ -113,9 +111,7 @@ def test_what_was_begun_is_not_taken_back(world: World) -> None:
     index = world.index()
     calls = 0
 
-    async def killed(
-        folder: PhotoFolder, *, reopen: bool, reexport: bool
-    ) -> None:
+    async def killed(folder: Place, *, reopen: bool, reexport: bool) -> None:
         nonlocal calls
         await world.cocoindex(folder, reopen=reopen, reexport=reexport)
         calls += 1
@@ -183,9 +179,7 @@ def test_new_photos_come_in_turns_the_newest_first(world: World) -> None:
     index = world.index()
     shown: list[list[str]] = []
 
-    async def update(
-        folder: PhotoFolder, *, reopen: bool, reexport: bool
-    ) -> None:
+    async def update(folder: Place, *, reopen: bool, reexport: bool) -> None:
         before = {*world.shown()}
         await world.cocoindex(folder, reopen=reopen, reexport=reexport)
         shown.append(sorted({*world.shown()} - before))
@@ -206,9 +200,7 @@ def test_what_comes_meanwhile_is_in_the_next_turn(world: World) -> None:
     index = world.index()
     turns: list[bool] = []
 
-    async def update(
-        folder: PhotoFolder, *, reopen: bool, reexport: bool
-    ) -> None:
+    async def update(folder: Place, *, reopen: bool, reexport: bool) -> None:
         await world.cocoindex(folder, reopen=reopen, reexport=reexport)
         turns.append("new.jpg" in world.shown())
         if len(turns) == 1:
@@ -226,9 +218,7 @@ def test_turns_that_are_broken_off_take_nothing_back(world: World) -> None:
     index = world.index()
     calls = 0
 
-    async def killed(
-        folder: PhotoFolder, *, reopen: bool, reexport: bool
-    ) -> None:
+    async def killed(folder: Place, *, reopen: bool, reexport: bool) -> None:
         nonlocal calls
         calls += 1
         await world.cocoindex(folder, reopen=reopen, reexport=reexport)
@@ -245,9 +235,7 @@ def test_turns_that_are_broken_off_take_nothing_back(world: World) -> None:
     index = world.index()
     lost: set[str] = set()
 
-    async def watched(
-        folder: PhotoFolder, *, reopen: bool, reexport: bool
-    ) -> None:
+    async def watched(folder: Place, *, reopen: bool, reexport: bool) -> None:
         await world.cocoindex(folder, reopen=reopen, reexport=reexport)
         lost.update(held - {*world.shown()})
 

@@ -1,5 +1,6 @@
 """A machine that only searches hands out what it has of the photos that are in the index."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,10 @@ def test_what_is_there_is_sent(files: ReplicaFiles, client: TestClient) -> None:
     assert client.get("/img/here/cat.png").content == CAT.read_bytes()
     part = client.get("/img/here/cat.png", headers={"Range": "bytes=0-9"})
     assert part.status_code == 206
-    assert files.find("here/cat.png").read_bytes() == CAT.read_bytes()
-    assert files.cache_control(has_version=True).startswith("private")
-    path, _ = files.lookup_path("here/cat.png")
-    with files.open_photo("here/cat.png", path) as photo:
-        assert photo.read(4) == CAT.read_bytes()[:4]
+    assert files.see("here/cat.png")
+    found = asyncio.run(files.look_up("here/cat.png"))
+    assert found
+    assert found.size == CAT.stat().st_size
 
 
 def test_what_is_elsewhere_is_said(
@@ -53,14 +53,16 @@ def test_what_is_elsewhere_is_said(
     assert answer.status_code == 404
     assert "mount the folder of photos here too" in answer.text
     with pytest.raises(HTTPException, match="mount the folder"):
-        files.find("away/cat.png")
+        files.see("away/cat.png")
 
 
 def test_what_is_in_no_index_is_not_sent(
-    files: ReplicaFiles, client: TestClient
+    tmp_path: Path, files: ReplicaFiles, client: TestClient
 ) -> None:
     """Whatever lies in the folder: a rule may leave it out, which this machine does not know."""
-    beside = files.find("here/cat.png").with_name("other.png")
-    beside.write_bytes(CAT.read_bytes())
+    [there] = tmp_path.rglob("cat.png")
+    there.with_name("other.png").write_bytes(CAT.read_bytes())
     assert client.get("/img/here/other.png").status_code == 404
-    assert files.lookup_path("here/other.png") == ("", None)
+    assert asyncio.run(files.look_up("here/other.png")) is None
+    with pytest.raises(HTTPException, match="is in the index"):
+        files.see("here/other.png")
