@@ -600,9 +600,8 @@ def test_libvips_says_nothing_by_python(
     caplog.set_level(logging.INFO, "pyvips")
     content = encode(Image.effect_noise((600, 400), 50).convert("RGB"), kind)
     for broken in (content, content[: len(content) // 2]):
-        image = vips().Image.new_from_buffer(
-            broken, "", access="sequential", fail_on="none"
-        )
         with contextlib.suppress(vips().Error):
-            image.avg()
+            vips().Image.new_from_buffer(
+                broken, "", access="sequential", fail_on="none"
+            ).avg()
     assert "VIPS" not in caplog.text
