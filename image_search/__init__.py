@@ -28,7 +28,7 @@ Each room imports only from lower floors:
               download, adoption
               sources, progress, access
               place_locks, vector_space
-              place, bucket_listing
+              place, bucket_listing, stand_in
     floor 4   clip, cache, state, listing
               photo_files, bucket_files
               proxies, running_app
