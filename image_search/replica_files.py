@@ -28,11 +28,14 @@ class ReplicaFiles(PlaceFiles):
         self.digest_of = digest_of
 
     def find(self, filename: str) -> Path:
-        """As PlaceFiles; a 404 says what a machine without the file needs."""
-        path, status = self.lookup_path(filename)
-        if status is None:
-            raise self._missing(filename)
-        return Path(path).resolve()
+        """As PlaceFiles; a 404 says what a machine without the file needs.
+
+        Whether it is in the index who makes a thumbnail of it asks anyway.
+        """
+        try:
+            return self.files.find(filename)
+        except Refusal:
+            raise self._missing(filename) from None
 
     def lookup_path(self, filename: str) -> tuple[str, os.stat_result | None]:
         found = self.files.lookup_path(filename)
