@@ -28,8 +28,10 @@ class ReplicaFiles(PlaceFiles):
         self.digest_of = digest_of
 
     def see(self, filename: str) -> bool:
-        """As PlaceFiles; a 404 says what a machine without the file needs."""
-        self._refuse_unknown(filename)
+        """As PlaceFiles; a 404 says what a machine without the file needs.
+
+        Whether it is in the index who makes a thumbnail of it asks anyway.
+        """
         with self._explained(filename):
             return super().see(filename)
 

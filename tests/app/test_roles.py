@@ -123,9 +123,7 @@ def test_a_process_that_searches_opens_nothing_else(team: Team) -> None:
     search.stop()
     search.start()
     eventually(lambda: search.get("/search", q="cat").is_success)
-    assert [
-        one.name() for one in search.processes() if one.name() == "postgres"
-    ] == []
+    assert search.programs("postgres") == []
     assert search.children() == []
     assert search.get("/thumb/one/cat.png").status_code == 200
     assert {path.name for path in search.data.iterdir()} <= {"thumbs"}

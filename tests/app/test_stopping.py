@@ -210,9 +210,9 @@ def test_while_it_runs(
     for stream in streams:
         stream.recv(1000)
     idle = [ask(app, b"GET / HT"), ask(app, get("/img/large.jpg"))]
-    for process in app.processes():
-        if "image_search.workers" in process.cmdline():
-            process.suspend()
+    app.of_each_process(
+        lambda one: "image_search.workers" in one.cmdline() and one.suspend()
+    )
     app.add("coffee.png", "coffee.png")
     eventually(lambda: app.status()["waiting"] == 1)
     end(app, how)
