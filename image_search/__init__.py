@@ -20,7 +20,7 @@ Each room imports only from lower floors:
     floor 5   embedding, store, record
               download, adoption
               sources, progress, access
-              place, bucket_listing
+              place, bucket_listing, stand_in
     floor 4   clip, cache, state, listing
               photo_files, bucket_files
               proxies

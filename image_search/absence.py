@@ -1,26 +1,20 @@
 """Keeps the photos of what is away: a disk not mounted, a folder that can't be listed.
 
-CocoIndex deletes the points of what its source lists no more. So while something is
-away it is shown a stand-in for the folder: links to all that is there, and an empty
-photo, older than any, for each that is away. CocoIndex never looks at a photo that
-has become older, so it leaves the point of each as it is.
+CocoIndex deletes the points of what its source lists no more. So while something of a
+folder is away it is shown a stand-in for it; what a bucket shows is a list anyway.
 """
 
-import contextlib
-import os
-import shutil
-import tempfile
-import weakref
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from image_search.filters import EVERYTHING, Condition, Filter
 from image_search.kinds import is_photo
-from image_search.listing import STAND_IN, Files, Snapshot
+from image_search.listing import Files, Snapshot
 from image_search.place import Place
 from image_search.record import Record
 from image_search.sources import PhotoFolder
+from image_search.stand_in import StandIn
 from image_search.store import Store
 
 UNKNOWN = [0.0, 0.0]  # for a photo that the record does not know
@@ -92,12 +86,14 @@ class Absences:
             for name, file in snapshot.photos.items()
             if name not in strays
         }
-        for name in self.kept():
+        kept = self.kept()
+        for name in kept:
             photos[name] = record.photos.get(name, UNKNOWN)
+        # A new photo beside one that is kept is told like any other.
         unreadable = {
             name: reason
             for name, reason in snapshot.unreadable.items()
-            if not self._cover(name)
+            if (is_photo(name) and name not in kept) or not self._cover(name)
         }
         reasons = {
             name: why for name, why in strays.items() if name not in photos
@@ -128,7 +124,11 @@ class Absences:
             return  # what it shows need not be files
         if self.found:
             self._stand_in = self._stand_in or StandIn(self.folder.path)
-            self._stand_in.make([one.below(self.folder) for one in self.found])
+            below = [one.below(self.folder) for one in self.found]
+            self._stand_in.make(
+                frozenset().union(*(one.items for one in below)),
+                frozenset().union(*(one.kept for one in below)),
+            )
             self.folder.shown = self._stand_in.path
             return
         self.folder.shown = self.folder.path
@@ -220,58 +220,6 @@ class Absences:
             if absence.covers(name):
                 return absence
         return None
-
-
-class StandIn:
-    """A folder that looks like another one, with files in place of what is away."""
-
-    def __init__(self, original: Path) -> None:
-        self.original = original
-        # Hidden, so that it is never taken for a folder of photos itself.
-        self.path = Path(tempfile.mkdtemp(prefix=".image-search-"))
-        # Called at the end of the program at the latest.
-        self.close = weakref.finalize(
-            self, shutil.rmtree, self.path, ignore_errors=True
-        )
-        # Where each link leads; None for a file in place of a photo.
-        self._made: dict[str, str | None] = {}
-
-    def make(self, absences: list[Absence]) -> None:
-        """Bring it up to date; raises OSError."""
-        wanted = self._links(absences)
-        for absence in absences:
-            wanted |= dict.fromkeys(absence.kept)
-        for name, _ in self._made.items() - wanted.items():
-            (self.path / name).unlink(missing_ok=True)
-            del self._made[name]
-        for name, target in wanted.items() - self._made.items():
-            place = self.path / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if target is None:
-                place.write_bytes(STAND_IN)
-                os.utime(place, (0, 0))
-            else:
-                shutil.rmtree(place, ignore_errors=True)  # of an absence before
-                place.symlink_to(target)
-            self._made[name] = target
-
-    def _links(self, absences: list[Absence]) -> dict[str, str | None]:
-        """Where each entry beside what is away leads."""
-        away = {item for absence in absences for item in absence.items}
-        opened = {
-            str(parent)
-            for item in away
-            for parent in PurePosixPath(item).parents
-        }
-        links: dict[str, str | None] = {}
-        for folder in opened:
-            with contextlib.suppress(OSError):  # it has gone
-                for entry in os.scandir(self.original / folder):
-                    name = os.path.normpath(f"{folder}/{entry.name}")
-                    is_hidden = entry.name.startswith(".")
-                    if not is_hidden and name not in away | opened:
-                        links[name] = entry.path
-        return links
 
 
 def _has_all(photos: Files, known: Files) -> bool:

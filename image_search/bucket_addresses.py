@@ -35,6 +35,8 @@ USER = r"(?:[^/@]*@)?"  # and a password, which is refused
 WHOLE = rf"{URL.pattern}{USER}(?:https?://{USER}[^:/&]*(?::\d+)?|[^:])*"
 PART = re.compile(rf"\s*({WHOLE}|[^:]*)(?::|$)", re.IGNORECASE)
 BUCKET = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._$-]{0,254}")
+# A value with other signs may have a password or a token in it.
+SHOWN = re.compile(r"[\w.:/=~-]*")
 ACCOUNT = re.compile(r"[a-z0-9]{1,24}")
 
 
@@ -110,6 +112,10 @@ def parse_url(url: str) -> BucketAddress:
     """Read an address that has no name before it; raises ValueError."""
     split = urlsplit(url)
     kind = split.scheme
+    if kind == "gdrive":
+        raise ValueError(
+            "Google Drive can't be read yet: sync it to a folder, and name that"
+        )
     if kind not in FORMS:
         forms = " or ".join(FORMS.values())
         raise ValueError(f"{kind}:// is no kind of place: use {forms}")
@@ -129,8 +135,13 @@ def parse_url(url: str) -> BucketAddress:
 def without_secrets(text: str) -> str:
     """Places as they were written, with dots in place of what may be secret."""
     text = re.sub(r"//[^/@]*@", "//…@", text)
-    plain = "|".join({name for some in OPTIONS.values() for name in some})
-    return re.sub(rf"([?&](?!(?:{plain})=)[^=&]*=)[^&:]*", r"\1…", text)
+    plain = {name for names in OPTIONS.values() for name in names}
+
+    def show(found: re.Match[str]) -> str:
+        is_shown = found[2] in plain and SHOWN.fullmatch(found[3])
+        return found[0] if is_shown else f"{found[1]}{found[2]}=…"
+
+    return re.sub(r"([?&])([^=&]*)=([^&]*)", show, text)
 
 
 def _read_options(split: SplitResult) -> dict[str, str]:

@@ -6,7 +6,7 @@ Keys and tokens come from the environment, by the names that their tools use too
 import os
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ import obstore
 from obstore.exceptions import BaseError, InvalidPathError, PreconditionError
 from obstore.store import AzureStore, S3Store
 
-from image_search.bucket_addresses import AZURE, S3, BucketAddress
+from image_search.bucket_addresses import AZURE, INSTEAD, S3, BucketAddress
 from image_search.bucket_errors import (
     BucketError,
     ObjectChanged,
@@ -230,7 +230,7 @@ def _make_s3(
         config=config,
         client_options=client,
         retry_config=RETRY,
-        credential_provider=_profile(),
+        credential_provider=_profile(address),
     )
 
 
@@ -240,20 +240,26 @@ def _endpoint_of(kind: str) -> str:
     return next(filter(None, values), "")
 
 
-def _profile() -> "Boto3CredentialProvider | None":
-    """What gives credentials as AWS's own tools find them, if boto3 is there.
+def _profile(address: BucketAddress) -> "Boto3CredentialProvider | None":
+    """What finds credentials as AWS's own tools do, if boto3 is there.
 
     Else obstore knows the environment, and the services of AWS's machines.
     """
-    if any(
-        name in os.environ
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SKIP_SIGNATURE")
-    ):
+    own = ("AWS_ACCESS_KEY_ID", "AWS_SKIP_SIGNATURE")
+    if any(map(os.environ.get, own)):
         return None
     try:
+        from botocore.exceptions import BotoCoreError
         from obstore.auth.boto3 import Boto3CredentialProvider
     except ImportError:
         return None
-    with suppress(ValueError):  # it finds none
+    try:
         return Boto3CredentialProvider()
-    return None
+    except ValueError:  # it finds none
+        return None
+    except BotoCoreError as error:
+        reason = type(error).__name__  # such as ProfileNotFound
+        raise BucketError(
+            f"IMAGE_DIR={address} can't be opened by AWS's profiles ({reason}):"
+            f" mend them, or {INSTEAD[S3]}."
+        ) from None

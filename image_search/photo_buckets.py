@@ -2,7 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,7 +42,7 @@ class Failure:
     version: str
     reason: str
     pause: float
-    due: float  # by time.monotonic()
+    due: float  # by the clock
 
 
 class PhotoBucket:
@@ -51,9 +57,13 @@ class PhotoBucket:
     shown = ""
 
     def __init__(
-        self, address: BucketAddress, exclude: Sequence[str] = ()
+        self,
+        address: BucketAddress,
+        exclude: Sequence[str] = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`exclude`: gitignore patterns of what is left out."""
+        """`exclude`: gitignore patterns of what is left out. `clock`: in seconds."""
+        self.clock = clock
         self.address = address
         self.top = address.name or "."
         self.exclusions = Exclusions(exclude)
@@ -274,7 +284,7 @@ class PhotoBucket:
 
     def _is_waiting(self, failure: Failure, file: RemoteFile) -> bool:
         is_same = failure.version == file.version
-        return is_same and time.monotonic() < failure.due
+        return is_same and self.clock() < failure.due
 
     def _refuse_after_failures(self) -> None:
         if self._failed_in_a_row >= MOST_FAILURES:
@@ -284,7 +294,7 @@ class PhotoBucket:
         self._failed_in_a_row += 1
         before = self._failures.get(file.name)
         pause = min(2 * before.pause, LONGEST_PAUSE) if before else FIRST_PAUSE
-        due = time.monotonic() + pause
+        due = self.clock() + pause
         failure = Failure(file.version, reason, pause, due)
         self._failures[file.name] = failure
         self._new_failures.add(file.name)

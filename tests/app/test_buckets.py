@@ -107,11 +107,21 @@ def test_a_bucket_that_can_not_be_opened_stops_the_start(
 def test_the_command_line_knows_buckets(
     new_app: NewApp, tiny_clip: Path, s3_bucket: CloudBucket
 ) -> None:
-    """`cocoindex update` brings one in, and takes out what is there no more."""
-    app = new_app(CLIP_MODEL=tiny_clip, **KEYS)
+    """`cocoindex update` brings one in, by AWS's profiles too, and takes out what went."""
+    app = new_app(CLIP_MODEL=tiny_clip)
+    credentials = app.img.with_name("credentials")
+    credentials.write_text(
+        "[work]\naws_access_key_id = an-id\naws_secret_access_key = a-secret\n"
+    )
+    app.env["AWS_SHARED_CREDENTIALS_FILE"] = str(credentials)
+    app.env["AWS_PROFILE"] = "nobody"
+    app.env["IMAGE_DIR"] = s3_bucket.address()
+    run = app.cli("update", "main", "--setup", "--force")
+    assert run.returncode != 0
+    assert "AWS's profiles (ProfileNotFound)" in run.stderr
+    app.env["AWS_PROFILE"] = "work"
     s3_bucket.add("cat.png", "cat.png")
     s3_bucket.add("coffee.png", "coffee.png")
-    app.env["IMAGE_DIR"] = s3_bucket.address()
     run = app.cli("update", "main", "--setup", "--force")
     assert run.returncode == 0, run.stderr
     s3_bucket.delete("cat.png")

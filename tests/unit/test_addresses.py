@@ -1,11 +1,16 @@
 """Where photos lie: IMAGE_DIR names one place, or several as PATH does."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from image_search.addresses import Address, PlaceAddress, parse_addresses
+from image_search.bucket_addresses import BucketAddress, without_secrets
+from tests.harness import ROOT
 
 
 def parse(text: str, base: Path) -> tuple[PlaceAddress, ...]:
@@ -93,3 +98,72 @@ def test_each_name_has_a_key_of_its_own() -> None:
     assert len({*keys}) == len(names)
     assert all(key.isidentifier() or key.isalnum() for key in keys)
     assert all(key.isascii() and len(key) <= 12 for key in keys)
+
+
+def test_buckets_are_places_too(tmp_path: Path) -> None:
+    """Alone or beside folders, with the address of another server, colons and all."""
+    [alone] = parse("s3://b/my%20trips?region=eu-west-1", tmp_path)
+    assert alone == BucketAddress(
+        "s3", "b", below="my trips", region="eu-west-1"
+    )
+    assert (alone.prefix, str(alone)) == ("", "s3://b/my trips")
+    text = (
+        "photos:s3://b/p?endpoint=http://host:5000&refresh=5:"
+        "cloud = az://account/container/a/:/x"
+    )
+    assert parse(text, tmp_path) == (
+        Address(tmp_path / "photos", "photos"),
+        BucketAddress(
+            "s3",
+            "b",
+            below="p",
+            name="p",
+            endpoint="http://host:5000",
+            refresh=5,
+        ),
+        BucketAddress("az", "container", "account", "a", "cloud"),
+        Address(Path("/x"), "x"),
+    )
+
+
+SECRET = "a-secret"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("gs://b", "gs:// is no kind of place: use s3://bucket/prefix"),
+        ("gdrive://id", "Google Drive can't be read yet"),
+        ("s3://a b/x", "is not written as s3://bucket/prefix"),
+        ("s3://b/../x", "is not written as s3://bucket/prefix"),
+        ("s3:///x", "is not written as s3://bucket/prefix"),
+        ("az://account", "is not written as az://account/container"),
+        ("s3://b?refresh=0", "it is the seconds between two looks"),
+        ("s3://b?refresh=x", "it is the seconds between two looks"),
+        ("s3://b?endpoint=host", "is to be an address such as"),
+        ("s3://b/p:s3://b", "s3://b/p lies in s3://b"),
+        (f"s3://user:{SECRET}@b/p", "set AWS_ACCESS_KEY_ID and"),
+        (f"/x:a=s3://{SECRET}@b/p:/y", "set AWS_ACCESS_KEY_ID and"),
+        (f"s3://b?secret={SECRET}", "set AWS_ACCESS_KEY_ID and"),
+        (f"s3://b?endpoint=http://me:{SECRET}@host", "set AWS_ACCESS_KEY_ID"),
+        (
+            f"s3://b?endpoint=http%3A//me%3A{SECRET}%40host",
+            "set AWS_ACCESS_KEY_ID",
+        ),
+        (f"az://me/c?sv=2024&sig={SECRET}", "set AZURE_STORAGE_ACCOUNT_KEY"),
+    ],
+)
+def test_a_wrong_bucket_is_said(tmp_path: Path, text: str, reason: str) -> None:
+    """In a sentence, in which no password or token is seen; nor is it where it is read."""
+    with pytest.raises(ValueError, match=re.escape(reason)) as caught:
+        parse(text, tmp_path)
+    assert SECRET not in str(caught.value)
+    assert SECRET not in without_secrets(text)
+    environment = os.environ | {"IMAGE_DIR": text}
+    started = subprocess.run(
+        [sys.executable, "-c", "import image_search.settings"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert started.returncode == 1
+    assert reason in started.stderr
+    assert SECRET not in started.stderr
