@@ -1,5 +1,6 @@
 """All that is known of one photo, over HTTP."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -29,25 +30,33 @@ class PhotoRecord(Hit):
     )
 
 
-async def size_of_file(request: Request, filename: str) -> int | None:
-    """In bytes; None if it can't be had. A slow place holds no thread of others."""
+@dataclass(frozen=True)
+class FileSize:
+    """What could be learned of a photo's file."""
+
+    bytes: int | None = None  # None: it is not there
+    failure: BucketError | None = None  # why nobody knows
+
+
+async def size_of_file(request: Request, filename: str) -> FileSize:
+    """Look a photo's file up; a slow place holds no thread of others."""
     return await size_in(request.app.state.thumbnails.files, filename)
 
 
-async def size_in(files: PlaceFiles, filename: str) -> int | None:
+async def size_in(files: PlaceFiles, filename: str) -> FileSize:
     """The same, of what is in these files."""
     try:
         photo = await files.look_up(filename)
-    except BucketError:
-        return None
-    return photo.size if photo else None
+    except BucketError as error:
+        return FileSize(failure=error)
+    return FileSize(photo.size if photo else None)
 
 
 @router.get("/photo/{filename:path}")
 def photo_record(
     request: Request,
     filename: str,
-    size: Annotated[int | None, Depends(size_of_file)],
+    size: Annotated[FileSize, Depends(size_of_file)],
 ) -> PhotoRecord:
     """What is known of a photo of the index.
 
@@ -60,17 +69,19 @@ def photo_record(
 
 
 def find_record(
-    board: StatusBoard, filename: str, size: int | None
+    board: StatusBoard, filename: str, size: FileSize
 ) -> PhotoRecord:
     """The same; raises PhotoError, NotIndexedYet, UnknownPhoto and StoreError."""
     is_it = Filter((Condition("filename", equals=filename),))
     for point in board.store.search(None, 1, is_it):
-        return _record(point, size)
+        return _record(point, size.bytes)
     skipped = dict(board.progress.skipped)
     if filename in skipped:
         raise PhotoError(skipped[filename])
     so_far = board.unfinished()
-    if so_far and size is not None:
+    if so_far and size.failure:
+        raise size.failure
+    if so_far and size.bytes is not None:
         raise NotIndexedYet(
             f"{filename} is not indexed yet: {so_far} photos are, so far."
         )

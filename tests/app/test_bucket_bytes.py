@@ -3,9 +3,11 @@
 import io
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from zipfile import ZipFile
 
 import httpx
+import psutil
 import pytest
 
 from tests.clouds import KEYS, CloudBucket, CloudServer
@@ -108,6 +110,29 @@ def test_a_record_tells_how_large_it_is(app: World) -> None:
     """As for a photo of a folder."""
     told = app.app.get(f"/photo/{FAR}").json()
     assert told["file_bytes"] == CAT.stat().st_size
+
+
+def test_downloads_take_no_memory(app: World) -> None:
+    """However many, of however large a photo: none lies in the app as a whole."""
+    size = 40 * 2**20
+    app.bucket.put("my photos/large.jpg", bytes(size))
+    assert app.app.process is not None
+    process = psutil.Process(app.app.process.pid)
+
+    def download() -> int:
+        with app.app.http.stream("GET", "/img/far/large.jpg") as answer:
+            return sum(map(len, answer.iter_raw()))
+
+    download()
+    before = process.memory_info().rss
+    with ThreadPoolExecutor(10) as pool:
+        downloads = [pool.submit(download) for _ in range(10)]
+        most = before
+        while not all(one.done() for one in downloads):
+            most = max(most, process.memory_info().rss)
+            wait(downloads, 0.05)
+        assert {one.result() for one in downloads} == {size}
+    assert most - before < 3 * size
 
 
 def test_what_was_made_comes_while_the_bucket_is_away(app: World) -> None:

@@ -598,3 +598,14 @@ def test_a_record_tells_the_size_if_it_can(
     world.door.is_away = True
     told = client.get("/photo/cat.png").json()
     assert (told["filename"], told["file_bytes"]) == ("cat.png", None)
+
+
+def test_a_photo_may_be_in_a_bucket_that_is_away(
+    world: World, client: TestClient
+) -> None:
+    """While photos are being indexed nobody knows; then the index does."""
+    board = client.app.state.status_board  # type: ignore[attr-defined]
+    world.door.is_away = True
+    assert client.get("/photo/new.png").status_code == 503
+    board.progress_of().is_ready = True
+    assert client.get("/photo/new.png").status_code == 404
