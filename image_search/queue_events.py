@@ -24,8 +24,7 @@ BATCH = 10  # messages, likewise
 # Of many changes in a row the first few seconds are waited for, as in a folder.
 LONGEST_WAIT = 2.0
 NEEDS_BOTO3 = (
-    "sqs_queue_url needs boto3: install it, as by `pip install"
-    " 'image-search[s3]'`, or take that out."
+    "sqs_queue_url needs `pip install boto3`: do that, or take it out."
 )
 
 

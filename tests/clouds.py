@@ -28,7 +28,7 @@ from tests.harness import PHOTOS, ROOT, eventually, free_port
 ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 KEYS = {
-    "AWS_ACCESS_KEY_ID": "an-id",
+    "AWS_ACCESS_KEY_ID": "an-id-of-the-tests",
     "AWS_SECRET_ACCESS_KEY": "a-secret-of-s3",
     "AZURE_STORAGE_ACCOUNT_KEY": ACCOUNT_KEY,
 }

@@ -17,9 +17,10 @@ TAKEN = Taken("2019-05-01T12:00:00", "exif")
 def describe(
     file: str, taken: Taken, error: str | None = None, place: str = ""
 ) -> Any:
+    """As of the sample photos, which are the places where none are named."""
     import main
 
-    return main.describe_photo(file, taken, error, None, str(PHOTOS), place)
+    return main.describe_photo(file, taken, error, None, place)
 
 
 @pytest.fixture(scope="module")
