@@ -16,14 +16,13 @@ from image_search.stopping import Stop, end_at_once
 undo_end_at_once = end_at_once()
 
 # Then this: it loads .env, which cocoindex reads when it is imported.
-from image_search.settings import PAGE, ROOT, StartupError, logger, settings  # isort: split
+from image_search.settings import PAGE, logger, settings  # isort: split
 
 import asyncio
 import contextlib
 import dataclasses
 import functools
-import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -34,49 +33,58 @@ from cocoindex.setup import flow_names_with_setup
 from cocoindex.typing import VectorInfo
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.middleware.gzip import GZipMiddleware
-from sse_starlette import EventSourceResponse
 
 from image_search import (
     access,
     archive,
     connections,
     examples,
+    export,
     folders,
     monitoring,
     months,
     photo_record,
     refusals,
+    roles,
     skipped,
     web,
 )
 from image_search.bucket_source import PhotosOfBucket
 from image_search.clip import DualEncoder, Embedding
 from image_search.dates import Taken
+from image_search.early_answers import EarlyAnswerMiddleware
 from image_search.embedding import BEHAVIOR_VERSION, EmbeddedPhoto, Embedder
 from image_search.engines import open_store
 from image_search.flows import flow_def
 from image_search.follow import Follower
-from image_search.former_places import forget_former_places
 from image_search.hits import SearchResponse
+from image_search.hits_table import as_asked
 from image_search.in_flight import INFLIGHT_BYTES
 from image_search.index import Index
 from image_search.kinds import PHOTO_PATTERNS
+from image_search.mcp_endpoint import PATH as MCP_PATH
+from image_search.mcp_endpoint import McpEndpoint
+from image_search.mcp_tools import PhotoTools
+from image_search.own_places import Places
 from image_search.photos import make_thumbnail
 from image_search.place import Place
 from image_search.place_files import PlaceFiles
+from image_search.place_locks import places_of
 from image_search.places import AnyPlace, open_places
 from image_search.points import Described
 from image_search.question import MAX_QUERY_LENGTH, Search
-from image_search.reasons import PhotoError, log_reading
+from image_search.readiness import load_model, set_up, use_once
+from image_search.reasons import log_reading
+from image_search.replica import Replica
+from image_search.replica_files import ReplicaFiles
 from image_search.root_path import RootPathMiddleware
 from image_search.search import Searcher
 from image_search.sources import MAX_FILE_BYTES, PhotoFolder
-from image_search.state import check_free_space, embedded_stores, redact
-from image_search.status import Equipment, Status, StatusBoard
-from image_search.store import Store, StoreError
+from image_search.state import check_free_space, embedded_stores
+from image_search.status import Equipment, StatusBoard
+from image_search.store import Store
 from image_search.turns import SearchTurns
 from image_search.upkeep import keep_up
-from image_search.workers import PoolUnavailable, WorkerError
 
 # --- The flow -------------------------------------------------------------------------
 
@@ -225,109 +233,110 @@ def query_photos(query: str) -> cocoindex.QueryOutput[dict[str, Any]]:
 # --- Live updates ---------------------------------------------------------------------
 
 
-async def update_index(folder: Place, *, reopen: bool, reexport: bool) -> None:
+async def update_index(
+    locks: Places, folder: Place, *, reopen: bool, reexport: bool
+) -> None:
     """Bring the store up to date with a folder, in one pass of CocoIndex."""
     flow = image_search_flow.of(folder)
-    if reopen:
-        flow.reopen()
     once = cocoindex.FlowLiveUpdaterOptions(
         live_mode=False, reexport_targets=reexport
     )
-    async with cocoindex.FlowLiveUpdater(flow.flow, once) as updater:
-        await updater.wait_async()
-
-
-def use_once(embedder: Embedder, store: Store) -> None:
-    """Search once, and start a decoder: the first request is as quick as others."""
-    with contextlib.suppress(StoreError):
-        store.search(embedder.embed_query(""), 1)
-    with contextlib.suppress(PhotoError, WorkerError, PoolUnavailable):
-        embedder.decode_pool.run(make_thumbnail, ROOT, 256)  # of no photo
-
-
-async def set_up(embedder: Embedder) -> None:
-    """Make the tables and the collection unless they exist; raises StartupError."""
-    try:
-        await asyncio.to_thread(embedder.cache.open)
-        await image_search_flow.set_up()
-        await asyncio.to_thread(forget_former_places, settings, get_store())
-        await asyncio.to_thread(get_store().check)
-    except StoreError as error:
-        raise StartupError(str(error)) from None
-    except (OSError, sqlite3.Error) as error:
-        raise StartupError(
-            f"DATA_DIR={settings.data_dir} cannot be written: {error}"
-        ) from None
-    except RuntimeError as error:  # CocoIndex's
-        raise StartupError(
-            redact(error, settings.cocoindex_database_url)
-        ) from None
+    async with locks.holding(folder.address.name):
+        if reopen:
+            flow.reopen()
+        async with cocoindex.FlowLiveUpdater(flow.flow, once) as updater:
+            await updater.wait_async()
 
 
 def prepare_answers(
     app: FastAPI, embedder: Embedder, store: Store
-) -> list[Index]:
-    """Put what the routes ask for into the app's state; returns the indexes."""
-    model = embedder.text.tower().model
+) -> StatusBoard:
+    """Put what the routes ask for into the app's state."""
+    indexes_only = settings.role == "index"
+    model = encoder.unloaded if indexes_only else embedder.text.tower().model
     equipment = Equipment.of(model, settings.clip_model, store)
-    board = StatusBoard(store, equipment, settings.root_path)
-    indexes = [
-        Index(place, store, update_index, board, settings, embedder)
-        for place in places
-    ]
-    app.state.indexes = indexes
+    board = roles.board_of(settings, store, equipment)
+    searcher = Searcher(embedder, store, board.unfinished)
+    app.state.indexes = []
     app.state.status_board = board
-    app.state.searches = SearchTurns(
-        Searcher(embedder, store, board.unfinished)
-    )
+    app.state.searches = roles.searches_of(settings, searcher)
+    app.state.health = roles.health_of(settings, app.state.searches, store)
     app.state.thumbnails = web.Thumbnails(
         photo_files,
         embedder.thumbnails,
         functools.partial(embedder.decode_pool.run, make_thumbnail),
         store.digest_of,
     )
-    return indexes
+    return board
+
+
+async def begin_indexing(
+    app: FastAPI, embedder: Embedder, store: Store
+) -> list[Awaitable[None]]:
+    """Set all up that indexes; returns what goes on then. Raises StartupError."""
+    stores = embedded_stores()
+    locks = await asyncio.to_thread(places_of, settings)
+    await set_up(settings, stores, image_search_flow, embedder, store, locks)
+    board = prepare_answers(app, embedder, store)
+    board.trouble = locks.trouble
+    update = functools.partial(update_index, locks)
+    indexes = [
+        Index(place, store, update, board, settings, embedder)
+        for place in places
+    ]
+    app.state.indexes = indexes
+    going_on = [locks.keep(), stores.keep_postgres_running()]
+    if settings.role != "index":
+        await asyncio.to_thread(use_once, embedder, store)
+        going_on += [keep_up(app.state.searches.searcher.remarks, board)]
+    await board.refresh()
+    seconds = settings.refresh_seconds
+    return [*going_on, *(Follower(one, seconds).run() for one in indexes)]
+
+
+async def begin_replica(
+    app: FastAPI, embedder: Embedder, store: Any
+) -> list[Awaitable[None]]:
+    """Search what others index; returns what goes on then. Raises StartupError."""
+    board = prepare_answers(app, embedder, store)
+    replica = Replica(store, app.state.searches.searcher.remarks, board)
+    await replica.start()
+    return [replica.run()]
 
 
 @contextlib.asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Open what the app stands on, follow the folder, and close it all again.
+    """Open what the app stands on, follow the places, and close it all again.
 
     What is pushed on the stack first is closed last.
     """
     web.end_streams_by_ourselves()
+    roles.check_at_start(settings)
     access.check_at_start(settings)
     check_free_space(settings.data_dir)
     stores, embedder = embedded_stores(), get_embedder()
     stop = Stop(embedder.end_workers, stores.close)
+    begin = begin_replica if settings.role == "search" else begin_indexing
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(stop.listening())
         stack.enter_context(connections.bounded())
         stack.callback(stores.close)
         stack.callback(embedder.close)
-        load = asyncio.to_thread(embedder.load_image_tower)
-        loading = asyncio.create_task(load)
         # Before any photo is touched: it may raise StartupError.
-        await asyncio.to_thread(embedder.embed_query, "")
+        loading = await load_model(embedder, settings.role)
         store = await asyncio.to_thread(get_store)
         stack.callback(store.close)
         stack.callback(cocoindex.stop)
         # Before CocoIndex stops, since it would wait for their work.
         stack.callback(embedder.end_workers)
-        await set_up(embedder)
-
-        indexes = prepare_answers(app, embedder, store)
-        board: StatusBoard = app.state.status_board
-        await asyncio.to_thread(use_once, embedder, store)
+        going_on = await begin(app, embedder, store)
         await loading
-        await board.refresh()
-        keeping = asyncio.gather(
-            *(Follower(one, settings.refresh_seconds).run() for one in indexes),
-            stores.keep_postgres_running(),
-            keep_up(app.state.searches.searcher.remarks, board),
-            return_exceptions=True,
-        )
-        stop.has_started(board.close, uploads.close)
+        keeping = asyncio.gather(*going_on, return_exceptions=True)
+        board: StatusBoard = app.state.status_board
+        tools = PhotoTools(app.state.searches, app.state.thumbnails, board)
+        await stack.enter_async_context(mcp.serving(tools))
+        # Indexing goes first: that its workers end is no trouble to be told of.
+        stop.has_started(keeping.cancel, board.close, uploads.close)
         yield
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
@@ -346,8 +355,14 @@ app.add_middleware(connections.ConnectionMiddleware)
 access.protect(app, settings)
 app.add_middleware(RootPathMiddleware, root_path=settings.root_path)
 app.add_middleware(web.StartupErrorMiddleware)
+app.add_middleware(EarlyAnswerMiddleware)
 photo_files = PlaceFiles.of(places, is_private=access.is_private(settings))
+if settings.role == "search":
+    photo_files = ReplicaFiles(
+        photo_files, lambda name: get_store().digest_of(name)
+    )
 uploads = web.Uploads()
+mcp = McpEndpoint()
 refusals.install(app)
 
 
@@ -356,59 +371,46 @@ async def get_searches(request: Request) -> SearchTurns:
     return searches
 
 
-async def get_status_board(request: Request) -> StatusBoard:
-    board: StatusBoard = request.app.state.status_board
-    return board
-
-
 TheSearches = Annotated[SearchTurns, Depends(get_searches)]
-TheStatusBoard = Annotated[StatusBoard, Depends(get_status_board)]
 
 
-@app.get("/search")
+@app.get("/search", response_model=SearchResponse)
 async def search(
     request: Request, query: Annotated[Search, Query()], searches: TheSearches
-) -> SearchResponse:
+) -> SearchResponse | Response:
     """Find photos by words, by photos of the folder, or both, best first."""
     with SEARCH_SECONDS.time():
-        return await searches.search(request, query)
+        answer = await searches.search(request, query)
+    return as_asked(request, query, answer)
 
 
 @app.post(
     "/search",
+    response_model=SearchResponse,
     max_body_size=web.UPLOAD_BYTES,
     openapi_extra={"requestBody": web.UPLOAD_BODY},
 )
 async def search_by_photo(
     request: Request, query: Annotated[Search, Query()], searches: TheSearches
-) -> SearchResponse:
+) -> SearchResponse | Response:
     """Find photos like the one that is sent: as the form field `image`, or the body."""
     async with uploads.receive(request) as photo:
         with SEARCH_SECONDS.time():
-            return await searches.search(request, query, photo)
+            answer = await searches.search(request, query, photo)
+    return as_asked(request, query, answer)
 
 
-@app.get("/status")
-async def status(board: TheStatusBoard) -> Status:
-    """How the indexing goes, for a person or a monitor."""
-    return await board.refresh()
-
-
-rooms = archive, examples, folders, monitoring, months, photo_record, skipped
-for room in rooms:
+for room in (
+    archive,
+    examples,
+    export,
+    folders,
+    monitoring,
+    months,
+    photo_record,
+    skipped,
+):
     app.include_router(room.router)
-
-
-@app.get("/status/events", response_class=EventSourceResponse)
-async def status_events(board: TheStatusBoard) -> EventSourceResponse:
-    """Send /status at once, and again whenever it changes, as server-sent events."""
-
-    async def events() -> AsyncIterator[dict[str, str]]:
-        with connections.unending_answer():
-            async for status in board.statuses():
-                yield {"data": status.model_dump_json()}
-
-    return EventSourceResponse(events())
 
 
 @app.get("/thumb/{filename:path}", response_class=Response)
@@ -425,6 +427,7 @@ async def thumbnail(
 
 
 app.mount("/img", photo_files)
+app.add_route(MCP_PATH, mcp)  # type: ignore[arg-type]  # it is an ASGI app
 if PAGE.is_dir():  # built by `make run`
     app.frontend("/", directory=PAGE, fallback=None)
 

@@ -2,27 +2,36 @@
 
 Each room imports only from lower floors:
 
-    floor 11  command
-    floor 10  refusals, examples, monitoring
-    floor 9   turns, skipped, folders
+    floor 14  command
+    floor 13  mcp_endpoint, ask_command
+    floor 12  mcp_tools, by_itself
+    floor 11  refusals, monitoring
+              skipped
+    floor 10  examples, roles
+    floor 9   turns, folders, engines
               photo_record, months
-    floor 8   follow, search, upkeep, engines
+              export
+    floor 8   follow, search, upkeep, replica
+              replica_store, web, archive
+              replica_files
     floor 7   index, remarks, server_store
-              web, archive
+              readiness, hits_table
               bucket_source, places
+              place_files
     floor 6   edge_store, server_queries
               server_clients, server_layout
               hits, around, status, floor
               absence, passes, flows
-              place_points, place_files
-              former_places
+              place_points, former_places
               photo_buckets
     floor 5   embedding, store, record
               download, adoption
               sources, progress, access
+              place_locks, vector_space
               place, bucket_listing, stand_in
     floor 4   clip, cache, state, listing
-              photo_files, proxies
+              photo_files, bucket_files
+              proxies, running_app
               batches, question
               qdrant_nodes
     floor 3   photos, looks
@@ -30,14 +39,15 @@ Each room imports only from lower floors:
               postgres, attempts, connections
               qdrant_errors, exclusions
               key_file
-              buckets
-    floor 2   decode, settings
+              buckets, served_photos
+    floor 2   decode, settings, own_places
     floor 1   streamed, pillow_photo
               colour, repair, sequence
               bmp, raw, headers
               folding, edge_target
               addresses, bucket_errors
-              queue_events
+              spans, queue_events
+              spreadsheet
     floor 0   bucket_addresses
               patterns, hardware
               stopping
@@ -51,6 +61,8 @@ Each room imports only from lower floors:
               samples, cicp
               worker_process, postgres_programs
               pytorch, root_path
+              early_answers, pieces
+              programs
 
 A photo of the folder:
     sources -> CocoIndex -> embedding

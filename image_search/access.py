@@ -35,7 +35,7 @@ ASK_FOR_PASSWORD = {
 }
 # What a key may do beside reading: searches and downloads by POST change nothing.
 READING_METHODS = {"GET", "HEAD", "OPTIONS"}
-READING_POSTS = {"/search", "/archive"}
+READING_POSTS = {"/search", "/archive", "/mcp"}
 REQUESTS = prometheus_client.Counter(
     "image_search_requests",
     "Requests, by the name of the key that they came with; without a name: by"

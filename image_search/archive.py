@@ -4,25 +4,22 @@ It is made while it is sent, so that neither this process nor a browser has to h
 it; its length is known before, so that a browser shows how far it is.
 """
 
-import os
+import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 from zipfile import ZipFile, ZipInfo
 
 from fastapi import APIRouter, Form, HTTPException, Request
-from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BaseModel, Field, Json
-from starlette.types import Receive, Scope, Send
 
 from image_search.place_files import PlaceFiles
-from image_search.settings import logger
+from image_search.served_photos import BrokenOff, FoundPhoto, PartsResponse
 
 MOST_PHOTOS = 1000
 FORM_BYTES = 2**22
-CHUNK_BYTES = 2**20
 # No photo has such a name.
 MISSING = "missing photos.txt"
 # The times that the format can say.
@@ -64,37 +61,35 @@ class ArchiveContent(BaseModel):
     )
 
 
-class BrokenOff(Exception):
-    """A photo is not as it was when the archive was begun."""
-
-
 @dataclass(frozen=True)
 class Entry:
     """A photo, and what the archive tells of it."""
 
-    path: str  # links followed
+    photo: FoundPhoto
     info: ZipInfo
 
 
 class Archive:
     """A ZIP archive of photos: files as they are, each under its own path."""
 
-    def __init__(self, files: PlaceFiles, names: Iterable[str]) -> None:
-        """Of these photos; those that are not there are named in a text."""
-        self.files = files
-        self.entries: list[Entry] = []
-        self.missing: list[str] = []
-        # One name for each: a//b.jpg is a/b.jpg.
-        each = (str(PurePosixPath(name)) for name in names)
-        for name in dict.fromkeys(each):
-            path, status = files.lookup_path(name)
-            if status is None:
-                self.missing.append(name)
-                continue
-            self.entries.append(Entry(path, _info_of(name, status)))
+    def __init__(self, found: Mapping[str, FoundPhoto | None]) -> None:
+        """Of these photos by name; those that are not there are named in a text."""
+        self.entries = [
+            Entry(photo, _info_of(name, photo))
+            for name, photo in found.items()
+            if photo
+        ]
+        self.missing = [name for name, photo in found.items() if not photo]
         lines = ["These photos were not there:", "", *self.missing, ""]
         text = "\n".join(lines).encode(errors="replace")
         self._text = text if self.missing else b""
+
+    @classmethod
+    async def of(cls, files: PlaceFiles, names: Iterable[str]) -> "Archive":
+        """Look these photos up; raises BucketError."""
+        # One name for each: a//b.jpg is a/b.jpg.
+        each = (str(PurePosixPath(name)) for name in names)
+        return cls(await files.look_up_all(each))
 
     def __len__(self) -> int:
         """In bytes."""
@@ -103,7 +98,7 @@ class Archive:
             infos.append(self._text_info())
         return length_of(infos)
 
-    def stream(self) -> Iterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes]:
         """The archive, in parts.
 
         Raises BrokenOff before its end if a photo has gone meanwhile, or has become
@@ -112,29 +107,14 @@ class Archive:
         sink = _Sink()
         with ZipFile(sink, "w") as archive:
             for entry in self.entries:
-                size = entry.info.file_size
                 with archive.open(entry.info, "w") as target:
-                    for part in self._read(entry, size):
-                        target.write(part)
-                        yield sink.take()
+                    async with _content_of(entry) as parts:
+                        async for part in parts:
+                            target.write(part)
+                            yield sink.take()
             if self._text:
                 archive.writestr(self._text_info(), self._text)
         yield sink.take()
-
-    def _read(self, entry: Entry, size: int) -> Iterator[bytes]:
-        """A photo's content, so many bytes of it."""
-        name = entry.info.filename
-        try:
-            with self.files.open_photo(name, entry.path) as file:
-                if os.fstat(file.fileno()).st_size != size:
-                    raise BrokenOff(f"{name} has changed")
-                while size and (part := file.read(min(size, CHUNK_BYTES))):
-                    size -= len(part)
-                    yield part
-        except OSError as error:
-            raise BrokenOff(f"{name}: {error.strerror or error}") from None
-        if size:
-            raise BrokenOff(f"{name} has become shorter")
 
     def _text_info(self) -> ZipInfo:
         info = ZipInfo(MISSING, time.localtime()[:6])
@@ -142,8 +122,8 @@ class Archive:
         return info
 
 
-class ArchiveResponse(StreamingResponse):
-    """An archive on its way. Where it breaks off, the connection does."""
+class ArchiveResponse(PartsResponse):
+    """An archive on its way."""
 
     def __init__(self, archive: Archive) -> None:
         headers = {
@@ -151,16 +131,13 @@ class ArchiveResponse(StreamingResponse):
             "Content-Length": str(len(archive)),
             "Cache-Control": "no-store",
         }
-        super().__init__(archive.stream(), 200, headers, "application/zip")
-
-    async def __call__(
-        self, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        except BrokenOff as error:
-            # The server ends the connection then, as the length is not reached.
-            logger.warning("A download of photos was broken off: %s.", error)
+        what = "A download of photos"
+        super().__init__(
+            archive.stream(),
+            what,
+            headers=headers,
+            media_type="application/zip",
+        )
 
 
 def length_of(infos: Iterable[ZipInfo]) -> int:
@@ -186,7 +163,7 @@ def length_of(infos: Iterable[ZipInfo]) -> int:
     response_model=ArchiveContent,
     responses={200: {"content": {"application/zip": {}}}},
 )
-def archive(
+async def archive(
     request: Request,
     names: Annotated[
         Names, Form(description="The filenames of photos, a list in JSON.")
@@ -200,7 +177,7 @@ def archive(
     told what the archive would hold.
     """
     files: PlaceFiles = request.app.state.thumbnails.files
-    wanted = Archive(files, names)
+    wanted = await Archive.of(files, names)
     if not wanted.entries:
         raise HTTPException(404, "None of these photos is there any more.")
     if not check:
@@ -210,10 +187,21 @@ def archive(
     )
 
 
-def _info_of(name: str, status: os.stat_result) -> ZipInfo:
-    written = time.localtime(status.st_mtime)[:6]
+@contextlib.asynccontextmanager
+async def _content_of(entry: Entry) -> AsyncIterator[AsyncGenerator[bytes]]:
+    """A photo's content in parts, as much of it as was said."""
+    try:
+        async with contextlib.aclosing(entry.photo.parts()) as parts:
+            yield parts
+    except OSError as error:
+        name = entry.info.filename
+        raise BrokenOff(f"{name}: {error.strerror or error}") from None
+
+
+def _info_of(name: str, photo: FoundPhoto) -> ZipInfo:
+    written = time.localtime(photo.modified)[:6]
     info = ZipInfo(name, min(max(EARLIEST, written), LATEST))
-    info.file_size = status.st_size
+    info.file_size = photo.size
     info.external_attr = 0o644 << 16
     return info
 

@@ -66,6 +66,14 @@ class Tower(NamedTuple):
         return l2_normalize(features[0].float().cpu().numpy())
 
 
+class Unloaded(NamedTuple):
+    """What a model is going to be, and where."""
+
+    config: Any
+    device: str
+    dtype: Any
+
+
 @dataclass(frozen=True)
 class DualEncoder:
     """The model that CLIP_MODEL names, before any of its weights are loaded."""
@@ -96,6 +104,11 @@ class DualEncoder:
                 " Set CLIP_MODEL to a CLIP-like model."
             )
         return config
+
+    @property
+    def unloaded(self) -> Unloaded:
+        """It, for a process that has none of its weights in memory."""
+        return Unloaded(self.config, *choose_hardware(self.precision))
 
     @property
     def dimension(self) -> int:

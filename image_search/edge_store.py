@@ -19,6 +19,7 @@ from image_search.points import MOST_FOLDERS, PAYLOAD_INDEXES
 from image_search.settings import StartupError, logger
 from image_search.state import EmbeddedStores, check_free_space
 from image_search.store import (
+    SCROLLED,
     VECTOR_NAME,
     Point,
     Query,
@@ -218,6 +219,22 @@ class EdgeStore(Store):
             )
             known = {point.id: point for point in points}
             return [known[id] for id in ids if id in known]
+
+    def _scroll(self, where: Filter, *, with_vectors: bool) -> Iterator[Any]:
+        start: Any = None
+        while True:
+            request = edge.ScrollRequest(
+                offset=start,
+                limit=SCROLLED,
+                filter=_filter(where),
+                with_payload=True,
+                with_vector=with_vectors,
+            )
+            with _as_store_errors():
+                points, start = self.shard().scroll(request)
+            yield from points
+            if start is None:
+                return
 
     def _load(self) -> edge.EdgeShard | None:
         """Open the shard in the folder; None if there is none, or it is broken."""

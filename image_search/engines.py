@@ -15,6 +15,7 @@ def open_store(settings: Settings, model: str, dimension: int) -> Store:
     """
     # The client of the server takes as long to import as all else.
     if settings.qdrant_url:
+        from image_search.replica_store import ReplicaStore
         from image_search.server_layout import Layout
         from image_search.server_store import ServerStore
 
@@ -23,8 +24,10 @@ def open_store(settings: Settings, model: str, dimension: int) -> Store:
             settings.qdrant_replicas,
             settings.qdrant_quantization,
             settings.qdrant_on_disk,
+            model,
         )
-        return ServerStore(
+        kind = ReplicaStore if settings.role == "search" else ServerStore
+        return kind(
             ",".join(map(str, settings.qdrant_url)),
             settings.qdrant_api_key,
             settings.qdrant_collection,

@@ -62,11 +62,13 @@ class Filter:
 EVERYTHING = Filter()
 
 
-def lies_in(place: str) -> Filter:
-    """The photos of a place, which lie in the folder of its name; without one all."""
-    if not place:
+def lies_in(*places: str) -> Filter:
+    """The photos of places, which lie in folders of their names; without one all."""
+    if "" in places:
         return EVERYTHING
-    return Filter(must=(Condition("folders", equals=place),))
+    if len(places) > 1:
+        return Filter(must=(Condition("folders", any_of=places),))
+    return Filter(must=(Condition("folders", equals=places[0]),))
 
 
 READABLE = Filter(must=(Condition("error", is_empty=True),))

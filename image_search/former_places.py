@@ -13,19 +13,26 @@ from image_search.settings import Settings, logger
 from image_search.store import Store
 
 
-def forget_former_places(settings: Settings, store: Store) -> None:
+def former_places(settings: Settings) -> list[str]:
+    """The names of those that were indexed here, and are not to be any more."""
+    return [*_records(settings)]
+
+
+def forget_former_places(
+    settings: Settings,
+    store: Store,
+    free: Collection[str],
+    others: Collection[str] = (),
+) -> None:
     """Delete the points of those that were indexed here.
 
-    Raises StoreError.
+    `free`: those that no other process indexes by now. `others`: places that
+    processes index besides. Raises StoreError.
     """
     names = {address.name for address in settings.image_dir}
-    for file in _record_files(settings):
-        place = Record.load(file).place
-        # One that is damaged does not tell the place that it is of.
-        if place in names or file != record_file(settings, _address(place)):
-            continue
-        where = _left_behind(place, names)
-        if number := store.count(where):
+    for place, file in _records(settings).items():
+        where = _left_behind(place, {*names, *others})
+        if place in free and (number := store.count(where)):
             logger.info(
                 "IMAGE_DIR names %s no more: %d photos leave.",
                 place or "a single folder",
@@ -33,6 +40,20 @@ def forget_former_places(settings: Settings, store: Store) -> None:
             )
             store.delete(where)
         file.unlink()
+
+
+def _records(settings: Settings) -> dict[str, Path]:
+    """The files in which they are noted, by their names."""
+    names = {address.name for address in settings.image_dir}
+    found = {}
+    for file in _record_files(settings):
+        place = Record.load(file).place
+        # One that is damaged does not tell the place that it is of.
+        if place not in names and file == record_file(
+            settings, _address(place)
+        ):
+            found[place] = file
+    return found
 
 
 def _record_files(settings: Settings) -> list[Path]:

@@ -1,16 +1,19 @@
-"""What monitors ask.
+"""How it goes, over HTTP, for people and monitors.
 
 Whether searches can be answered, how many were,
-and how many photos there are.
+and how far the indexing is.
 """
+
+from collections.abc import AsyncIterator
 
 import prometheus_client
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
+from sse_starlette import EventSourceResponse
 
-from image_search.question import Search
-from image_search.status import StatusBoard
-from image_search.turns import SearchTurns
+from image_search import connections
+from image_search.roles import Health
+from image_search.status import Status, StatusBoard
 
 PHOTO_COUNT = prometheus_client.Gauge(
     "image_search_photos", "Photos of the folder.", ["state"]
@@ -42,8 +45,31 @@ async def health(request: Request) -> dict[str, str]:
     """200 once searches can be answered.
 
     Which is seen by answering one; 503 and why
-    before.
+    before. Where ROLE=index: once the store answers.
     """
-    searches: SearchTurns = request.app.state.searches
-    await searches.search(request, Search(q="photo", limit=1))
+    is_well: Health = request.app.state.health
+    await is_well(request)
     return {"status": "ok"}
+
+
+@router.get("/status")
+async def status(request: Request) -> Status:
+    """How the indexing goes."""
+    board: StatusBoard = request.app.state.status_board
+    return await board.refresh()
+
+
+@router.get("/status/events", response_class=EventSourceResponse)
+async def status_events(request: Request) -> EventSourceResponse:
+    """Send /status at once, and again whenever it changes.
+
+    As server-sent events.
+    """
+    board: StatusBoard = request.app.state.status_board
+
+    async def events() -> AsyncIterator[dict[str, str]]:
+        with connections.unending_answer():
+            async for now in board.statuses():
+                yield {"data": now.model_dump_json()}
+
+    return EventSourceResponse(events())

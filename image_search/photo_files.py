@@ -5,7 +5,8 @@ import errno
 import functools
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from fastapi import HTTPException
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import FileResponse, Response
-from starlette.staticfiles import NotModifiedResponse, StaticFiles
+from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Receive, Scope, Send
 
 from image_search.files import (
@@ -24,10 +25,12 @@ from image_search.files import (
     place_of,
 )
 from image_search.kinds import KINDS, ending_of, is_photo
+from image_search.served_photos import ForDecoder, ServedPhotos
 from image_search.thumbnails import version_of
 
-YEAR = 365 * 24 * 3600  # seconds
 HASHING_THREADS = 4
+READING_THREADS = 8
+PART_BYTES = 2**20
 VERSIONS_KEPT = 10_000  # of files whose content is known
 OpenPhoto = Callable[[str | os.PathLike[str]], BufferedReader]
 
@@ -79,7 +82,31 @@ class PhotoResponse(FileResponse):
         self.headers["Cache-Control"] = "no-cache"
 
 
-class PhotoFiles(StaticFiles):
+@dataclass(frozen=True)
+class FolderPhoto:
+    """A photo's file, as it was when it was looked up."""
+
+    files: "PhotoFiles"
+    path: str  # links followed
+    size: int
+    modified: float
+
+    async def parts(self) -> AsyncGenerator[bytes]:
+        """What is in it; raises OSError if it has gone or has become another."""
+        read = functools.partial(to_thread.run_sync, limiter=self.files.reading)
+        with await read(self.files.open_photo, self.path) as file:
+            left = self.size
+            if os.fstat(file.fileno()).st_size != left:
+                raise OSError(errno.ESTALE, "it has changed")
+            while left:
+                part = await read(file.read, min(left, PART_BYTES))
+                if not part:
+                    raise OSError(errno.ESTALE, "it has become shorter")
+                left -= len(part)
+                yield part
+
+
+class PhotoFiles(ServedPhotos):
     """The photos of a folder, and nothing else that may lie there, such as HTML."""
 
     def __init__(
@@ -95,13 +122,15 @@ class PhotoFiles(StaticFiles):
         `place`: the name of the folder among several.
         `is_private`: only the browser may keep what it got, no proxy on the way.
         """
-        super().__init__(directory=directory, check_dir=False)
+        super().__init__(directory, is_private=is_private, place=place)
         self.leads_to_photo = leads_to_photo
-        self.is_private = is_private
-        self.place = place
         self._version = functools.lru_cache(VERSIONS_KEPT)(_version_in)
         # To read large ones leaves the threads of others alone.
         self._hashing = CapacityLimiter(HASHING_THREADS)
+        self.reading = CapacityLimiter(READING_THREADS)
+
+    async def check_config(self) -> None:
+        """The folder may be away for now: then it has no photos, and all is well."""
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         # No file can have a name so long, or NUL in it.
@@ -127,6 +156,27 @@ class PhotoFiles(StaticFiles):
             raise HTTPException(404, f"There is no photo {filename}.")
         return Path(path).resolve()
 
+    def see(self, name: str) -> bool:
+        """Look for a photo's file; raises a 404."""
+        self.find(name)
+        return True
+
+    async def look_up(self, name: str) -> FolderPhoto | None:
+        """The file of a photo, if there is one."""
+        path, status = await to_thread.run_sync(
+            self.lookup_path, name, limiter=self.reading
+        )
+        if status is None:
+            return None
+        return FolderPhoto(self, path, status.st_size, status.st_mtime)
+
+    @contextlib.asynccontextmanager
+    async def for_decoder(
+        self, name: str, *, is_whole: bool
+    ) -> AsyncIterator[ForDecoder]:
+        """Where a photo's file is; a decoder reads it by itself. Raises a 404."""
+        yield await to_thread.run_sync(self.find, name, limiter=self.reading)
+
     def open_photo(self, path: str | os.PathLike[str]) -> BufferedReader:
         """Open what was looked up; raises OSError if it is no photo any more."""
         file = open_regular_file(path)
@@ -143,7 +193,9 @@ class PhotoFiles(StaticFiles):
             is_current = await to_thread.run_sync(
                 self._holds, response, version, limiter=self._hashing
             )
-            response.headers["Cache-Control"] = self.cache_control(is_current)
+            response.headers["Cache-Control"] = self.cache_control(
+                has_version=is_current
+            )
         return response
 
     def file_response(
@@ -171,11 +223,6 @@ class PhotoFiles(StaticFiles):
             path = str(photo.path)
             return self._version(path, photo.identity) == version
         return False
-
-    def cache_control(self, has_version: bool) -> str:  # noqa: FBT001
-        """With its version in its address a photo never changes; else ask each time."""
-        how_long = f"max-age={YEAR}, immutable" if has_version else "no-cache"
-        return f"private, {how_long}" if self.is_private else how_long
 
 
 def _version_in(path: str, identity: Identity) -> str:

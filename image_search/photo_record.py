@@ -1,8 +1,12 @@
 """All that is known of one photo, over HTTP."""
 
-from fastapi import APIRouter, Request
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
+from image_search.bucket_errors import BucketError
 from image_search.filters import Condition, Filter
 from image_search.hits import Hit, hit_of
 from image_search.place_files import PlaceFiles
@@ -26,8 +30,34 @@ class PhotoRecord(Hit):
     )
 
 
+@dataclass(frozen=True)
+class FileSize:
+    """What could be learned of a photo's file."""
+
+    bytes: int | None = None  # None: it is not there
+    failure: BucketError | None = None  # why nobody knows
+
+
+async def size_of_file(request: Request, filename: str) -> FileSize:
+    """Look a photo's file up; a slow place holds no thread of others."""
+    return await size_in(request.app.state.thumbnails.files, filename)
+
+
+async def size_in(files: PlaceFiles, filename: str) -> FileSize:
+    """The same, of what is in these files."""
+    try:
+        photo = await files.look_up(filename)
+    except BucketError as error:
+        return FileSize(failure=error)
+    return FileSize(photo.size if photo else None)
+
+
 @router.get("/photo/{filename:path}")
-def photo_record(request: Request, filename: str) -> PhotoRecord:
+def photo_record(
+    request: Request,
+    filename: str,
+    size: Annotated[FileSize, Depends(size_of_file)],
+) -> PhotoRecord:
     """What is known of a photo of the index.
 
     404 if there is no such photo, 422 and why
@@ -35,16 +65,23 @@ def photo_record(request: Request, filename: str) -> PhotoRecord:
     still be indexed.
     """
     board: StatusBoard = request.app.state.status_board
-    thumbnails = request.app.state.thumbnails
-    size = _size_of_file(thumbnails.files, filename)
+    return find_record(board, filename, size)
+
+
+def find_record(
+    board: StatusBoard, filename: str, size: FileSize
+) -> PhotoRecord:
+    """The same; raises PhotoError, NotIndexedYet, UnknownPhoto and StoreError."""
     is_it = Filter((Condition("filename", equals=filename),))
     for point in board.store.search(None, 1, is_it):
-        return _record(point, size)
+        return _record(point, size.bytes)
     skipped = dict(board.progress.skipped)
     if filename in skipped:
         raise PhotoError(skipped[filename])
     so_far = board.unfinished()
-    if so_far and size is not None:
+    if so_far and size.failure:
+        raise size.failure
+    if so_far and size.bytes is not None:
         raise NotIndexedYet(
             f"{filename} is not indexed yet: {so_far} photos are, so far."
         )
@@ -56,9 +93,3 @@ def _record(point: Point, size: int | None) -> PhotoRecord:
         raise PhotoError(point.payload.error)
     hit = hit_of(point, is_scored=False)
     return PhotoRecord(**hit.model_dump(), file_bytes=size)
-
-
-def _size_of_file(files: PlaceFiles, filename: str) -> int | None:
-    """In bytes; None if it can't be opened."""
-    _, status = files.lookup_path(filename)
-    return status and status.st_size

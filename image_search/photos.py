@@ -105,8 +105,8 @@ def load_image(content: bytes, at_least: int | None = None) -> Image.Image:
         return decode(content, at_least, OF_THE_FOLDER).image
 
 
-def make_thumbnail(photo: Path, size: int) -> tuple[str, bytes]:
-    """A JPEG copy of a photo's file, without metadata.
+def make_thumbnail(photo: Path | bytes, size: int) -> tuple[str, bytes]:
+    """A JPEG copy of a photo's file, or of what was in it, without metadata.
 
     Comes after the file's SHA-256 in hexadecimal, and lies
     within `size` x `size` pixels, and BROWSER_PIXELS. Raises
@@ -114,14 +114,18 @@ def make_thumbnail(photo: Path, size: int) -> tuple[str, bytes]:
     """
     import hashlib  # 3 MiB, which no other job of a worker needs
 
-    try:
-        # A link may have taken its name since it was looked up.
-        with open_regular_file(photo, follows_link=False) as file:
-            content = file.read()
-    except OSError as error:
-        raise PhotoError(f"it can't be read: {error.strerror}") from None
+    content = photo if isinstance(photo, bytes) else _read_file(photo)
     small = _thumbnail(_largest_image(content, size), size)
     return hashlib.sha256(content).hexdigest(), small
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        # A link may have taken its name since it was looked up.
+        with open_regular_file(path, follows_link=False) as file:
+            return file.read()
+    except OSError as error:
+        raise PhotoError(f"it can't be read: {error.strerror}") from None
 
 
 def _largest_image(content: bytes, at_least: int) -> Image.Image:

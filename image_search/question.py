@@ -94,6 +94,11 @@ class Search(Filters):
         description="Of photos that are nearly equal return the first, with the"
         " others under `similar`; go on at `next_offset` then.",
     )
+    format: Literal["json", "csv"] = Field(
+        "json",
+        description="As CSV it is a table of the photos alone; the Link header says"
+        " where it goes on.",
+    )
 
 
 def conditions(

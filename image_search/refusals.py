@@ -1,19 +1,28 @@
 """What a request is told that can't be answered."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from image_search.bucket_errors import BucketError
 from image_search.reasons import PhotoError
+from image_search.roles import NotOfThisRole
 from image_search.search import NotIndexedYet, SearchError, UnknownPhoto
 from image_search.store import StoreError
 from image_search.turns import TooManySearches
 from image_search.workers import PoolUnavailable, WorkerError
 
-OUR_ERRORS = PhotoError, PoolUnavailable, SearchError, StoreError, WorkerError
+OUR_ERRORS = (
+    BucketError,
+    PhotoError,
+    PoolUnavailable,
+    SearchError,
+    StoreError,
+    WorkerError,
+)
 
 # By pydantic's name of an error; in braces what it knows of it.
 SENTENCES = {
@@ -52,19 +61,43 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, explain_parameters)
 
 
-async def explain(request: Request, error: Exception) -> JSONResponse:
+class Refusal(NamedTuple):
+    """How one of our errors is answered: a status of HTTP, and a sentence."""
+
+    status: int
+    detail: str
+    retry_after: int | None = None  # seconds
+
+
+def refusal_of(error: Exception) -> Refusal:
     """A search that can't be answered says so, never that there is nothing to find."""
-    status, headers, detail = 422, {}, str(error)
+    detail = str(error)
     match error:
         case PhotoError() | WorkerError():
-            detail = f"This photo can't be read: {error}."
+            return Refusal(422, f"This photo can't be read: {error}.")
         case UnknownPhoto():
-            status = 404
+            return Refusal(404, detail)
+        case NotOfThisRole():
+            return Refusal(503, detail)
         case NotIndexedYet() | TooManySearches():
-            status, headers = 503, {"Retry-After": "2"}
-        case StoreError() | PoolUnavailable():
-            status, headers = 503, {"Retry-After": "5"}
+            return Refusal(503, detail, 2)
+        case BucketError() | StoreError() | PoolUnavailable():
+            return Refusal(503, detail, 5)
+    return Refusal(422, detail)
+
+
+async def explain(request: Request, error: Exception) -> JSONResponse:
+    """Answer it so."""
+    status, detail, seconds = refusal_of(error)
+    headers = {"Retry-After": str(seconds)} if seconds else {}
     return JSONResponse({"detail": detail}, status, headers)
+
+
+def in_words(errors: Sequence[Any]) -> str:
+    """What pydantic has to say of some parameters, in sentences."""
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc']))}: {_sentence(one)}" for one in errors
+    )
 
 
 async def explain_parameters(

@@ -5,6 +5,7 @@ which are called what was asked for.
 """
 
 import contextlib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from image_search.clip import Embedding
@@ -12,7 +13,6 @@ from image_search.embedding import Embedder
 from image_search.filters import READABLE, Condition, Filter
 from image_search.floor import Floor
 from image_search.hits import Hit, SearchResponse, hit_of, least_score
-from image_search.listing import Files
 from image_search.names import NameIndex, folders_called, similar_folders
 from image_search.store import Query, Store, StoreRefuses
 
@@ -51,8 +51,11 @@ class Remarks:
         self.floor = Floor(embedder, store)
         self.indexed: int | None = None  # photos, all in all
 
-    def keep_up(self, photos: Files, indexed: int) -> None:
-        """Take over what the folder and the index hold now; raises StoreError."""
+    def keep_up(self, photos: Collection[str], indexed: int) -> None:
+        """Take over what the folder and the index hold now; raises StoreError.
+
+        `photos`: their names.
+        """
         self.indexed = indexed
         self.names.follow(photos)
         self.floor.measure(indexed)

@@ -1,23 +1,27 @@
 """Qdrant's client for each node of a cluster, and the errors that a store has."""
 
 import contextlib
+import functools
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import grpc
-from qdrant_client import QdrantClient
+from qdrant_client import QdrantClient, models
 
 from image_search.qdrant_errors import Server, explain_all, warn_of_open_key
 from image_search.qdrant_nodes import Nodes, Unanswered
 from image_search.store import (
+    SCROLLED,
+    VECTOR_NAME,
     CollectionMissing,
     StoreError,
     StoreRefuses,
     StoreUnavailable,
 )
 
+COUNTED = 10_000  # points at a time, where they are only counted
 TIMEOUT = 9  # seconds; then another node is asked
 
 R = TypeVar("R")
@@ -46,6 +50,37 @@ class QdrantClients:
     def ask_nodes(self, question: Callable[[QdrantClient], R]) -> R:
         """The same; raises Unanswered."""
         return self.nodes.ask(lambda node: question(self._client(node)))
+
+    def scroll(
+        self,
+        collection: str,
+        where: models.Filter | None,
+        payload: list[str],
+        most: int | None,
+        *,
+        with_vectors: bool = False,
+    ) -> Iterator[Any]:
+        """All points that a filter lets through, in no order; raises StoreError.
+
+        `payload`: the fields that are wanted of them. `most`: how many the server
+        gives at a time, if it has a limit.
+        """
+        usual = SCROLLED if payload else COUNTED
+        start: Any = None
+        while True:
+            question = functools.partial(
+                QdrantClient.scroll,
+                collection_name=collection,
+                scroll_filter=where,
+                limit=min(usual, most or usual),
+                offset=start,
+                with_payload=payload or False,
+                with_vectors=with_vectors and [VECTOR_NAME],
+            )
+            points, start = self.ask(question)
+            yield from points
+            if start is None:
+                return
 
     def close(self) -> None:
         with self._connecting:

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 from qdrant_client import models
 
 from image_search.store import VECTOR_NAME
+from image_search.vector_space import mark_of
 
 Quantization = Literal["none", "int8", "binary"]
 
@@ -24,6 +25,8 @@ class Layout:
     replicas: int | None = None
     quantization: Quantization | None = None
     on_disk: bool = False
+    # The key of the encoder whose vectors it is made for.
+    model: str = ""
 
     @property
     def quantized_by(self) -> Quantization:
@@ -55,6 +58,8 @@ class Layout:
         if self.on_disk:
             options["on_disk_payload"] = True
             options["hnsw_config"] = models.HnswConfigDiff(on_disk=True)
+        if self.model:
+            options["metadata"] = mark_of(self.model)
         return options
 
     def notice(

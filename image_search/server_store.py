@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import cocoindex
-from qdrant_client import QdrantClient, models
+from qdrant_client import models
 
 from image_search.adoption import (
     Forwarder,
@@ -33,8 +33,8 @@ from image_search.store import (
     StoreRefuses,
     read_point,
 )
+from image_search.vector_space import check_model
 
-SCROLLED = 10_000  # points at a time
 # Of strict mode, those that a search keeps within.
 LIMITS = {"max_query_limit", "search_max_oversampling"}
 PAYLOAD = [*Payload.model_fields]
@@ -97,6 +97,7 @@ class ServerStore(Store):
                 self._make()
         info = self.qdrant.ask(lambda qdrant: qdrant.get_collection(name))
         refuse_another_shape(info, name, self.shape)
+        check_model(info, name, self.layout.model, self.qdrant.ask_nodes)
         self._note_limits(info)
         self._made_otherwise = self.layout.notice(info.config, name)
         # Whatever is there may be another by now.
@@ -112,7 +113,7 @@ class ServerStore(Store):
         """As in Store; what looks like a point of ours, and is none, is found out."""
         self.check()
         if self.count(where) > photos:
-            for one in self._scroll(self._ours(where), PAYLOAD):
+            for one in self._scroll(where, with_vectors=False):
                 if not self._is_ours(read_point(one)):
                     self._leave_out([one.id])
 
@@ -134,7 +135,7 @@ class ServerStore(Store):
         except StoreRefuses as refusal:
             if refusal.setting != "search_allow_exact":
                 raise
-            return count_values(self._scroll(where, ["folders"]), "folders")
+            return count_values(self._every(where, ["folders"]), "folders")
         return {str(hit.value): hit.count for hit in found.hits}
 
     def notice(self) -> str | None:
@@ -192,7 +193,7 @@ class ServerStore(Store):
 
     def _refuse_points(self) -> None:
         """Have CocoIndex take only an empty collection that it did not make."""
-        found = [*self._scroll(None, PAYLOAD)] if self._count(None) else []
+        found = [*self._every(None, PAYLOAD)] if self._count(None) else []
         ours = [one for one in found if self._is_ours(read_point(one))]
         refuse_points(self.collection, len(found), len(ours))
 
@@ -227,26 +228,27 @@ class ServerStore(Store):
         except StoreRefuses as refusal:
             if refusal.setting != "search_allow_exact":
                 raise
-            return sum(1 for _ in self._scroll(where, []))
+            return sum(1 for _ in self._every(where, []))
 
-    def _scroll(
-        self, where: models.Filter | None, payload: list[str]
+    def _scroll(self, where: Filter, *, with_vectors: bool) -> Iterator[Any]:
+        ours = self._ours(where)
+        return self._every(ours, PAYLOAD, with_vectors=with_vectors)
+
+    def _every(
+        self,
+        where: models.Filter | None,
+        payload: list[str],
+        *,
+        with_vectors: bool = False,
     ) -> Iterator[Any]:
         """All points that a filter lets through, with these fields, in no order."""
-        start: Any = None
-        while True:
-            scroll = functools.partial(
-                QdrantClient.scroll,
-                collection_name=self.collection,
-                scroll_filter=where,
-                limit=min(SCROLLED, self._most or SCROLLED),
-                offset=start,
-                with_payload=payload or False,
-            )
-            points, start = self.qdrant.ask(scroll)
-            yield from points
-            if start is None:
-                return
+        return self.qdrant.scroll(
+            self.collection,
+            where,
+            payload,
+            self._most,
+            with_vectors=with_vectors,
+        )
 
     def _query(self, query: Query) -> Sequence[Any]:
         try:

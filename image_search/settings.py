@@ -126,6 +126,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
+    role: Literal["all", "search", "index"] = "all"
     image_dir: Places = Field(
         "." if IS_INSTALLED else "img", validate_default=True
     )

@@ -1,7 +1,5 @@
 """The photos that were skipped, over HTTP: all of them, and another try."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -11,12 +9,13 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from image_search.filters import UNREADABLE
+from image_search.pieces import in_pieces
+from image_search.roles import refuse_retry
 from image_search.search import NotIndexedYet
+from image_search.spreadsheet import csv_answer
 from image_search.status import StatusBoard
 
 LINES_AT_A_TIME = 1_000
-# With what cells begin that a spreadsheet reckons out.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 router = APIRouter()
 
@@ -43,8 +42,9 @@ def list_skipped(board: StatusBoard) -> list[tuple[str, str]]:
     """
     skipped = dict(board.progress.skipped)
     store = board.store
-    if number := store.count(UNREADABLE):
-        for point in store.search(None, number, UNREADABLE):
+    where = board.told & UNREADABLE
+    if number := store.count(where):
+        for point in store.search(None, number, where):
             skipped[point.payload.filename] = point.payload.error or ""
     if not skipped and (so_far := board.unfinished()):
         raise NotIndexedYet(
@@ -72,9 +72,7 @@ def skipped_photos(
     end = None if limit is None else offset + limit
     page = photos[offset:end]
     if format == "csv":
-        name = 'attachment; filename="skipped.csv"'
-        headers = {"Content-Disposition": name}
-        return StreamingResponse(_as_csv(page), 200, headers, "text/csv")
+        return csv_answer("skipped", ("filename", "reason"), page)
     lines = _as_json(page, len(photos))
     return StreamingResponse(lines, media_type="application/json")
 
@@ -82,31 +80,17 @@ def skipped_photos(
 @router.post("/status/retry", status_code=202)
 async def retry_skipped(request: Request) -> None:
     """Have every photo that was skipped looked at again, within seconds."""
+    if not request.app.state.indexes:
+        refuse_retry()
     for index in request.app.state.indexes:
         index.retries_skipped = True
-
-
-def _as_csv(photos: list[tuple[str, str]]) -> Iterator[str]:
-    """Lines of CSV as RFC 4180 has them, some at a time."""
-    yield "filename,reason\r\n"
-    for start in range(0, len(photos), LINES_AT_A_TIME):
-        text = io.StringIO(newline="")
-        some = photos[start : start + LINES_AT_A_TIME]
-        csv.writer(text).writerows((_as_text(name), why) for name, why in some)
-        yield text.getvalue()
-
-
-def _as_text(name: str) -> str:
-    """A name that no spreadsheet takes for a formula, and runs."""
-    return f"'{name}" if name.startswith(FORMULAS) else name
 
 
 def _as_json(photos: list[tuple[str, str]], total: int) -> Iterator[str]:
     """A SkippedPhotos, some lines at a time."""
     yield f'{{"skipped":{total},"photos":['
-    for start in range(0, len(photos), LINES_AT_A_TIME):
-        some = photos[start : start + LINES_AT_A_TIME]
-        yield "," if start else ""
+    for number, some in enumerate(in_pieces(photos, LINES_AT_A_TIME)):
+        yield "," if number else ""
         yield ",\n".join(
             json.dumps({"filename": name, "reason": why}, ensure_ascii=False)
             for name, why in some

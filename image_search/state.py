@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import functools
 import hashlib
+import multiprocessing
 import re
 import shutil
 import socket
@@ -56,6 +57,7 @@ class EmbeddedStores:
         self.settings = settings
         self.folder = settings.data_dir
         self._lock: portalocker.PidFileLock | None = None
+        self._records: portalocker.PidFileLock | None = None
         self._postgres: EmbeddedPostgres | None = None
         self._starting = threading.Lock()
 
@@ -64,18 +66,32 @@ class EmbeddedStores:
         if self._lock is not None:
             return
         check_free_space(self.folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = portalocker.PidFileLock(self.folder / "pid")
-        try:
-            lock.acquire()
-        except portalocker.AlreadyLocked:
-            raise StartupError(
-                f"DATA_DIR={self.folder} is in use by process {lock.read_pid()}. Its"
-                " embedded stores can't be shared: stop it first, or"
-                f" {self._way_out()}."
-            ) from None
-        self._lock = lock
+        self._lock = self._take(
+            "pid",
+            "Its embedded stores can't be shared: stop it first, or"
+            f" {self._way_out()}.",
+        )
         atexit.register(self.close)  # on the command line there is no other end
+
+    def acquire_records(self) -> None:
+        """Take what is noted in DATA_DIR of the places of a collection.
+
+        By it each place that an app has no more is forgotten: two apps would forget
+        those of each other. Raises StartupError, or OSError.
+        """
+        if not (
+            self.settings.qdrant_url and self.settings.cocoindex_database_url
+        ):
+            self.acquire()  # all of DATA_DIR
+            return
+        if self._records is not None:
+            return
+        collection = self.settings.qdrant_collection
+        self._records = self._take(
+            f"indexing-{collection}.pid",
+            f"It indexes {collection} too: give each app that does a DATA_DIR of its"
+            " own.",
+        )
 
     def postgres_url(self) -> str:
         """The URL of the embedded Postgres, which is started if need be."""
@@ -119,9 +135,25 @@ class EmbeddedStores:
         postgres, self._postgres = self._postgres, None
         if postgres is not None:
             postgres.stop()
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.release()
+        for lock in (self._lock, self._records):
+            if lock is not None:
+                lock.release()
+        self._lock = self._records = None
+
+    def _take(self, name: str, advice: str) -> portalocker.PidFileLock:
+        """Lock a file of DATA_DIR, which is made if need be."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = portalocker.PidFileLock(self.folder / name)
+        try:
+            lock.acquire()
+        except portalocker.AlreadyLocked:
+            if multiprocessing.parent_process() is not None:
+                advice += " Several of uvicorn's --workers need ROLE=search."
+            raise StartupError(
+                f"DATA_DIR={self.folder} is in use by process {lock.read_pid()}."
+                f" {advice}"
+            ) from None
+        return lock
 
     def _way_out(self) -> str:
         missing = []
@@ -144,22 +176,15 @@ def cocoindex_settings() -> cocoindex.Settings:
     """Where CocoIndex keeps what it has done, with a name for each collection."""
     url = settings.cocoindex_database_url
     if url:
-        _wait_for_postgres(url)
+        wait_for_postgres(url)
     else:
         url = embedded_stores().postgres_url()
     database = cocoindex.DatabaseConnectionSpec(
         url=url, min_connections=1, max_connections=10
     )
-    namespace = settings.qdrant_collection
-    if settings.qdrant_url:
-        # The same name on another server is another collection. Of several addresses
-        # the first names it, so that one server may become a cluster.
-        first = str(settings.qdrant_url[0])
-        server = hashlib.sha256(first.encode()).hexdigest()
-        namespace += f"_{server[:8]}"
     return cocoindex.Settings(
         database=database,
-        app_namespace=namespace,
+        app_namespace=state_name(settings),
         # Of all places together, which share the memory.
         global_execution_options=cocoindex.GlobalExecutionOptions(
             source_max_inflight_rows=MOST_ROWS,
@@ -168,7 +193,19 @@ def cocoindex_settings() -> cocoindex.Settings:
     )
 
 
-def _wait_for_postgres(url: str) -> None:
+def state_name(settings: Settings) -> str:
+    """What the state of a collection is called in Postgres."""
+    name = settings.qdrant_collection
+    if settings.qdrant_url:
+        # The same name on another server is another collection. Of several addresses
+        # the first names it, so that one server may become a cluster.
+        first = str(settings.qdrant_url[0])
+        server = hashlib.sha256(first.encode()).hexdigest()
+        name += f"_{server[:8]}"
+    return name
+
+
+def wait_for_postgres(url: str) -> None:
     """Wait for a server that is starting: CocoIndex's driver is silent for 40 s.
 
     The URL of a socket, and one that is wrong, is left to the driver.

@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from image_search.filters import DAMAGED, UNREADABLE
+from image_search.filters import DAMAGED, EVERYTHING, UNREADABLE, Filter
 from image_search.progress import Progress, merge
 from image_search.store import Store, StoreError
 
@@ -101,10 +101,23 @@ class StatusBoard:
     """Where the status is to be read."""
 
     def __init__(
-        self, store: Store, equipment: Equipment, root_path: str = ""
+        self,
+        store: Store,
+        equipment: Equipment,
+        root_path: str = "",
+        *,
+        own: Filter = EVERYTHING,
+        told: Filter = EVERYTHING,
     ) -> None:
-        """`root_path`: what the app's addresses begin with on its host."""
+        """`root_path`: what the app's addresses begin with on its host.
+
+        `own`: the photos that this process indexes. `told`: those that it tells of.
+        """
         self.store = store
+        self.own = own
+        self.told = told
+        # Says why nothing is indexed for now; "" if nothing is in the way.
+        self.trouble: Callable[[], str] = lambda: ""
         self.root_path = root_path
         self.equipment = equipment
         self._progress: dict[str, Progress] = {}  # by the names of places
@@ -125,12 +138,13 @@ class StatusBoard:
         return merge([*self._progress.values()])
 
     def unfinished(self) -> str | None:
-        """How far the indexing is, such as "312 of 1,000"; None once it is done."""
+        """How far the indexing is, as "312 of 1,000"; None once it is done."""
         now = self.progress
-        indexed, total = self.store.count(), len(now.photos)
+        indexed, total = self.store.count(self.own), len(now.photos)
         if now.is_ready and indexed >= total:
             return None
-        return f"{indexed:,} of {total:,}"
+        # How many there are to come is not known before a look, or by a replica.
+        return f"{indexed:,} of {total:,}" if total else f"{indexed:,}"
 
     async def refresh(self) -> Status:
         """Ask the store how far it is, and tell all who listen."""
@@ -178,20 +192,24 @@ class StatusBoard:
 
     def _measure(self) -> Status:
         now = self.progress
-        error, notice = now.last_error, None
+        error, notice = now.last_error or self.trouble() or None, None
         skipped = dict(now.skipped)
         try:
-            points = self.store.count()
-            unreadable = self.store.count(UNREADABLE)
-            for point in self.store.search(None, SKIPPED_SHOWN, UNREADABLE):
+            points = own = self.store.count(self.told)
+            if self.own != self.told:
+                own = self.store.count(self.own)
+            where = self.told & UNREADABLE
+            unreadable = self.store.count(where)
+            for point in self.store.search(None, SKIPPED_SHOWN, where):
                 skipped[point.payload.filename] = point.payload.error or ""
             damaged, damaged_photos = self._damaged(points, now.passes)
             notice = self.store.notice()
         except StoreError as away:
-            points, unreadable, error = now.points, 0, str(away)
+            points = own = now.points
+            unreadable, error = 0, str(away)
             damaged, damaged_photos = 0, []
-        waiting = max(0, len(now.photos) - points)
-        rate = _images_per_second(now, points) if waiting else None
+        waiting = max(0, len(now.photos) - own)
+        rate = _images_per_second(now, own) if waiting else None
         shown = [*skipped.items()][:SKIPPED_SHOWN]
         return Status(
             state="ready" if now.is_ready and not waiting else "indexing",
@@ -221,9 +239,10 @@ class StatusBoard:
         """How many are damaged, and the first of them; asked for when it may change."""
         moment = points, passes
         if self._damaged_then is None or self._damaged_then[0] != moment:
-            number, names = self.store.count(DAMAGED), []
+            where = self.told & DAMAGED
+            number, names = self.store.count(where), []
             if number:
-                found = self.store.search(None, DAMAGED_SHOWN, DAMAGED)
+                found = self.store.search(None, DAMAGED_SHOWN, where)
                 names = [point.payload.filename for point in found]
             self._damaged_then = moment, number, names
         return self._damaged_then[1:]

@@ -54,7 +54,7 @@ class Stop:
     def __init__(self, *end_children: Callable[[], None]) -> None:
         """`end_children`: what must not outlive this process; from any thread."""
         self._end_children = end_children
-        self._tell: tuple[Callable[[], None], ...] | None = None
+        self._tell: tuple[Callable[[], object], ...] | None = None
         # Unlike an Event's, its methods may be interrupted by a signal.
         self._received: queue.SimpleQueue[int] = queue.SimpleQueue()
 
@@ -86,7 +86,7 @@ class Stop:
             for one, handler in before.items():
                 signal.signal(one, handler)
 
-    def has_started(self, *tell: Callable[[], None]) -> None:
+    def has_started(self, *tell: Callable[[], object]) -> None:
         """From now on uvicorn answers a signal; those who wait are told by `tell`."""
         self._tell = tell
 

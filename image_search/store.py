@@ -5,7 +5,7 @@ A point is a photo's vector and its payload. `EdgeStore` keeps them in this proc
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from image_search.settings import StartupError
 from image_search.state import wait_for_server
 
 VECTOR_NAME = "embedding"
+SCROLLED = 1_000  # points at a time, where all are asked for
 
 
 class StoreError(Exception):
@@ -195,6 +196,22 @@ class Store(ABC):
         """How many of the points that are asked for have a score, or a higher one."""
         query = replace(query, with_payload=False)
         return sum(one.score >= score for one in self._query(query))
+
+    def every(
+        self, where: Filter = EVERYTHING, *, with_vectors: bool = False
+    ) -> Iterator[Point]:
+        """All points that a filter lets through, in no order, as they come.
+
+        Raises StoreError, also amid them.
+        """
+        for one in self._scroll(where, with_vectors=with_vectors):
+            point = read_point(one)
+            if point and self._is_ours(point):
+                yield point
+
+    @abstractmethod
+    def _scroll(self, where: Filter, *, with_vectors: bool) -> Iterator[Any]:
+        """Qdrant's points, in no order."""
 
     @abstractmethod
     def folders(self) -> dict[str, int]:

@@ -6,6 +6,7 @@ megapixels takes some megabytes. It takes half the time that Pillow takes.
 
 import contextlib
 import functools
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +36,13 @@ BYTES_OF_FORMATS = {"uchar": 1, "char": 1, "ushort": 2, "short": 2}
 @functools.cache
 def vips() -> Any:
     """The library, loaded when it is needed: it takes 3 MB, and 0.05 s."""
+    # It says nothing by itself then, and
+    os.environ.setdefault("VIPS_WARNING", "1")
     import pyvips
 
+    # nothing by Python, where the garbage collector may end an image amid a message.
+    # That has something to say in its turn, which GLib takes for a loop, and aborts.
+    pyvips._remove_log_handler()
     pyvips.cache_set_max(0)  # no photo comes twice
     return pyvips
 

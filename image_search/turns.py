@@ -81,21 +81,27 @@ class SearchTurns:
         Whoever hangs up leaves the queue: then it raises SearcherGone.
         """
         client = request.client.host if request.client else ""
+        async with _until_hung_up(request):
+            return await self.answer(query, client, photo)
+        raise SearcherGone
+
+    async def answer(
+        self, query: Search, client: str, photo: bytes | None = None
+    ) -> SearchResponse:
+        """The same, for a client at an address that is waited for."""
         network = network_of(client)
         # Photos that are sent are few at a time, and wait for other things.
         turn = self._store_turn if photo is None else None
-        async with _until_hung_up(request):
-            with self._searches.take(network):
-                with MODEL_SECONDS.time():
-                    await self._embed_new_texts(query, network)
-                    vector = await to_thread.run_sync(
-                        self.searcher.query_vector, query, photo, limiter=turn
-                    )
-                find = functools.partial(
-                    self.searcher.find, query, vector, is_sent=photo is not None
+        with self._searches.take(network):
+            with MODEL_SECONDS.time():
+                await self._embed_new_texts(query, network)
+                vector = await to_thread.run_sync(
+                    self.searcher.query_vector, query, photo, limiter=turn
                 )
-                return await to_thread.run_sync(find, limiter=self._store_turn)
-        raise SearcherGone
+            find = functools.partial(
+                self.searcher.find, query, vector, is_sent=photo is not None
+            )
+            return await to_thread.run_sync(find, limiter=self._store_turn)
 
     async def _embed_new_texts(self, query: Search, network: str) -> None:
         """Have the model embed what it has not embedded yet, one by one."""

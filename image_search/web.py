@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import HTTPException, Request
@@ -17,6 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from image_search.photos import FULL_SIZE
 from image_search.place_files import PlaceFiles
+from image_search.reasons import PhotoError
+from image_search.served_photos import ForDecoder
 from image_search.settings import StartupError
 from image_search.thumbnails import SMALL_SIDE, ThumbnailCache, version_of
 
@@ -41,6 +44,7 @@ THUMBNAIL_THREADS = 8
 LARGE_THREADS = 2  # a whole photo takes seconds, and a decoder
 # Pixels on the longer side; `full` is as large as browsers show a picture.
 ThumbnailSize = Literal["256", "512", "1024", "2048", "full"]
+SIDES = 256, 512, 1024, 2048
 
 
 class AnyPath(PathConvertor):
@@ -161,6 +165,14 @@ async def _photo_in(request: Request) -> bytes:
         return await image.read()
 
 
+class MadeBefore(NamedTuple):
+    """What there is of a photo without a look into it."""
+
+    version: str  # of what is in it
+    content: bytes | None  # the thumbnail
+    larger: Path | None = None  # one of which it can be made
+
+
 class Thumbnails:
     """Answers with small copies of photos, made if need be."""
 
@@ -168,7 +180,7 @@ class Thumbnails:
         self,
         files: PlaceFiles,
         cache: ThumbnailCache,
-        make: Callable[[Path, int], tuple[str, bytes]],
+        make: Callable[[ForDecoder, int], tuple[str, bytes]],
         digest_of: Callable[[str], str | None],
     ) -> None:
         """`make`: a photo's SHA-256 and small copy, from its file and a size.
@@ -180,47 +192,56 @@ class Thumbnails:
         self.cache = cache
         self.make = make
         self.digest_of = digest_of
-        # Slow ones leave the threads of others alone.
+        # Slow ones leave the threads of others alone, and what was made before
+        # waits for nothing that is being made.
+        self._looks = CapacityLimiter(THUMBNAIL_THREADS)
         self._slots = CapacityLimiter(THUMBNAIL_THREADS)
         self._large_slots = CapacityLimiter(LARGE_THREADS)
 
     async def respond(
         self, filename: str, size: ThumbnailSize, version: str, known: str
     ) -> Response:
-        """What `answer` does, in a few threads of its own."""
-        side = FULL_SIZE if size == "full" else int(size)
-        slots = self._slots if side <= SMALL_SIDE else self._large_slots
-        return await to_thread.run_sync(
-            self.answer, filename, side, version, known, limiter=slots
-        )
-
-    def answer(
-        self, filename: str, size: int, version: str, known: str
-    ) -> Response:
         """A small copy of a photo; with its `version` given, browsers keep it for good.
 
         `known`: the If-None-Match header of the request.
         """
-        photo = self.files.find(filename)
-        content = self._read(version, size) if version else None
-        current = version
+        side = FULL_SIZE if size == "full" else int(size)
+        look = functools.partial(to_thread.run_sync, limiter=self._looks)
+        found = await look(self._find, filename, side, version)
+        current, content = found.version, found.content
         if content is None:
-            digest = self.digest_of(filename)
-            if digest is None:
-                raise HTTPException(
-                    404, f"No photo {filename} is in the index."
-                )
-            current = version_of(digest)
-            content = self._read(current, size)
-        if content is None:
-            current, content = self._make(photo, size)
+            current, content = await self._make(filename, side, found)
         headers = {
-            "ETag": f'"{current}-{size}"',
-            "Cache-Control": self.files.cache_control(version == current),
+            "ETag": f'"{current}-{side}"',
+            "Cache-Control": self.files.cache_control(
+                filename, has_version=version == current
+            ),
         }
         if headers["ETag"] in known:
             return Response(status_code=304, headers=headers)
         return Response(content, media_type="image/jpeg", headers=headers)
+
+    def _find(self, filename: str, size: int, version: str) -> MadeBefore:
+        """Look for one that was made before; raises a 404."""
+        is_there = self.files.see(filename)
+        if is_there and version:
+            content = self._read(version, size)
+            if content is not None:
+                return MadeBefore(version, content)
+        digest = self.digest_of(filename)
+        if digest is None:
+            raise HTTPException(404, f"No photo {filename} is in the index.")
+        current = version_of(digest)
+        content = self._read(current, size)
+        # Of a file that is at hand a copy is made itself: it comes out sharper.
+        larger = None if is_there else self._larger(current, size)
+        return MadeBefore(current, content, larger)
+
+    def _larger(self, version: str, size: int) -> Path | None:
+        """A copy with more pixels, of those that were made before."""
+        sizes = (side for side in SIDES if side > size)
+        made = (self.cache.find(version, side) for side in sizes)
+        return next(filter(None, made), None)
 
     def _read(self, version: str, size: int) -> bytes | None:
         """A thumbnail that was made before."""
@@ -228,10 +249,27 @@ class Thumbnails:
             return self.cache.path(version, size).read_bytes()
         return None
 
-    def _make(self, photo: Path, size: int) -> tuple[str, bytes]:
-        """A new thumbnail, and the version of what is in the file now."""
+    async def _make(
+        self, filename: str, size: int, found: MadeBefore
+    ) -> tuple[str, bytes]:
+        """A new thumbnail, and the version of what it shows."""
+        is_whole = size > SMALL_SIDE
+        slots = self._large_slots if is_whole else self._slots
+        make = functools.partial(to_thread.run_sync, limiter=slots)
+        if found.larger:
+            with contextlib.suppress(PhotoError):  # it has just been deleted
+                return await make(
+                    self._make_of, found.larger, size, found.version
+                )
+        async with self.files.for_decoder(filename, is_whole=is_whole) as photo:
+            return await make(self._make_of, photo, size)
+
+    def _make_of(
+        self, photo: ForDecoder, size: int, version: str = ""
+    ) -> tuple[str, bytes]:
+        """`version`: of the photo, where what is given is a copy of it."""
         digest, content = self.make(photo, size)
-        version = version_of(digest)
+        version = version or version_of(digest)
         self.cache.put(version, size, content)
         return version, content
 

@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     The longest test of all comes first.
     """
-    shared = {"app", "live", "locked", "served", "small", "stopped"}
+    shared = {"app", "live", "locked", "served", "small", "stopped", "team"}
     for item in items:
         if shared & {*getattr(item, "fixturenames", ())}:
             item.add_marker(pytest.mark.xdist_group(item.path.name))
@@ -116,9 +116,8 @@ def postgres_server() -> Iterator[Postgres]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def postgres_url(postgres_server: Postgres) -> str:
-    """The URL of a new, empty database."""
+def make_database(postgres_server: Postgres) -> str:
+    """Make a new, empty database; returns its URL."""
     programs, port = postgres_server.programs, postgres_server.port
     database = f"test_{uuid.uuid4().hex}"
     address = ["--host=127.0.0.1", f"--port={port}", "--username=postgres"]
@@ -126,8 +125,7 @@ def postgres_url(postgres_server: Postgres) -> str:
     return f"postgres://postgres@127.0.0.1:{port}/{database}"
 
 
-@pytest.fixture
-def qdrant_settings() -> Iterator[dict[str, str]]:
+def serve_qdrant() -> Iterator[dict[str, str]]:
     """The settings for a Qdrant server: the one at TEST_QDRANT_URL, or else a stand-in."""
     collection = {"QDRANT_COLLECTION": f"test_{uuid.uuid4().hex[:24]}"}
     if url := os.environ.get("TEST_QDRANT_URL"):
@@ -139,6 +137,30 @@ def qdrant_settings() -> Iterator[dict[str, str]]:
     server = QdrantStandIn(api_key="a key")
     yield collection | {"QDRANT_URL": server.url, "QDRANT_API_KEY": "a key"}
     server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Postgres) -> str:
+    """The URL of a new, empty database."""
+    return make_database(postgres_server)
+
+
+@pytest.fixture(scope="module")
+def shared_postgres_url(postgres_server: Postgres) -> str:
+    """That of one for all tests of a file."""
+    return make_database(postgres_server)
+
+
+@pytest.fixture
+def qdrant_settings() -> Iterator[dict[str, str]]:
+    """The settings for a Qdrant server, and a new collection there."""
+    yield from serve_qdrant()
+
+
+@pytest.fixture(scope="module")
+def shared_qdrant_settings() -> Iterator[dict[str, str]]:
+    """Those of one for all tests of a file."""
+    yield from serve_qdrant()
 
 
 @pytest.fixture(scope="session")

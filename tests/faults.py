@@ -102,8 +102,8 @@ class Faults(abc.ABC):
             child.kill()
 
     def kill_postgres(self) -> None:
-        for process in self.app.processes():
-            if process.name() == "postgres":
+        for process in self.app.programs("postgres"):
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
 
     def kill_app(self) -> None:

@@ -1,5 +1,6 @@
 """What the tests stand on: the app as a real process, real stores, real photos, a real browser."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -239,7 +240,7 @@ class App:
             timeout=120, check=False,
         )  # fmt: skip
         assert run.returncode == 3, run.stderr
-        assert "Traceback" not in run.stderr
+        assert "Traceback" not in run.stderr, run.stderr
         return run.stderr
 
     def python(self, code: str, cwd: Path = ROOT) -> Any:
@@ -269,6 +270,21 @@ class App:
             if any(str(self.data) in word for word in words):
                 found.append(process)
         return found
+
+    def of_each_process(
+        self, question: Callable[[psutil.Process], T]
+    ) -> list[T]:
+        """What each says; one that ends meanwhile says nothing."""
+        answers = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                answers.append(question(process))
+        return answers
+
+    def programs(self, name: str) -> list[psutil.Process]:
+        """Its processes that run a program."""
+        named = self.of_each_process(lambda one: (one.name(), one))
+        return [process for program, process in named if program == name]
 
     def children(self) -> list[psutil.Process]:
         """The workers, which decode and embed."""

@@ -19,6 +19,7 @@ from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
 WRITES = {
     "Create",
     "Delete",
+    "Update",
     "upsert_points",
     "delete_points",
     "create_field_index",
@@ -106,6 +107,11 @@ def condition(request: Any) -> Any:
         if request.HasField("filter")
         else None
     )
+
+
+def metadata_in(request: Any) -> Any:
+    """What a collection is to say of itself; None if that is nothing."""
+    return GrpcToRest.convert_payload(request.metadata) or None
 
 
 def show_how_it_was_made(info: models.CollectionInfo, made: Any) -> None:
@@ -270,9 +276,18 @@ class QdrantStandIn(proto.CollectionsServicer):
         self.indexes.clear()
         vectors = GrpcToRest.convert_vectors_config(request.vectors_config)
         done = self.qdrant.create_collection(
-            request.collection_name, vectors_config=vectors
+            request.collection_name,
+            vectors_config=vectors,
+            metadata=metadata_in(request),
         )
         self.made[request.collection_name] = request
+        return proto.CollectionOperationResponse(result=done)
+
+    @call
+    def Update(self, request: Any) -> Any:  # noqa: N802
+        done = self.qdrant.update_collection(
+            request.collection_name, metadata=metadata_in(request)
+        )
         return proto.CollectionOperationResponse(result=done)
 
     @call
@@ -343,6 +358,9 @@ class QdrantStandIn(proto.CollectionsServicer):
             offset=start,
             with_payload=GrpcToRest.convert_with_payload_selector(
                 request.with_payload
+            ),
+            with_vectors=GrpcToRest.convert_with_vectors_selector(
+                request.with_vectors
             ),
         )
         for one in found:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.bench.__main__ import Worker
+from tests.bench.growth import ROWS, grow
 from tests.harness import PHOTOS
 
 
@@ -29,3 +30,11 @@ def test_the_benchmark_can_ask_all_it_asks(
         tutorial.ask("imports_tutorial")
         assert tutorial.ask("images_tutorial", [photo]) > 0
         assert len(tutorial.ask("texts_tutorial", ["a cat"])) == 1
+
+
+def test_a_collection_can_be_asked_all_of_it() -> None:
+    """A small one gives every figure that a large one does, but those of a server."""
+    found = grow(1000)
+    assert {*ROWS} - {*found} <= {"read", "disk"}
+    assert found["recall"] > 0.9
+    assert found["written"] > 0

@@ -127,7 +127,7 @@ def test_killed_children_come_back(app: App) -> None:
 
 def test_a_killed_postgres_comes_back(app: App) -> None:
     """The embedded Postgres killed: searches go on, and the folder is followed soon again."""
-    postmasters = [p for p in app.processes() if p.name() == "postgres"]
+    postmasters = app.programs("postgres")
     for process in postmasters:
         process.kill()
     assert names(app.search("cat"))[0] == "cat.png"

@@ -299,7 +299,7 @@ def test_an_ordinary_user_needs_nothing_more(new_app: NewApp) -> None:
                 folder.chmod(0o711)
     app.start(*ORDINARY, sys.executable, "main.py")
     app.finds("cat.png")
-    users = {process.uids().effective for process in app.processes()}
+    users = {*app.of_each_process(lambda one: one.uids().effective)}
     assert len(users) == 1
     assert 0 not in users
     app.stop()

@@ -178,7 +178,7 @@ def test_qdrant_may_start_later(new_app: NewApp) -> None:
     qdrant.stop()
     app = new_app(*FEW, QDRANT_URL=qdrant.url)
     app.begin()
-    eventually(lambda: any(p.name() == "postgres" for p in app.processes()))
+    eventually(lambda: app.programs("postgres"))
     qdrant.start()
     eventually(lambda: app.get("/health").status_code == 200)
     app.finds(*FEW)

@@ -116,10 +116,9 @@ def test_a_warm_start_embeds_nothing_again(
     stopped.start(
         sys.executable, "-m", "uvicorn", "main:app", "--port", str(stopped.port)
     )
-    mapped = [
-        {file.path for file in process.memory_maps()}
-        for process in stopped.processes()
-    ]
+    mapped = stopped.of_each_process(
+        lambda one: {file.path for file in one.memory_maps()}
+    )
     # Each half of the model is loaded by the first answer.
     assert (
         sum(any("libtorch_cpu" in path for path in paths) for paths in mapped)

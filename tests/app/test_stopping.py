@@ -195,7 +195,10 @@ def rest(connection: socket.socket) -> bytes:
 def test_while_it_runs(
     new_app: NewApp, command: tuple[str, ...], how: signal.Signals
 ) -> None:
-    """Uploads half sent are answered, event streams end, who reads nothing is cut off."""
+    """Uploads half sent are answered, event streams end, who reads nothing is cut off.
+
+    And a photo that is being read is no error.
+    """
     app = new_app("cat.png")
     with (app.img / "large.jpg").open("wb") as file:
         file.truncate(50 * 2**20)
@@ -207,6 +210,11 @@ def test_while_it_runs(
     for stream in streams:
         stream.recv(1000)
     idle = [ask(app, b"GET / HT"), ask(app, get("/img/large.jpg"))]
+    app.of_each_process(
+        lambda one: "image_search.workers" in one.cmdline() and one.suspend()
+    )
+    app.add("coffee.png", "coffee.png")
+    eventually(lambda: app.status()["waiting"] == 1)
     end(app, how)
     for upload in uploads:
         assert b"503" in rest(upload)

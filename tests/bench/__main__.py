@@ -9,6 +9,7 @@ by turns with the tutorial's; what is printed are medians of the rounds, and rat
 import contextlib
 import http.client
 import json
+import os
 import platform
 import random
 import shutil
@@ -19,7 +20,7 @@ import time
 import urllib.parse
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -42,6 +43,8 @@ VISITS = 1 if QUICK else 5
 SEARCHES = 20 if QUICK else 100  # a round
 SECONDS = 0.5 if QUICK else 4.0  # for each rate of requests
 STORES = (1_000, 3_000) if QUICK else (10_000, 50_000, 200_000)
+REPLICAS = (1, 2, 4)  # processes
+CLIENTS = 16
 FILES = 2_000 if QUICK else 200_000
 
 
@@ -222,8 +225,14 @@ class Client:
         return time.perf_counter() - began
 
 
-def load(app: App, number: int, text: str | None = None) -> float:
-    """Answers a second to a number of clients that ask for one text, or for new ones."""
+def load(
+    apps: App | Sequence[App], number: int, text: str | None = None
+) -> float:
+    """Answers a second to a number of clients that ask for one text, or for new ones.
+
+    Of several apps each client asks one.
+    """
+    apps = [apps] if isinstance(apps, App) else apps
     began = time.perf_counter()
 
     def ask(client: Client) -> int:
@@ -234,7 +243,8 @@ def load(app: App, number: int, text: str | None = None) -> float:
         return answers
 
     with ThreadPoolExecutor(number) as threads:
-        answers = sum(threads.map(ask, [Client(app) for _ in range(number)]))
+        clients = [Client(apps[one % len(apps)]) for one in range(number)]
+        answers = sum(threads.map(ask, clients))
     return answers / (time.perf_counter() - began)
 
 
@@ -410,6 +420,64 @@ def starting(of_model: str) -> Iterator[Row]:
     )
 
 
+@contextlib.contextmanager
+def qdrant_server() -> Iterator[dict[str, str]]:
+    """The settings for the server at TEST_QDRANT_URL, or for a stand-in that does little."""
+    collection = {"QDRANT_COLLECTION": f"bench_{uuid.uuid4().hex[:20]}"}
+    if url := os.environ.get("TEST_QDRANT_URL"):
+        key = os.environ.get("TEST_QDRANT_API_KEY", "")
+        yield collection | {"QDRANT_URL": url, "QDRANT_API_KEY": key}
+        return
+    code = (
+        "from tests.qdrant_standin import QdrantStandIn;"
+        "print(QdrantStandIn().url, flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment(), text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as server:  # fmt: skip
+        assert server.stdout
+        yield collection | {"QDRANT_URL": server.stdout.readline().strip()}
+        server.communicate("\n")
+
+
+def replicas() -> Iterator[Row]:
+    """Searches a second of several processes that only search, and what each holds in memory."""
+    rates: dict[str, list[float]] = defaultdict(list)
+    with contextlib.ExitStack() as stack:
+        qdrant = stack.enter_context(qdrant_server())
+        say("photos for processes that only search")
+        index = stack.enter_context(installation("index"))
+        index.env |= qdrant | {"ROLE": "index"}
+        index.start()
+        while index.status()["state"] != "ready":
+            time.sleep(0.2)
+        index.stop()
+        apps = []
+        for number in range(max(REPLICAS)):
+            app = stack.enter_context(installation(f"search-{number}"))
+            app.env |= qdrant | {"ROLE": "search"}
+            apps.append(app.start())
+            while not Client(app).get("/search", q="a cup of coffee"):
+                time.sleep(0.2)
+        for _ in range(ROUNDS):
+            for number in REPLICAS:
+                say(f"{number} that search")
+                some = apps[:number]
+                rates[f"{number}, new words"].append(load(some, CLIENTS))
+                known = load(some, CLIENTS, "a cup of coffee")
+                rates[f"{number}, known words"].append(known)
+        held = [megabytes(app.process.pid) for app in apps if app.process]
+    for what, numbers in rates.items():
+        name = f"Searches/s by processes that only search: {what}"
+        yield Row(name, here=f"{median(numbers):.3g}")
+    pss, rss = np.median(held, axis=0)
+    yield Row(
+        "Memory of each of four such (PSS; RSS)",
+        here=f"{pss:,.0f} MB; {rss:,.0f} MB",
+    )
+
+
 def end_to_end() -> Iterator[Row]:
     """Photos a second from the folder to the index, through CocoIndex and the store."""
     for of_model, number in ((LARGE, 8), (STARTER, 48)):
@@ -567,6 +635,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "searching": searching,
     "starting": lambda: starting(STARTER),
     "starting-large": lambda: starting(LARGE),
+    "replicas": replicas,
     "end-to-end": end_to_end,
     "seeing": seeing,
     "stores": stores,

@@ -3,7 +3,7 @@
 import math
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -133,6 +133,10 @@ class MemoryStore(Store):
         elif is_near:
             found.sort(key=lambda one: float(one.score), reverse=True)
         return found[query.offset : query.offset + query.limit]
+
+    def _scroll(self, where: Filter, *, with_vectors: bool) -> Iterator[Any]:
+        every = Query(len(self.points), where, with_vectors=with_vectors)
+        return iter(self._query(every))
 
     def _fail_if_asked_to(self) -> None:
         if self.failure is not None:

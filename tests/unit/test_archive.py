@@ -1,11 +1,10 @@
 """Photos as one archive: whole, as long as was said, and of nothing that is no photo."""
 
+import asyncio
 import io
 import json
 import os
 import shutil
-import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -16,23 +15,18 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from image_search import archive
-from image_search.archive import (
-    MISSING,
-    MOST_PHOTOS,
-    Archive,
-    BrokenOff,
-    length_of,
-)
+from image_search.archive import MISSING, MOST_PHOTOS, Archive, length_of
 from image_search.place_files import PlaceFiles
-from tests.harness import PHOTOS, eventually
+from image_search.served_photos import BrokenOff
+from tests.harness import PHOTOS
 from tests.unit.photo_folder import CAT, NO_PHOTOS, photo_files, shown
+from tests.unit.served import served
 
 ODD_NAMES = [
     "a#b&c?d%20e.jpg",
@@ -59,6 +53,10 @@ def client(folder: Path) -> TestClient:
 def ask(client: TestClient, *names: str, **options: Any) -> Any:
     form = {"names": json.dumps(names)}
     return client.post("/archive", data=form, params=options)
+
+
+def archive_of(folder: Path, *names: str) -> Archive:
+    return asyncio.run(Archive.of(PlaceFiles([photo_files(folder)]), names))
 
 
 def opened(content: bytes) -> ZipFile:
@@ -126,7 +124,7 @@ def test_a_photo_comes_once(client: TestClient) -> None:
 @pytest.mark.parametrize("name", NO_PHOTOS, ids=shown)
 def test_nothing_else_is_packed(folder: Path, name: str) -> None:
     """What is no photo, is hidden, lies elsewhere or can't even be is missing."""
-    made = Archive(PlaceFiles([photo_files(folder)]), [name, "cat.png"])
+    made = archive_of(folder, name, "cat.png")
     assert [entry.info.filename for entry in made.entries] == ["cat.png"]
     assert len(made.missing) == 1
 
@@ -193,12 +191,17 @@ CHANGES = [remove, lengthen, cut, lead_elsewhere, become_a_fifo]
 def test_a_broken_archive_never_looks_whole(folder: Path, change: Any) -> None:
     """A photo that goes or changes while others are packed ends it where it is."""
     shutil.copy(CAT, folder / "last.png")
-    made = Archive(PlaceFiles([photo_files(folder)]), ["cat.png", "last.png"])
-    parts = made.stream()
-    sent = [next(parts)]
-    change(folder / "last.png")
+    made = archive_of(folder, "cat.png", "last.png")
+    sent: list[bytes] = []
+
+    async def send() -> None:
+        async for part in made.stream():
+            if not sent:
+                change(folder / "last.png")
+            sent.append(part)
+
     with pytest.raises(BrokenOff, match=r"last\.png"):
-        sent.extend(parts)
+        asyncio.run(send())
     content = b"".join(sent)
     assert len(content) < len(made)
     with pytest.raises(BadZipFile):
@@ -208,35 +211,29 @@ def test_a_broken_archive_never_looks_whole(folder: Path, change: Any) -> None:
 def test_an_archive_takes_no_memory(folder: Path) -> None:
     """It comes in parts, each far smaller than the file it is of."""
     (folder / "large.jpg").write_bytes(ZEROS * 40)
-    parts = Archive(PlaceFiles([photo_files(folder)]), ["large.jpg"]).stream()
-    assert max(map(len, parts)) < 2 * len(ZEROS)
+    parts = archive_of(folder, "large.jpg").stream()
+
+    async def lengths() -> list[int]:
+        return [len(part) async for part in parts]
+
+    assert max(asyncio.run(lengths())) < 2 * len(ZEROS)
 
 
 @pytest.fixture
-def served(client: TestClient) -> Iterator[str]:
-    """The address of a server that has the route."""
-    quiet = uvicorn.Config(client.app, log_config=None, lifespan="off")
-    server = uvicorn.Server(quiet)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
-        sockets = {"sockets": [listening]}
-        thread = threading.Thread(target=server.run, kwargs=sockets)
-        thread.start()
-        eventually(lambda: server.started)
-        yield f"http://127.0.0.1:{port}"
-        server.should_exit = True
-        thread.join()
+def address(client: TestClient) -> Iterator[str]:
+    """Of a server that has the route."""
+    with served(client.app) as url:
+        yield url
 
 
 def test_a_broken_download_is_seen_as_one(
-    served: str, folder: Path, caplog: pytest.LogCaptureFixture
+    address: str, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The connection ends before the length that was told, and the log says why."""
     (folder / "large.jpg").write_bytes(ZEROS * 64)
     shutil.copy(CAT, folder / "last.png")
     form = {"names": json.dumps(["large.jpg", "last.png"])}
-    with httpx.stream("POST", f"{served}/archive", data=form) as answer:
+    with httpx.stream("POST", f"{address}/archive", data=form) as answer:
         parts = answer.iter_bytes()
         next(parts)
         (folder / "last.png").unlink()

@@ -197,6 +197,15 @@ def test_each_process_holds_one_half(encoder: DualEncoder) -> None:
     assert not hasattr(load_tower(encoder, "image").model, "text_model")
 
 
+def test_a_model_is_told_before_it_is_loaded(encoder: DualEncoder) -> None:
+    """What a process says of a model that it does not hold is what one that does would say."""
+    model = load_tower(encoder, "text").model
+    told = encoder.unloaded
+    assert told.device == model.device.type
+    assert told.dtype == model.dtype
+    assert told.config.model_type == model.config.model_type
+
+
 def test_a_model_is_loaded_once(encoder: DualEncoder) -> None:
     """A tower that is loaded stays, also for an encoder that was sent to a worker."""
     assert load_tower(sent(encoder), "image") is load_tower(encoder, "image")

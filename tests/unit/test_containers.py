@@ -36,11 +36,25 @@ def test_what_the_image_sets_are_settings() -> None:
 
 
 def test_what_compose_sets_are_settings(compose: dict[str, Any]) -> None:
-    """So is each variable that compose.yaml gives to the app."""
-    names = set(compose["services"]["app"]["environment"])
-    assert names - OTHERS <= SETTINGS
-    # An app that leaves one of these out would use an embedded store.
-    assert {"QDRANT_URL", "COCOINDEX_DATABASE_URL", "PASSWORD"} <= names
+    """So is each variable that compose.yaml gives to the app, in either role."""
+    needed = {
+        "search": {"QDRANT_URL", "PASSWORD"},
+        # Without one of these it would use an embedded store.
+        "index": {"QDRANT_URL", "COCOINDEX_DATABASE_URL", "PASSWORD"},
+    }
+    for role, names in needed.items():
+        environment = compose["services"][role]["environment"]
+        assert environment["ROLE"] == role
+        assert set(environment) - OTHERS <= SETTINGS
+        assert names <= set(environment)
+
+
+def test_who_searches_knows_no_database(compose: dict[str, Any]) -> None:
+    """It needs none; Caddy asks those that search, however many there are."""
+    search = compose["services"]["search"]
+    assert "COCOINDEX_DATABASE_URL" not in search["environment"]
+    assert "postgres" not in search["depends_on"]
+    assert "dynamic a search 8000" in COMPOSE.read_text()
 
 
 def test_only_the_proxy_is_reached_from_outside(
@@ -50,7 +64,7 @@ def test_only_the_proxy_is_reached_from_outside(
     services = compose["services"]
     assert {name for name in services if "ports" in services[name]} == {"caddy"}
     behind = {name for name in services if "back" in services[name]["networks"]}
-    assert behind == {"app", "qdrant", "postgres"}
+    assert behind == {"index", "search", "qdrant", "postgres"}
     assert compose["networks"]["back"]["internal"]
 
 

@@ -1,6 +1,8 @@
 """Each kind of file is decoded as a person sees it, damaged ones too."""
 
+import contextlib
 import io
+import logging
 import struct
 import time
 import zlib
@@ -588,3 +590,18 @@ def test_of_packed_exif_the_first_counts() -> None:
     began = time.monotonic()
     assert decode(content, None, OF_ALL).size == (2, 2)
     assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_libvips_says_nothing_by_python(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Python's garbage collector amid a message of its would abort the process."""
+    caplog.set_level(logging.INFO, "pyvips")
+    content = encode(Image.effect_noise((600, 400), 50).convert("RGB"), kind)
+    for broken in (content, content[: len(content) // 2]):
+        with contextlib.suppress(vips().Error):
+            vips().Image.new_from_buffer(
+                broken, "", access="sequential", fail_on="none"
+            ).avg()
+    assert "VIPS" not in caplog.text

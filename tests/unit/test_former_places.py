@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from image_search.addresses import Address
-from image_search.former_places import forget_former_places
+from image_search.former_places import forget_former_places, former_places
 from image_search.record import Record, record_file
 from image_search.settings import Settings
 from tests.unit.memory_store import MemoryStore
@@ -40,7 +40,7 @@ def test_a_place_leaves(
     settings = settings_of(tmp_path, "family=/x:new=/y")
     kept = write_record(settings, "family")
     gone = write_record(settings, "my work")
-    forget_former_places(settings, store)
+    forget_former_places(settings, store, ["my work"])
     assert {*store.points} == {"a.jpg", "family/b.jpg"}
     assert kept.exists()
     assert not gone.exists()
@@ -53,7 +53,7 @@ def test_a_single_folder_leaves_for_places_with_names(
     """What it had in the index goes, but for what lies in a place of today."""
     settings = settings_of(tmp_path, "family=/x:my work=/y")
     gone = write_record(settings, "")
-    forget_former_places(settings, store)
+    forget_former_places(settings, store, [""])
     assert {*store.points} == {"family/b.jpg", "my work/c.jpg"}
     assert not gone.exists()
 
@@ -67,7 +67,21 @@ def test_other_collections_are_left_alone(
     theirs = write_record(other, "my work")
     damaged = settings.data_dir / "indexed-image_search-x.json"
     damaged.write_text("{")
-    forget_former_places(settings, store)
+    forget_former_places(settings, store, ["my work"])
     assert len(store.points) == 3
     assert theirs.exists()
     assert damaged.exists()
+
+
+def test_what_others_index_by_now_is_theirs(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    """A place that another process took over keeps its photos, and so does any of others."""
+    settings = settings_of(tmp_path, "family=/x")
+    taken_over = write_record(settings, "my work")
+    single = write_record(settings, "")
+    assert {*former_places(settings)} == {"my work", ""}
+    forget_former_places(settings, store, [""], ["my work"])
+    assert {*store.points} == {"family/b.jpg", "my work/c.jpg"}
+    assert not taken_over.exists()
+    assert not single.exists()

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from image_search import photo_record
+from image_search.place_files import PlaceFiles
 from image_search.reasons import PhotoError
 from image_search.search import NotIndexedYet, UnknownPhoto
 from image_search.status import Equipment, StatusBoard
@@ -30,7 +31,7 @@ class World:
         app = FastAPI()
         app.include_router(photo_record.router)
         app.state.status_board = self.board
-        files = photo_files(folder)
+        files = PlaceFiles([photo_files(folder)])
         app.state.thumbnails = SimpleNamespace(files=files)
         self.client = TestClient(app)
 

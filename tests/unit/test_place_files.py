@@ -1,5 +1,6 @@
 """Each photo's file is found by the name of its place, and none outside of it."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from image_search.addresses import Address
 from image_search.place_files import PlaceFiles
+from image_search.served_photos import ForDecoder
 from image_search.sources import PhotoFolder
 from tests.unit.photo_folder import CAT, NO_PHOTOS, make_folder, shown
 
@@ -46,9 +48,20 @@ def test_what_is_found(places: list[PhotoFolder]) -> None:
     files = PlaceFiles.of(places, is_private=False)
     for place in places:
         name = f"{place.address.name}/cat.png"
-        assert files.find(name) == (place.path / "cat.png").resolve()
-        assert files.lookup_path(name)[1] is not None
-    assert files.lookup_path("cat.png") == ("", None)
+        assert files.see(name)
+        found = asyncio.run(files.look_up(name))
+        assert found is not None
+        assert found.size == CAT.stat().st_size
+        assert for_decoder(files, name) == (place.path / "cat.png").resolve()
+    assert asyncio.run(files.look_up("cat.png")) is None
+
+
+def for_decoder(files: PlaceFiles, name: str) -> ForDecoder:
+    async def ask() -> ForDecoder:
+        async with files.for_decoder(name, is_whole=False) as photo:
+            return photo
+
+    return asyncio.run(ask())
 
 
 @pytest.mark.parametrize("name", NO_PHOTOS, ids=shown)
@@ -57,4 +70,18 @@ def test_nothing_else_is_found(places: list[PhotoFolder], name: str) -> None:
     files = PlaceFiles.of(places, is_private=False)
     for path in (f"family/{name}", name, f"family/../family/{name}"):
         with pytest.raises(HTTPException):
-            files.find(path)
+            files.see(path)
+        with pytest.raises(HTTPException):
+            for_decoder(files, path)
+        assert asyncio.run(files.look_up(path)) is None
+
+
+def test_no_place_at_all_has_no_photo() -> None:
+    """Where nothing is to be served, each name is a 404, and nothing breaks."""
+    files = PlaceFiles([])
+    app = FastAPI()
+    app.mount("/img", files)
+    assert TestClient(app).get("/img/cat.png").status_code == 404
+    assert asyncio.run(files.look_up_all(["cat.png"])) == {"cat.png": None}
+    with pytest.raises(HTTPException):
+        files.see("cat.png")

@@ -1,6 +1,7 @@
 """A collection is made as the settings say, whoever makes it; and is searched to match."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,8 @@ PLAIN_VECTOR = models.VectorParams(size=4, distance=models.Distance.COSINE)
 LARGE = Layout(shards=6, replicas=2, on_disk=True)
 VECTOR = np.array([1, 0, 0, 0], np.float32)
 
+StoreWith = Callable[..., ServerStore]
+
 
 @pytest.fixture
 def server() -> Iterator[QdrantStandIn]:
@@ -26,14 +29,21 @@ def server() -> Iterator[QdrantStandIn]:
 
 
 @pytest.fixture
-def store(server: QdrantStandIn) -> Iterator[ServerStore]:
-    store = store_with(server, LARGE)
-    yield store
-    store.close()
+def store_with(server: QdrantStandIn) -> Iterator[StoreWith]:
+    """Makes a store with some settings; all are closed in the end."""
+    with contextlib.ExitStack() as stack:
+
+        def make(layout: Layout, api_key: str | None = None) -> ServerStore:
+            store = ServerStore(server.url, api_key, "photos", 4, layout)
+            stack.callback(store.close)
+            return store
+
+        yield make
 
 
-def store_with(server: QdrantStandIn, layout: Layout) -> ServerStore:
-    return ServerStore(server.url, None, "photos", 4, layout)
+@pytest.fixture
+def store(store_with: StoreWith) -> ServerStore:
+    return store_with(LARGE)
 
 
 def config_of(store: ServerStore) -> models.CollectionConfig:
@@ -42,7 +52,6 @@ def config_of(store: ServerStore) -> models.CollectionConfig:
 
 def make_as_cocoindex_does(store: ServerStore) -> None:
     """Through what CocoIndex is given for its server, and plainly."""
-    store.target(is_set_up=False)
     url = store.url_for_cocoindex
     client = QdrantClient(
         url,
@@ -55,10 +64,17 @@ def make_as_cocoindex_does(store: ServerStore) -> None:
 
 
 def test_whoever_makes_it_makes_the_same(
-    server: QdrantStandIn, store: ServerStore
+    server: QdrantStandIn, store_with: StoreWith
 ) -> None:
-    """CocoIndex's setup, and a check that finds it lost: each number reaches Qdrant."""
-    store.check(is_set_up=False)
+    """CocoIndex's setup, and a check that finds it lost: each number reaches Qdrant.
+
+    CocoIndex gets the server by reference: no API key comes into its database. It takes
+    one server a process, so that no other test may ask for a target.
+    """
+    store = store_with(LARGE, "a key")
+    target = store.target(is_set_up=False)
+    assert target.collection_name == "photos"
+    assert "a key" not in repr(target)
     make_as_cocoindex_does(store)
     config = config_of(store)
     assert config.params.shard_number == 6
@@ -89,10 +105,13 @@ def test_whoever_makes_it_makes_the_same(
     ],
 )
 def test_quantisation_costs_no_recall(
-    server: QdrantStandIn, layout: Layout, kind: str | None
+    server: QdrantStandIn,
+    store_with: StoreWith,
+    layout: Layout,
+    kind: str | None,
 ) -> None:
     """The best are compared by their whole vectors, more of them than are asked for."""
-    store = store_with(server, layout)
+    store = store_with(layout)
     store.check()
     assert quantization_of(config_of(store)) == kind
     store.search(None, 3)
@@ -111,7 +130,6 @@ def test_quantisation_costs_no_recall(
         candidates = (params.quantization.oversampling or 0) * depth
         assert candidates >= 2 * depth
         assert candidates > 199
-    store.close()
 
 
 @pytest.mark.parametrize("is_known", [True, False])
@@ -133,10 +151,10 @@ def test_a_strict_mode_bounds_the_oversampling(
 
 
 def test_what_exists_is_left_as_it_is(
-    server: QdrantStandIn, store: ServerStore
+    server: QdrantStandIn, store_with: StoreWith, store: ServerStore
 ) -> None:
     """Made with other numbers, it is used; what differs is said, and what to do."""
-    store_with(server, Layout(shards=2)).check()
+    store_with(Layout(shards=2)).check()
     made = server.made["photos"]
     store.check()
     assert server.made["photos"] is made
@@ -159,10 +177,9 @@ def test_what_exists_is_left_as_it_is(
     assert len(store.search(VECTOR, 1)) == store.count() == 1
 
 
-def test_what_nobody_set_is_nothing_to_say(server: QdrantStandIn) -> None:
+def test_what_nobody_set_is_nothing_to_say(store_with: StoreWith) -> None:
     """Without these settings a collection of any making is as good as another."""
-    store_with(server, LARGE).check()
-    store = store_with(server, Layout())
+    store_with(LARGE).check()
+    store = store_with(Layout())
     store.check()
     assert store.notice() is None
-    store.close()

@@ -244,3 +244,27 @@ def test_only_silence_is_waited_for() -> None:
     with pytest.raises(StartupError, match="somebody else's"):
         wait_for_server("Qdrant", ask, OSError)
     assert len(asked) == 1
+
+
+def test_what_is_noted_of_a_collection_is_one_processes(
+    data_dir: Path,
+) -> None:
+    """With both servers too: by it places are forgotten. Another collection has its own."""
+    servers: Any = {
+        "qdrant_url": QDRANT_URL,
+        "cocoindex_database_url": DATABASE_URL,
+    }
+    first, second = (stores_of(data_dir, **servers) for _ in range(2))
+    other = stores_of(data_dir, **servers, qdrant_collection="other")
+    first.acquire_records()
+    first.acquire_records()  # once more is no harm
+    with pytest.raises(
+        StartupError, match="give each app that does a DATA_DIR"
+    ):
+        second.acquire_records()
+    other.acquire_records()
+    other.close()
+    first.close()
+    second.acquire_records()
+    second.close()
+    assert not (data_dir / "pid").exists()

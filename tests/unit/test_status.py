@@ -185,7 +185,7 @@ def test_the_index_is_unfinished_until_it_has_all(
     store: MemoryStore, board: StatusBoard
 ) -> None:
     """It is done once the whole folder was looked at and all of it is in the store."""
-    assert board.unfinished() == "0 of 0"
+    assert board.unfinished() == "0"
     follow_folder(board, ["a.jpg", "b.jpg"])
     put(store, "a.jpg")
     assert board.unfinished() == "1 of 2"

@@ -240,6 +240,26 @@ def test_vectors_come_only_when_asked_for(store: Store) -> None:
     assert point.vector == pytest.approx(VECTORS["cat.jpg"], abs=ROUNDING)
 
 
+@pytest.mark.parametrize("with_vectors", [False, True])
+@pytest.mark.parametrize("where", [EVERYTHING, READABLE])
+def test_all_are_told_one_by_one(
+    store: Store, where: Filter, *, with_vectors: bool
+) -> None:
+    """Each photo that a filter lets through comes once, as a search would give it."""
+    found = sorted(
+        store.every(where, with_vectors=with_vectors),
+        key=lambda point: point.payload.filename,
+    )
+    assert len(found) == store.count(where)
+    for point in found:
+        name = point.payload.filename
+        assert point.payload == Payload.model_validate(PAYLOADS[name])
+        if not with_vectors or name not in VECTORS:
+            assert point.vector is None
+        else:
+            assert point.vector == pytest.approx(VECTORS[name], abs=ROUNDING)
+
+
 def test_photos_vectors_are_known_by_name(store: Store) -> None:
     """Each photo that is asked for has its own, and no other comes with them."""
     for wanted in ([], ["trips/rome/a.jpg"], [*FINE]):
@@ -1066,14 +1086,6 @@ def test_points_without_a_sort_key_are_in_order(
         memory.points = {name: (PAYLOADS[name], None) for name in PAYLOADS}
     assert names(store.search(None, 3, READABLE)) == ["cat.jpg", *TWINS[:-3:-1]]
     store.close()
-
-
-def test_cocoindex_keeps_no_key() -> None:
-    """The target names the server by reference: no API key comes into CocoIndex's database."""
-    store = ServerStore("http://qdrant:6334", "a key", "photos", DIMENSION)
-    target = store.target()
-    assert target.collection_name == "photos"
-    assert "a key" not in repr(target)
 
 
 def test_folders_are_counted_where_exact_searches_are_refused(

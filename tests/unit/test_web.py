@@ -18,6 +18,7 @@ from image_search import web
 from image_search.photos import FULL_SIZE
 from image_search.place_files import PlaceFiles
 from image_search.reasons import PhotoError
+from image_search.served_photos import ForDecoder
 from image_search.settings import StartupError
 from image_search.thumbnails import ThumbnailCache, version_of
 from image_search.workers import WorkerError
@@ -349,6 +350,9 @@ def test_a_sender_that_hangs_up_is_no_failure() -> None:
 # --- Thumbnails ---------------------------------------------------------------------
 
 
+SIZES: dict[int, web.ThumbnailSize] = {256: "256", 512: "512"}
+
+
 class ThumbnailWorld:
     """Thumbnails of a folder whose photos are all in the index, and the decoder's visits."""
 
@@ -370,7 +374,8 @@ class ThumbnailWorld:
             self.digests.get,
         )
 
-    def make(self, photo: Path, size: int) -> tuple[str, bytes]:
+    def make(self, photo: ForDecoder, size: int) -> tuple[str, bytes]:
+        assert isinstance(photo, Path)
         self.made.append((photo, size))
         if self.failure:
             raise self.failure
@@ -387,7 +392,8 @@ class ThumbnailWorld:
         version: str = "",
         known: str = "",
     ) -> Response:
-        return self.thumbnails.answer(name, size, version, known)
+        respond = self.thumbnails.respond
+        return asyncio.run(respond(name, SIZES[size], version, known))
 
 
 def small(content: bytes, size: int) -> bytes:
@@ -430,7 +436,7 @@ def test_whole_photos_keep_no_small_one_waiting(world: ThumbnailWorld) -> None:
     small_is_made = threading.Event()
     make = world.thumbnails.make
 
-    def make_large_later(photo: Path, size: int) -> tuple[str, bytes]:
+    def make_large_later(photo: ForDecoder, size: int) -> tuple[str, bytes]:
         if size > 1024:
             assert small_is_made.wait(10)
         return make(photo, size)
