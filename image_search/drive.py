@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,6 +37,7 @@ from image_search.remote_files import PAGE, PIECE, Folder, RemoteFile, is_name
 
 MD5 = re.compile(r"[0-9a-f]{32}")
 WHOLE, PART = 200, 206
+READING_THREADS = 16  # each of which waits for Google
 
 
 class DriveFolder:
@@ -51,6 +53,8 @@ class DriveFolder:
         # Several folders may have one name: what is in them lies together.
         self.folders: dict[str, list[str]] = {"": [address.bucket]}
         self._is_listed = False
+        # A slow Drive leaves the threads of others alone.
+        self._threads = ThreadPoolExecutor(READING_THREADS, "drive")
 
     @classmethod
     def open(cls, address: BucketAddress) -> "DriveFolder":
@@ -133,7 +137,8 @@ class DriveFolder:
     ) -> AsyncIterator[bytes]:
         """The same, as it comes."""
         pieces = self._pieces(name, begin, end, version)
-        while piece := await asyncio.to_thread(next, pieces, b""):
+        run = asyncio.get_running_loop().run_in_executor
+        while piece := await run(self._threads, next, pieces, b""):
             yield piece
 
     def _pieces(
@@ -188,7 +193,7 @@ class DriveFolder:
                 raise failure(self.address, UNKNOWN)
             try:
                 yield answer.iter_bytes(PIECE)
-            except httpx.TransportError:
+            except httpx.RequestError:
                 raise failure(self.address, AWAY) from None
 
     def _changed(self) -> ObjectChanged:

@@ -17,6 +17,7 @@ from image_search.bucket_errors import BucketError
 from image_search.drive_errors import (
     AWAY,
     NO_ACCOUNT,
+    NO_ENDPOINT,
     NO_KEYS,
     REFUSED,
     UNKNOWN,
@@ -34,6 +35,8 @@ ENDPOINT = "https://www.googleapis.com/drive/v3"
 PAUSES = (0.5, 1.0, 2.0)
 TIMEOUT = httpx.Timeout(30, connect=5)
 UNAUTHORIZED = 401
+# What httpx raises where nothing sensible comes back, or there is no such address.
+UNREACHED = (httpx.RequestError, httpx.InvalidURL)
 # Those of shared drives too.
 EVERYWHERE = {"supportsAllDrives": "true"}
 Parameters = Mapping[str, str]
@@ -78,6 +81,8 @@ class DriveApi:
             # No JSON, JSON of something else, or no key in it.
             raise failure(address, NO_ACCOUNT) from None
         endpoint = variables.get("GOOGLE_DRIVE_ENDPOINT") or ENDPOINT
+        if not endpoint.startswith(("http://", "https://")):
+            raise failure(address, NO_ENDPOINT)
         return cls(address, found, endpoint)
 
     def get(self, path: str, parameters: Parameters) -> dict[str, Any]:
@@ -86,7 +91,7 @@ class DriveApi:
             try:
                 answer.read()
                 found = answer.json()
-            except httpx.TransportError:
+            except UNREACHED:
                 raise failure(self.address, AWAY) from None
             except ValueError:
                 found = None
@@ -102,10 +107,13 @@ class DriveApi:
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[httpx.Response]:
         """The answer once it is a good one; its body has not been read."""
-        url = f"{self.endpoint}/{path}"
-        request = self.client.build_request(
-            "GET", url, params={**EVERYWHERE, **parameters}, headers=headers
-        )
+        url, given = f"{self.endpoint}/{path}", {**EVERYWHERE, **parameters}
+        try:
+            request = self.client.build_request(
+                "GET", url, params=given, headers=headers
+            )
+        except httpx.InvalidURL:
+            raise failure(self.address, NO_ENDPOINT) from None
         answer = self._try(request)
         try:
             yield answer
@@ -123,7 +131,7 @@ class DriveApi:
                 if answer.is_success:
                     return answer
                 status, word = answer.status_code, word_of(_read(answer))
-            except httpx.TransportError:
+            except UNREACHED:
                 error = failure(self.address, AWAY)
             else:
                 error = self._failure(status, word)
@@ -154,7 +162,7 @@ class DriveApi:
                 self.credentials.token = None
 
     def _refresh(self) -> None:
-        """Have the token be a new one; raises httpx.TransportError too.
+        """Have the token be a new one; raises UNREACHED too.
 
         Where the server of tokens fails, google-auth has tried several times.
         """
@@ -184,7 +192,7 @@ class TokenRequest(google.auth.transport.Request):
         timeout: float | None = None,
         **_: Any,
     ) -> "TokenResponse":
-        """Raises httpx.TransportError, of which google-auth knows nothing."""
+        """Raises UNREACHED, of which google-auth knows nothing."""
         answer = self.client.request(
             method,
             url,

@@ -24,6 +24,9 @@ REFUSED = (
     " one, and see to this machine's clock"
 )
 AWAY = "can't be reached: see to the network"
+NO_ENDPOINT = (
+    "can't be opened, for GOOGLE_DRIVE_ENDPOINT is no address: take it out"
+)
 NO_FOLDER = "is no folder: name the id that stands in a folder's address"
 IN_THE_BIN = "lies in the bin of Google Drive: take it out"
 INCOMPLETE = "could not be listed as a whole: Google left some of it out"

@@ -200,6 +200,20 @@ def test_a_part_is_read(world: World) -> None:
     assert "bytes=5-8" in ranges
 
 
+def test_a_stream_may_be_left(world: World) -> None:
+    """Its connection is given back: as many as one likes can be."""
+    world.drive.put("a.jpg", CONTENT)
+    world.listed()
+
+    async def begin() -> None:
+        async for piece in world.place.stream("a.jpg"):
+            assert CONTENT.startswith(piece)
+            return
+
+    for _ in range(120):  # more than the pool of connections has
+        asyncio.run(begin())
+
+
 @pytest.mark.parametrize("end", [None, 5])
 def test_a_version_is_read_or_none(world: World, end: int | None) -> None:
     """What is asked for by its version is not given of another one."""
@@ -305,6 +319,7 @@ def test_what_passes_is_waited_for(
         ("files", 403, "rateLimitExceeded", "a longer ?refresh="),
         ("files", 403, "downloadQuotaExceeded", "more than Google allows"),
         ("files", 400, "badRequest", "Google answers 400 badRequest"),
+        ("files", 200, "", "what answers is not Google Drive"),
         ("files", 400, "a key: s3cr3t", "Google answers 400."),
         ("token", 400, "invalid_grant", "refused (invalid_grant)"),
         ("token", 503, "unavailable", "can't be reached"),
@@ -343,6 +358,33 @@ def test_it_has_to_be_a_folder(world: World) -> None:
     folder |= {"trashed": False, "mimeType": "image/png"}
     with pytest.raises(BucketError, match="is no folder"):
         world.listed()
+
+
+def test_a_listing_of_a_part_is_not_taken_for_the_whole(world: World) -> None:
+    """Google may leave something out, and says so."""
+    world.drive.put("a.jpg", b"abc")
+    world.drive.leaves_out = True
+    with pytest.raises(BucketError, match="left some of it out"):
+        world.listed()
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:1", "http://a:b:c"])
+def test_an_endpoint_that_is_no_address_is_said(
+    world: World, endpoint: str
+) -> None:
+    """As soon as it is to be asked."""
+    variables = {
+        "GOOGLE_APPLICATION_CREDENTIALS": str(world.key),
+        "GOOGLE_DRIVE_ENDPOINT": endpoint,
+    }
+
+    def ask() -> None:
+        api = DriveApi.open(world.address, variables)
+        world.opened.append(api)
+        next(DriveFolder(world.address, api).list())
+
+    with pytest.raises(BucketError, match="GOOGLE_DRIVE_ENDPOINT"):
+        ask()
 
 
 def test_a_server_that_is_away_is_said(world: World) -> None:
