@@ -107,13 +107,10 @@ class DriveFolder:
             self.entries[name] = found
             return found.below(folder, own)
         # Another file may have its name by now.
-        self.entries.pop(name, None)
-        try:
-            files, _ = self.list_folder(name.rpartition("/")[0])
-        except ObjectMissing:
-            return None
-        same = (file for file in files if file.name == name)
-        return next((file for file in same if not file.problem), None)
+        another = self._find(name)
+        if another is None:
+            self.entries.pop(name, None)
+        return another
 
     def read(
         self,
@@ -220,6 +217,15 @@ class DriveFolder:
         was = entry.own_name, entry.parents
         is_same = (now.own_name, now.parents) == was
         return now if is_same and not now.is_trashed else None
+
+    def _find(self, name: str) -> RemoteFile | None:
+        """Look for a name in its folder."""
+        try:
+            files, _ = self.list_folder(name.rpartition("/")[0])
+        except ObjectMissing:
+            return None
+        same = (file for file in files if file.name == name)
+        return next((file for file in same if not file.problem), None)
 
     def _ids_of(self, folder: str) -> Sequence[str]:
         """The folders of such a name; none where there is none."""

@@ -257,6 +257,18 @@ def test_what_replaces_a_file_is_found_by_its_name(world: World) -> None:
         assert place.look_up("a.jpg") is None
 
 
+def test_what_could_not_be_looked_up_is_not_forgotten(world: World) -> None:
+    """Where Google fails on the way, it is asked again by the next question."""
+    drive, place = world.drive, world.place
+    made = drive.put("a.jpg", b"the first")
+    world.listed()
+    drive.fail(f"files/{made}", 404, "notFound", times=1)
+    drive.fail("files", 400, "badRequest", times=1)
+    with pytest.raises(BucketError, match="badRequest"):
+        place.look_up("a.jpg")
+    assert place.look_up("a.jpg")
+
+
 def test_names_that_no_listing_had_cost_nothing(world: World) -> None:
     """Google counts what it is asked: it is not, about what strangers make up."""
     world.listed()
