@@ -29,25 +29,27 @@ Each room imports only from lower floors:
               sources, progress, access
               place_locks, vector_space
               place, bucket_listing, stand_in
+              bucket_kinds
     floor 4   clip, cache, state, listing
               photo_files, bucket_files
               proxies, running_app
               batches, question
-              qdrant_nodes
+              qdrant_nodes, drive
     floor 3   photos, looks
               thumbnails, workers
               postgres, attempts, connections
               qdrant_errors, exclusions
-              key_file
-              buckets, served_photos
-    floor 2   decode, settings, own_places
+              key_file, own_places
+              buckets, served_photos, drive_api
+    floor 2   decode, settings
+              drive_entries, drive_errors
     floor 1   streamed, pillow_photo
               colour, repair, sequence
               bmp, raw, headers
               folding, edge_target
               addresses, bucket_errors
               spans, queue_events
-              spreadsheet
+              spreadsheet, remote_files
     floor 0   bucket_addresses
               patterns, hardware
               stopping
@@ -70,7 +72,7 @@ A photo of the folder:
     -> clip (in another)
     -> store
 One of a bucket: photo_buckets
-    (buckets) -> bucket_source
+    (buckets, drive) -> bucket_source
     -> CocoIndex, and on as above
 A search:
     connections -> proxies

@@ -6,21 +6,24 @@ import re
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-S3, AZURE = "s3", "az"
+S3, AZURE, DRIVE = "s3", "az", "gdrive"
 FORMS = {
     S3: "s3://bucket/prefix?region=…",
     AZURE: "az://account/container/prefix",
+    DRIVE: "gdrive://folder-id",
 }
 # What may stand behind the question mark.
 OPTIONS = {
     S3: ("region", "endpoint", "sqs_queue_url", "refresh"),
     AZURE: ("endpoint", "refresh"),
+    DRIVE: ("refresh",),
 }
 URLS = ("endpoint", "sqs_queue_url")
 # Where a key or a token belongs.
 INSTEAD = {
     S3: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     AZURE: "set AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
+    DRIVE: "set GOOGLE_APPLICATION_CREDENTIALS to a service account's key file",
 }
 # Seconds between two looks: each costs money.
 REFRESH = 60.0
@@ -38,6 +41,7 @@ BUCKET = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._$-]{0,254}")
 # A value with other signs may have a password or a token in it.
 SHOWN = re.compile(r"[\w.:/=~-]*")
 ACCOUNT = re.compile(r"[a-z0-9]{1,24}")
+FOLDER_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
 class Named:
@@ -68,10 +72,13 @@ class Named:
 
 @dataclass(frozen=True)
 class BucketAddress(Named):
-    """A bucket, or what lies below a prefix in it. Nothing in it is secret."""
+    """A bucket, or what lies below a prefix in it; or a folder of Google Drive.
 
-    kind: str  # S3 or AZURE
-    bucket: str
+    Nothing in it is secret.
+    """
+
+    kind: str  # S3, AZURE or DRIVE
+    bucket: str  # or the folder's id
     account: str = ""  # of Azure
     below: str = ""  # the prefix, without slashes around it
     name: str = ""
@@ -112,10 +119,6 @@ def parse_url(url: str) -> BucketAddress:
     """Read an address that has no name before it; raises ValueError."""
     split = urlsplit(url)
     kind = split.scheme
-    if kind == "gdrive":
-        raise ValueError(
-            "Google Drive can't be read yet: sync it to a folder, and name that"
-        )
     if kind not in FORMS:
         forms = " or ".join(FORMS.values())
         raise ValueError(f"{kind}:// is no kind of place: use {forms}")
@@ -199,6 +202,8 @@ def _read_path(split: SplitResult) -> tuple[str, str, str]:
     is_whole = BUCKET.fullmatch(bucket) and (
         split.scheme != AZURE or ACCOUNT.fullmatch(account)
     )
+    if split.scheme == DRIVE:
+        is_whole = None if below else FOLDER_ID.fullmatch(bucket)
     if is_odd or not is_whole or not below.isprintable():
         raise ValueError(
             f"{without_secrets(split.geturl())} is not written as"

@@ -20,10 +20,10 @@ from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Scope
 
 from image_search.bucket_errors import BucketError, ObjectChanged, ObjectMissing
-from image_search.buckets import Bucket, RemoteFile
 from image_search.in_flight import LARGE, MOST_BYTES
 from image_search.kinds import is_photo
 from image_search.reasons import PhotoError
+from image_search.remote_files import LONGEST_NAME, RemoteFile, RemoteFiles
 from image_search.served_photos import (
     BrokenOff,
     ForDecoder,
@@ -36,7 +36,6 @@ from image_search.thumbnails import version_of
 LOOKING_THREADS = 16  # each of which waits for the bucket
 # Photos that are held for decoders at a time, in memory.
 MOST_HELD, MOST_HELD_WHOLE, MOST_HELD_LARGE = 8, 2, 1
-LONGEST_NAME = 1024  # bytes, in S3 and Azure
 TRIES = 3  # to send a photo that is replaced meanwhile
 VERSIONS_KEPT = 10_000  # of objects whose content is known
 Parts = AsyncGenerator[bytes]
@@ -46,7 +45,7 @@ Parts = AsyncGenerator[bytes]
 class BucketPhoto:
     """A photo of a bucket, as it was when it was looked up."""
 
-    bucket: Bucket
+    bucket: RemoteFiles
     file: RemoteFile
 
     @property
@@ -90,7 +89,7 @@ class BucketFiles(ServedPhotos):
 
     def __init__(
         self,
-        open_bucket: Callable[[], Bucket],
+        open_bucket: Callable[[], RemoteFiles],
         leaves_out: Callable[[str], bool],
         *,
         is_private: bool,

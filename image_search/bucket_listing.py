@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from image_search.buckets import RemoteFile
 from image_search.exclusions import (
     EVERYTHING,
     NO_MEDIA_FILE,
@@ -16,6 +15,7 @@ from image_search.exclusions import (
 from image_search.in_flight import MOST_BYTES
 from image_search.kinds import KINDS, NOT_READ, RAW, ending_of
 from image_search.listing import Snapshot, set_raw_aside
+from image_search.remote_files import RemoteFile
 
 PICTURES = KINDS.keys() | NOT_READ
 # A moment has room behind its whole seconds for so much of a version.
@@ -50,17 +50,23 @@ class BucketListing:
         """Sort in what there is; raises BucketError."""
         rules: list[RemoteFile] = []
         pictures: list[RemoteFile] = []
+        closed: dict[str, str] = {}  # folders, and why they can't be read
         for file in files:
             self.seen += 1
             folder, _, own = file.name.rpartition("/")
             if "/." in f"/{folder}":
                 continue
-            if own in RULE_FILES:
+            if file.problem and not own:
+                closed[folder] = file.problem
+            elif own in RULE_FILES:
                 rules.append(file)
             elif not own.startswith(".") and ending_of(own) in PICTURES:
                 pictures.append(file)
         folders = Folders(self.exclusions)
         self._read_rules(rules, folders)
+        for folder, problem in closed.items():
+            if folders.scope_of(folder) is not None:
+                self.found.unreadable[folder] = problem
         raw = [
             file.name
             for file in pictures
@@ -108,6 +114,8 @@ class BucketListing:
 
 def skip_reason(file: RemoteFile) -> str | None:
     """Why a photo is to be left alone."""
+    if file.problem:
+        return file.problem
     if not file.size:
         return "it is empty"
     if file.size > MOST_BYTES:

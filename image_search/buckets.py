@@ -4,10 +4,8 @@ Keys and tokens come from the environment, by the names that their tools use too
 """
 
 import os
-import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +23,7 @@ from image_search.bucket_errors import (
     is_of_bucket,
     odd_name,
 )
+from image_search.remote_files import PAGE, PIECE, Folder, RemoteFile, is_name
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
         S3Config,
     )
 
-PAGE = 1000  # names that come at a time
-PIECE = 256 * 1024  # bytes of a stream, at least
 RETRY: "RetryConfig" = {
     "max_retries": 2,
     "retry_timeout": timedelta(seconds=20),
@@ -48,26 +45,6 @@ ENDPOINTS = {
     S3: ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
     AZURE: ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }
-# Control characters, and what is not UTF-8.
-ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """An object of a bucket.
-
-    `name`: below the prefix. `size`: bytes. `modified`: seconds since 1970.
-    `version`: its ETag, without quotes.
-    """
-
-    name: str
-    size: int
-    modified: float
-    version: str
-
-
-# The files in a folder, and the folders.
-Folder = tuple[Sequence[RemoteFile], Sequence[str]]
 
 
 class Bucket:
@@ -101,7 +78,7 @@ class Bucket:
 
     def look_up(self, name: str) -> RemoteFile | None:
         """What is known of an object; None if there is none."""
-        if not _is_name(name):
+        if not is_name(name):
             return None
         try:
             with self._errors():
@@ -146,7 +123,7 @@ class Bucket:
                 yield bytes(piece)
 
     def _check_name(self, name: str) -> None:
-        if not _is_name(name):
+        if not is_name(name):
             raise ObjectMissing(f"IMAGE_DIR={self.address} has no such object.")
 
     def _errors(self) -> AbstractContextManager[None]:
@@ -173,13 +150,6 @@ def _remote_file(found: "ObjectMeta") -> RemoteFile:
     modified = found["last_modified"].timestamp()
     tag = found["e_tag"] or f"{modified}-{found['size']}"
     return RemoteFile(found["path"], found["size"], modified, tag.strip('"'))
-
-
-def _is_name(name: str) -> bool:
-    """Whether an object may be called so, as obstore has it."""
-    parts = name.split("/")
-    is_odd = any(part in ("", ".", "..") for part in parts)
-    return not (is_odd or ODD.search(name))
 
 
 def _options(begin: int, end: int | None, version: str) -> "GetOptions":

@@ -1,4 +1,4 @@
-"""A bucket of IMAGE_DIR: how it is listed, watched, and read for CocoIndex."""
+"""A bucket of IMAGE_DIR, or a Drive: how it is listed, watched, read for CocoIndex."""
 
 import asyncio
 import time
@@ -9,18 +9,20 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from image_search.bucket_addresses import BucketAddress
 from image_search.bucket_errors import BucketError, OddName
+from image_search.bucket_kinds import open_remote
 from image_search.bucket_listing import BucketListing
-from image_search.buckets import PAGE, Bucket, RemoteFile
 from image_search.dates import Taken
 from image_search.exclusions import MOST_BYTES as MOST_RULE_BYTES
 from image_search.exclusions import Exclusions, Patterns
 from image_search.listing import Snapshot
 from image_search.queue_events import EventQueue, QueueError
+from image_search.remote_files import PAGE, RemoteFile, RemoteFiles
 from image_search.settings import StartupError, logger
 
 # An object that could not be read is left for so long, and twice as long each time.
@@ -74,7 +76,7 @@ class PhotoBucket:
         self.trouble = ""
         # By their names in the bucket, as they were last seen.
         self.files: dict[str, RemoteFile] = {}
-        self._bucket: Bucket | None = None
+        self._bucket: RemoteFiles | None = None
         self._patterns: dict[tuple[str, str], Patterns] = {}
         self._failures: dict[str, Failure] = {}
         self._new_failures: set[str] = set()
@@ -86,9 +88,9 @@ class PhotoBucket:
         self._pages = 0  # that the last look took
 
     @property
-    def bucket(self) -> Bucket:
+    def bucket(self) -> RemoteFiles:
         """Raises BucketError where it can't even be asked."""
-        self._bucket = self._bucket or Bucket.open(self.address)
+        self._bucket = self._bucket or open_remote(self.address)
         return self._bucket
 
     def check_at_start(self, *, is_set_up: bool) -> None:
@@ -101,9 +103,8 @@ class PhotoBucket:
         if is_set_up:
             return
         try:
-            next(self.bucket.list(), None)
-        except OddName:
-            pass  # it is there
+            with suppress(OddName):  # it is there
+                next(self.bucket.list(), None)
         except BucketError as error:
             raise StartupError(str(error)) from None
 
@@ -295,6 +296,5 @@ class PhotoBucket:
         before = self._failures.get(file.name)
         pause = min(2 * before.pause, LONGEST_PAUSE) if before else FIRST_PAUSE
         due = self.clock() + pause
-        failure = Failure(file.version, reason, pause, due)
-        self._failures[file.name] = failure
+        self._failures[file.name] = Failure(file.version, reason, pause, due)
         self._new_failures.add(file.name)

@@ -126,6 +126,15 @@ def test_buckets_are_places_too(tmp_path: Path) -> None:
     )
 
 
+def test_a_folder_of_google_drive_is_a_place_too(tmp_path: Path) -> None:
+    """By its id, with a name before it or none."""
+    text = "gdrive://1aB-_c:trips=gdrive://2d?refresh=5"
+    assert parse(text, tmp_path) == (
+        BucketAddress("gdrive", "1aB-_c", name="1aB-_c"),
+        BucketAddress("gdrive", "2d", name="trips", refresh=5),
+    )
+
+
 SECRET = "a-secret"
 
 
@@ -133,7 +142,10 @@ SECRET = "a-secret"
     ("text", "reason"),
     [
         ("gs://b", "gs:// is no kind of place: use s3://bucket/prefix"),
-        ("gdrive://id", "Google Drive can't be read yet"),
+        ("gdrive://id/trips", "is not written as gdrive://folder-id"),
+        ("gdrive://an id", "is not written as gdrive://folder-id"),
+        (f"gdrive://id?key={SECRET}", "set GOOGLE_APPLICATION_CREDENTIALS"),
+        (f"gdrive://me:{SECRET}@id", "set GOOGLE_APPLICATION_CREDENTIALS"),
         ("s3://a b/x", "is not written as s3://bucket/prefix"),
         ("s3://b/../x", "is not written as s3://bucket/prefix"),
         ("s3:///x", "is not written as s3://bucket/prefix"),

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from image_search.bucket_listing import BucketListing, moment_of
-from image_search.buckets import RemoteFile
 from image_search.exclusions import Exclusions, Patterns
 from image_search.listing import Snapshot
+from image_search.remote_files import RemoteFile
 
 
 def file(name: str, size: int = 3, version: str = "v") -> RemoteFile:
