@@ -21,7 +21,7 @@ export default defineConfig(({ mode }) => {
   const server = `http://127.0.0.1:${PORT || 8000}`;
   // All that the server answers but the page itself; what begins like this is meant as well.
   const answers = ["/search", "/photo", "/folders", "/examples", "/months", "/archive", "/img", "/thumb", "/status"];
-  const api = [...answers, "/health", "/metrics", "/docs", "/openapi.json"];
+  const api = [...answers, "/export", "/mcp", "/health", "/metrics", "/docs", "/openapi.json"];
   return {
     base: "./", // wherever the app lies on its host
     // The first ones to know light-dark(), which would be rewritten for older ones, and wrongly.

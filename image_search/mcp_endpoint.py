@@ -7,9 +7,11 @@ request stands by itself, so that it may go to any of several processes.
 import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+import anyio
+from anyio.abc import TaskStatus
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -31,34 +33,56 @@ class McpEndpoint:
     """What answers at /mcp, while it is `serving`."""
 
     def __init__(self) -> None:
-        self._app: ASGIApp | None = None
+        self._begin: Callable[[], Awaitable[ASGIApp]] | None = None
 
     async def __call__(
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        if self._app is None:
+        if self._begin is None:
             detail = {"detail": "The app is starting, or being stopped."}
             answer = JSONResponse(detail, 503, {"Retry-After": "2"})
             await answer(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        app = await self._begin()
+        await app(scope, receive, send)
 
     @contextlib.asynccontextmanager
     async def serving(self, tools: PhotoTools) -> AsyncIterator[None]:
-        """Answer with these tools."""
-        server = await asyncio.to_thread(make_server, tools)
-        app = _http_app_of(server)
-        async with server.session_manager.run():
-            self._app = app
+        """Answer with these tools.
+
+        The protocol's own code takes half a second to load: the first who asks waits
+        for it, and no start of the app.
+        """
+        first = asyncio.Lock()
+        apps: list[ASGIApp] = []
+        async with anyio.create_task_group() as group:
+
+            async def begin() -> ASGIApp:
+                async with first:
+                    if not apps:
+                        server = await asyncio.to_thread(make_server, tools)
+                        app = _http_app_of(server)
+                        await group.start(_run, server)
+                        apps.append(app)
+                return apps[0]
+
+            self._begin = begin
             try:
                 yield
             finally:
-                self._app = None
+                self._begin = None
+                group.cancel_scope.cancel()
+
+
+async def _run(server: "Server[Any]", *, task_status: TaskStatus[None]) -> None:
+    """Let a server work on requests, until it is cancelled."""
+    async with server.session_manager.run():
+        task_status.started()
+        await anyio.sleep_forever()
 
 
 def make_server(tools: PhotoTools) -> "Server[Any]":
     """What speaks MCP, and has these tools."""
-    # Takes half a second, for which the import of main need not wait.
     from mcp import types
     from mcp.server.lowlevel import Server
 

@@ -50,12 +50,15 @@ async def is_held(locks: PlaceLocks, place: str) -> bool:
 async def end_connections(url: str) -> None:
     """As a restart of Postgres does."""
     connection = await asyncpg.connect(url)
-    await connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE application_name LIKE 'image-search %'"
-        " AND datname = current_database()"
-    )
-    await connection.close()
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name LIKE 'image-search %'"
+            " AND datname = current_database()"
+        )
+    finally:
+        # At once: who waits for this may be given up just then.
+        connection.terminate()
 
 
 async def work_on(

@@ -66,7 +66,7 @@ def test_the_apps_own_addresses_are_known() -> None:
 
     routes = main.app.openapi()["paths"]
     firsts = {path.split("/")[1] for path in routes}
-    others = {"assets", "docs", "img", "openapi.json"}
+    others = {"assets", "docs", "img", "mcp", "openapi.json"}
     assert firsts | others == OWN_SEGMENTS
 
 
