@@ -1,14 +1,24 @@
 """Fixtures that several rooms' tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from image_search.settings import Settings
 from image_search.sources import PhotoFolder
+from tests.qdrant_standin import QdrantStandIn
 from tests.unit.folder_world import FakeCocoIndex, World, folder_of
 from tests.unit.memory_store import MemoryStore
 from tests.unit.photo_folder import make_folder
+
+
+@pytest.fixture
+def server() -> Iterator[QdrantStandIn]:
+    """What stands in for a Qdrant server, for one test."""
+    server = QdrantStandIn()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -22,13 +22,6 @@ StoreWith = Callable[..., ServerStore]
 
 
 @pytest.fixture
-def server() -> Iterator[QdrantStandIn]:
-    server = QdrantStandIn()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def store_with(server: QdrantStandIn) -> Iterator[StoreWith]:
     """Makes a store with some settings; all are closed in the end."""
     with contextlib.ExitStack() as stack:

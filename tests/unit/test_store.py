@@ -157,13 +157,6 @@ def write_to_server(server: QdrantStandIn, filenames: Sequence[str]) -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[QdrantStandIn]:
-    server = QdrantStandIn()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def on_server(server: QdrantStandIn) -> Iterator[ServerStore]:
     """A store on that server, set up, with a few photos."""
     store = server_store(server)
