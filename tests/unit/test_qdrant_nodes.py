@@ -32,9 +32,17 @@ class Cluster:
     def __init__(self) -> None:
         self.seconds = 0.0
         here = Nodes.at(URLS, "photos", has_key=False).servers
-        self.nodes = Nodes(here, clock=lambda: self.seconds)
+        self.nodes = Nodes(here, lambda: self.seconds, self.wait)
         self.failing: dict[int, Failed] = {}
         self.asked: list[int] = []
+        self.waits = 0
+        self.back_after_a_wait: int | None = None  # a node's port
+
+    def wait(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.waits += 1
+        if self.back_after_a_wait:
+            del self.failing[self.back_after_a_wait]
 
     def question(self, server: Server) -> int:
         self.asked.append(server.port)
@@ -120,11 +128,35 @@ def test_when_all_are_away_all_are_asked_and_named(cluster: Cluster) -> None:
         cluster.asked = []
         with pytest.raises(Unanswered) as error:
             cluster.nodes.ask(cluster.question)
-        assert sorted(cluster.asked) == [1, 2, 6334]
+        assert {*cluster.asked} == {1, 2, 6334}
         assert len(error.value.failures) == 3
     assert cluster.nodes.notice() is None  # nobody answers
     del cluster.failing[2]
     assert cluster.ask()[-1] == 2
+
+
+def test_one_that_came_back_a_moment_ago_is_waited_for(
+    cluster: Cluster,
+) -> None:
+    """A node is tried anew only now and then: who was away may be there by now."""
+    cluster.failing[1] = refused()
+    cluster.ask()
+    cluster.failing |= {2: refused(), 6334: refused()}
+    cluster.back_after_a_wait = 1
+    assert cluster.ask()[-1] == 1
+    assert cluster.waits == 1
+
+
+def test_nobody_waits_where_it_would_not_help(cluster: Cluster) -> None:
+    """All have just been tried, or one is there that hangs."""
+    away = refused()
+    cluster.failing = dict.fromkeys([1, 2, 6334], away)
+    with pytest.raises(Unanswered):
+        cluster.nodes.ask(cluster.question)
+    cluster.failing[2] = Failed(grpc.StatusCode.DEADLINE_EXCEEDED, "")
+    with pytest.raises(Unanswered):
+        cluster.nodes.ask(cluster.question)
+    assert cluster.waits == 0
 
 
 @pytest.mark.parametrize(
