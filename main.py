@@ -330,8 +330,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Before CocoIndex stops, since it would wait for their work.
         stack.callback(embedder.end_workers)
         going_on = await begin(app, embedder, store)
-        await loading
-        keeping = asyncio.gather(*going_on, return_exceptions=True)
+        keeping = asyncio.gather(loading, *going_on, return_exceptions=True)
         board: StatusBoard = app.state.status_board
         tools = PhotoTools(app.state.searches, app.state.thumbnails, board)
         await stack.enter_async_context(mcp.serving(tools))

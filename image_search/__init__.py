@@ -40,6 +40,7 @@ Each room imports only from lower floors:
               postgres, attempts, connections
               qdrant_errors, exclusions
               key_file, own_places
+              starting_servers
               buckets, served_photos, drive_api
     floor 2   decode, settings
               drive_entries, drive_errors

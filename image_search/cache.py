@@ -115,6 +115,13 @@ class EmbeddingCache:
         put = "INSERT OR REPLACE INTO headers VALUES (?, ?, ?)"
         self._execute(put, FACTS_VERSION, digest, json.dumps(asdict(facts)))
 
+    def has_vectors(self) -> bool:
+        """Whether there is any; makes no database. Raises OSError, sqlite3.Error."""
+        if not self.file.exists():
+            return False
+        ask = "SELECT 1 FROM vectors WHERE model = ? LIMIT 1"
+        return bool(self._execute(ask, self.space))
+
     def open(self) -> None:
         """Make the tables if need be; raises OSError or sqlite3.Error."""
         self._execute("SELECT 1")

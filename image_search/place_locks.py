@@ -26,7 +26,8 @@ from image_search.own_places import (
     refuse_nameless,
 )
 from image_search.settings import Settings, StartupError, logger
-from image_search.state import redact, state_name, wait_for_postgres
+from image_search.starting_servers import wait_for_postgres
+from image_search.state import redact, state_name
 
 CHECK_SECONDS = 2.0
 ANSWER_SECONDS = 10.0

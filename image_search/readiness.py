@@ -15,6 +15,9 @@ from image_search.state import EmbeddedStores, redact
 from image_search.store import Store, StoreError
 from image_search.workers import PoolUnavailable, WorkerError
 
+# After which the image half is loaded where no photo was waiting for it.
+IDLE_SECONDS = 10
+
 
 async def load_model(embedder: Embedder, role: str) -> asyncio.Task[None]:
     """Load the halves of the model that a role needs; raises StartupError.
@@ -29,8 +32,22 @@ async def load_model(embedder: Embedder, role: str) -> asyncio.Task[None]:
 
 
 async def _load_image_tower(embedder: Embedder, role: str) -> None:
-    if role != "search":
-        await asyncio.to_thread(embedder.load_image_tower)
+    """Load it at once where all photos are new, else once the start is over.
+
+    A folder that was indexed before may have nothing for it to do. A photo that comes
+    earlier has it loaded then.
+    """
+    if role == "search":
+        return
+    if await asyncio.to_thread(_has_indexed, embedder):
+        await asyncio.sleep(IDLE_SECONDS)
+    await asyncio.to_thread(embedder.load_image_tower)
+
+
+def _has_indexed(embedder: Embedder) -> bool:
+    with contextlib.suppress(OSError, sqlite3.Error):
+        return embedder.cache.has_vectors()
+    return False  # what is wrong is said when the tables are made
 
 
 async def set_up(

@@ -7,13 +7,9 @@ import hashlib
 import multiprocessing
 import re
 import shutil
-import socket
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import cocoindex
 import portalocker
@@ -22,11 +18,10 @@ from image_search.in_flight import INFLIGHT_BYTES, MOST_ROWS
 from image_search.postgres import EmbeddedPostgres
 from image_search.postgres_programs import PostgresError
 from image_search.settings import Settings, StartupError, logger, settings
+from image_search.starting_servers import wait_for_postgres
 
-E = TypeVar("E", bound=Exception)
 MIN_FREE_BYTES = 50 * 2**20
 POSTGRES_CHECK_SECONDS = 2
-RETRY_PAUSES = (1, 2, 4, 8)  # seconds, while a server may still be starting
 
 
 class DiskFull(StartupError):
@@ -203,45 +198,6 @@ def state_name(settings: Settings) -> str:
         server = hashlib.sha256(first.encode()).hexdigest()
         name += f"_{server[:8]}"
     return name
-
-
-def wait_for_postgres(url: str) -> None:
-    """Wait for a server that is starting: CocoIndex's driver is silent for 40 s.
-
-    The URL of a socket, and one that is wrong, is left to the driver.
-    """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or 5432
-    except ValueError:
-        return
-    if not host or "%" in host or "host" in parts.query:
-        return
-    wait_for_server(
-        "COCOINDEX_DATABASE_URL",
-        lambda: socket.create_connection((host, port), timeout=3).close(),
-        OSError,
-    )
-
-
-def wait_for_server(
-    name: str,
-    ask: Callable[[], None],
-    unanswered: type[E],
-    explain: Callable[[E], str] = str,
-) -> None:
-    """Ask until no `unanswered` is raised; raises StartupError after some 15 s."""
-    for pause in RETRY_PAUSES:
-        try:
-            return ask()
-        except unanswered:
-            time.sleep(pause)
-    try:
-        ask()
-    except unanswered as error:
-        raise StartupError(
-            f"{name} does not answer: {explain(error)}."
-        ) from None
 
 
 def redact(error: Exception, database_url: str | None) -> str:

@@ -16,7 +16,7 @@ from image_search.clip import Embedding
 from image_search.filters import EVERYTHING, READABLE, Condition, Filter
 from image_search.points import Payload
 from image_search.settings import StartupError
-from image_search.state import wait_for_server
+from image_search.starting_servers import wait_for_server
 
 VECTOR_NAME = "embedding"
 SCROLLED = 1_000  # points at a time, where all are asked for

@@ -39,9 +39,14 @@ os.environ |= {
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from image_search.settings import Settings
+from tests.fork_server import Forked, ForkServer, fork_server
 
 T = TypeVar("T")
 Hits = list[dict[str, Any]]
+Process = subprocess.Popen[bytes] | Forked
+# Where the very start is tested, or what a process takes: begun as such, it is not forked.
+PROGRAM = sys.executable, "main.py"
+SETTINGS = [name.upper() for name in Settings.model_fields]
 
 
 def eventually(condition: Callable[[], T], within: float = 60) -> T:
@@ -65,7 +70,7 @@ def names(hits: Hits) -> list[str]:
 
 def environment(**settings: str | Path) -> dict[str, str]:
     """An environment in which every setting is unset but these: no .env shines through."""
-    unset = {name.upper(): "" for name in Settings.model_fields}
+    unset = dict.fromkeys(SETTINGS, "")
     kept = ("PATH", "HOME", "TMPDIR", "GLIBC_TUNABLES")
     machine = {name: os.environ[name] for name in kept if name in os.environ}
     # Threads of several models that wait for each other on few cores take minutes for seconds.
@@ -151,7 +156,7 @@ class App:
         self.env = (
             environment(**places, PORT=str(self.port)) | defaults | settings
         )
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
 
     def start(self, *command: str, cwd: Path = ROOT) -> "App":
         """Start `python main.py`, or a command in its place, and wait until it answers."""
@@ -160,14 +165,14 @@ class App:
         assert process.poll() is None, self.log.read_text()
         return self
 
-    def begin(
-        self, *command: str, cwd: Path = ROOT
-    ) -> "subprocess.Popen[bytes]":
+    def begin(self, *command: str, cwd: Path = ROOT) -> Process:
         """Start it, and do not wait until it answers."""
-        arguments = command or (sys.executable, "main.py")
         with self.log.open("ab") as log:
+            if forks := self._fork_server(*command, cwd=cwd):
+                self.process = forks.start(self.env, log.fileno())
+                return self.process
             self.process = subprocess.Popen(
-                arguments,
+                command or PROGRAM,
                 cwd=cwd,
                 env=self.env,
                 stdout=log,
@@ -175,6 +180,18 @@ class App:
                 start_new_session=True,
             )
         return self.process
+
+    def _fork_server(self, *command: str, cwd: Path) -> ForkServer | None:
+        """What starts it sooner, unless it is something else that is started."""
+        if command or cwd != ROOT:
+            return None
+        usual = environment()
+        if any(
+            self.env.get(name, "") != usual.get(name, "")
+            for name in {*self.env, *usual} - {*SETTINGS}
+        ):
+            return None  # variables that Python or PyTorch may read
+        return fork_server(**usual)
 
     def answers(self) -> bool:
         return self.http.get("/docs").status_code in {200, 401}
@@ -267,7 +284,9 @@ class App:
                 ]
             except psutil.Error:
                 continue
-            if any(str(self.data) in word for word in words):
+            # One that was forked keeps the words of what forked it.
+            is_server = self.process and process.pid == self.process.pid
+            if is_server or any(str(self.data) in word for word in words):
                 found.append(process)
         return found
 

@@ -77,9 +77,13 @@ def test_facts_come_back_as_they_were(
 
 def test_each_model_has_vectors_of_its_own(cache: EmbeddingCache) -> None:
     """One model never finds another's vectors; what a photo is holds for all."""
+    assert not cache.has_vectors()
+    assert not cache.file.exists()
     cache.put_vector(DIGEST, vector_of(1, 0))
     cache.put_facts(DIGEST, FACTS)
+    assert cache.has_vectors()
     with another(cache, "another model") as second:
+        assert not second.has_vectors()
         assert second.vector(DIGEST) is None
         assert second.facts(DIGEST) == FACTS
         second.put_vector(DIGEST, vector_of(0, 1))

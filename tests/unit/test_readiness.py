@@ -4,14 +4,26 @@ import asyncio
 
 import pytest
 
-from image_search.readiness import load_model
+from image_search.readiness import IDLE_SECONDS, load_model
+from tests.unit.virtual_time import VirtualLoop
+
+
+class Cache:
+    """Has vectors of photos, or none."""
+
+    def __init__(self, *, is_filled: bool) -> None:
+        self.is_filled = is_filled
+
+    def has_vectors(self) -> bool:
+        return self.is_filled
 
 
 class Embedder:
     """Notes what it loads."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_indexed: bool = False) -> None:
         self.loaded: list[str] = []
+        self.cache = Cache(is_filled=has_indexed)
 
     def load_image_tower(self) -> None:
         self.loaded.append("image")
@@ -33,3 +45,18 @@ def test_a_role_has_its_half_of_the_model(role: str, halves: set[str]) -> None:
 
     asyncio.run(run())
     assert {*embedder.loaded} == halves
+
+
+@pytest.mark.parametrize("has_indexed", [False, True])
+def test_photos_that_wait_are_served_first(*, has_indexed: bool) -> None:
+    """The image half is loaded at once for a new folder, else once the start is over."""
+    embedder = Embedder(has_indexed=has_indexed)
+
+    async def run() -> None:
+        await (await load_model(embedder, "all"))  # type: ignore[arg-type]
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(run())
+        waited = runner.get_loop().time()
+    assert "image" in embedder.loaded
+    assert (waited >= IDLE_SECONDS) == has_indexed

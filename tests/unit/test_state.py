@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,6 @@ from image_search.state import (
     EmbeddedStores,
     check_free_space,
     redact,
-    wait_for_server,
 )
 from tests.harness import ROOT, environment
 from tests.qdrant_standin import QdrantStandIn
@@ -179,25 +177,19 @@ def test_with_both_servers_nobody_owns_the_data_dir(
     store.close()
 
 
-@pytest.fixture
-def postgres_port() -> Iterator[int]:
-    """A port on which something listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield int(listener.getsockname()[1])
-
-
 def test_cocoindex_keeps_collections_apart(
-    data_dir: Path, postgres_port: int
+    data_dir: Path, postgres_url: str
 ) -> None:
     """Its state has a name for each collection of each server or cluster, and with both needs no DATA_DIR."""
-    url = f"postgres://me@127.0.0.1:{postgres_port}/db"
     code = (
         "import json; from image_search.state import cocoindex_settings;"
         "it = cocoindex_settings();"
         "print(json.dumps([it.database.url, it.app_namespace]))"
     )
     env = environment(
-        COCOINDEX_DATABASE_URL=url, QDRANT_COLLECTION="mine", DATA_DIR=data_dir
+        COCOINDEX_DATABASE_URL=postgres_url,
+        QDRANT_COLLECTION="mine",
+        DATA_DIR=data_dir,
     )
     asked = [
         subprocess.Popen(
@@ -212,38 +204,13 @@ def test_cocoindex_keeps_collections_apart(
         )
     ]  # fmt: skip
     answers = [json.loads(one.communicate(timeout=60)[0]) for one in asked]
-    assert {database for database, _ in answers} == {url}
+    assert {database for database, _ in answers} == {postgres_url}
     names = [name for _, name in answers]
     assert names[0] == "mine"
     assert all(name.startswith("mine_") for name in names[1:])
     assert names[3] == names[1]
     assert len(set(names)) == 3
     assert not data_dir.exists()
-
-
-def test_a_server_that_starts_is_waited_for() -> None:
-    """A server that does not answer at first is asked again, until it does."""
-    answers = iter([OSError("Connection refused"), None])
-
-    def ask() -> None:
-        if error := next(answers):
-            raise error
-
-    wait_for_server("Postgres", ask, OSError)
-    assert next(answers, "all were asked for") == "all were asked for"
-
-
-def test_only_silence_is_waited_for() -> None:
-    """An answer that is an error stops the start at once, and is not asked for again."""
-    asked = []
-
-    def ask() -> None:
-        asked.append(1)
-        raise StartupError("This collection is somebody else's.")
-
-    with pytest.raises(StartupError, match="somebody else's"):
-        wait_for_server("Qdrant", ask, OSError)
-    assert len(asked) == 1
 
 
 def test_what_is_noted_of_a_collection_is_one_processes(
