@@ -1,4 +1,4 @@
-"""The embedded Postgres comes up after whatever end, forty of them one after the other."""
+"""The embedded Postgres comes up after whatever end, two dozen of them one after the other."""
 
 import os
 import random
@@ -11,7 +11,7 @@ import pytest
 
 from tests.postgres_starts import begin_start, is_kept, make_data, starts
 
-MOMENTS = 20
+MOMENTS = 12
 
 
 def kill_amid_start(folder: Path, seconds: float) -> None:

@@ -1,10 +1,12 @@
 """The rooms of image_search: each imports only from lower floors, and little else."""
 
 import ast
+import functools
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -314,21 +316,63 @@ WITHOUT = {
 
 def imported_rooms(room: str) -> set[str]:
     """The rooms that a room's code imports from, anywhere in it."""
+    return rooms_among(imports_in(ast.walk(parse(room))))
+
+
+def parse(room: str) -> ast.Module:
+    return ast.parse((PACKAGE / f"{room}.py").read_text())
+
+
+def imports_in(nodes: Iterable[ast.AST]) -> set[str]:
+    """The modules that are imported, as far as they can be told from other names."""
     found = set()
-    for node in ast.walk(ast.parse((PACKAGE / f"{room}.py").read_text())):
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom) and node.module:
-            package, _, name = node.module.partition(".")
-            if package == "image_search":
-                found |= (
-                    {name} if name else {alias.name for alias in node.names}
-                )
+            found.add(node.module)
+            if node.module == "image_search":
+                found |= {f"image_search.{alias.name}" for alias in node.names}
     return found
 
 
-def loaded_by(room: str) -> set[str]:
-    """The top-level modules of a process that has imported one room."""
+def rooms_among(modules: Iterable[str]) -> set[str]:
+    dotted = [module.split(".") for module in modules]
+    return {
+        parts[1]
+        for parts in dotted
+        if parts[0] == "image_search" and len(parts) > 1
+    }
+
+
+def at_its_import(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """What runs when a module is imported: not its functions, and nothing for types alone."""
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if (
+            isinstance(node, ast.If)
+            and ast.unparse(node.test) == "TYPE_CHECKING"
+        ):
+            continue
+        yield node
+        yield from at_its_import(ast.iter_child_nodes(node))
+
+
+@functools.cache
+def imported_with(room: str) -> frozenset[str]:
+    """The libraries' modules that are imported with a room, by it and by those below."""
+    modules = imports_in(at_its_import(parse(room).body))
+    rooms = rooms_among(modules)
+    own = {one for one in modules if one.partition(".")[0] != "image_search"}
+    return frozenset(own.union(*map(imported_with, rooms)))
+
+
+@functools.cache
+def loaded_with(library: str) -> frozenset[str]:
+    """The top-level modules of a process that has imported a library's module."""
     code = (
-        f"import sys, json, image_search.{room};"
+        f"import sys, json, {library};"
         "print(json.dumps([name.partition('.')[0] for name in sys.modules]))"
     )
     output = subprocess.check_output(
@@ -338,7 +382,7 @@ def loaded_by(room: str) -> set[str]:
         text=True,
         timeout=60,
     )
-    return set(json.loads(output))
+    return frozenset(json.loads(output))
 
 
 def test_each_room_is_on_the_map() -> None:
@@ -367,8 +411,11 @@ def test_imports_lead_downward(room: str) -> None:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_loads_no_more_than_it_needs(room: str) -> None:
-    """Each room starts in a process of its own, without the libraries of others."""
-    assert not loaded_by(room) & WITHOUT[room]
+    """None imports a library that it does not need, nor one that brings it along."""
+    libraries = imported_with(room) - sys.stdlib_module_names
+    assert libraries.isdisjoint(WITHOUT[room])
+    for library in libraries:
+        assert loaded_with(library).isdisjoint(WITHOUT[room]), library
 
 
 def lines_of_code(path: Path) -> list[str]:
