@@ -40,9 +40,9 @@ Each room imports only from lower floors:
               postgres, attempts, connections
               qdrant_errors, exclusions
               key_file, own_places
-              starting_servers
+              starting_servers, pixel_values
               buckets, served_photos, drive_api
-    floor 2   decode, settings
+    floor 2   decode, settings, model_input
               drive_entries, drive_errors
     floor 1   streamed, pillow_photo
               colour, repair, sequence

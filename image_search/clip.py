@@ -9,6 +9,7 @@ import functools
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from image_search.hardware import (
     prepack_linear_weights,
     return_freed_memory,
 )
+from image_search.model_input import ModelInput
+from image_search.pixel_values import pixel_values
 from image_search.settings import Settings, StartupError
 
 # Shape (d,), length 1; d is the model's, 768 for CLIP ViT-L/14. Written out,
@@ -41,11 +44,25 @@ class Tower(NamedTuple):
     model: Any
     processor: Any
 
-    def embed_images(self, images: list[Pixels]) -> list[Embedding]:
-        """Embed RGB images of shape (height, width, 3)."""
-        pictures = [Image.fromarray(image) for image in images]
-        inputs = self.processor(images=pictures, return_tensors="pt")
-        inputs = inputs.to(self.model.device, self.model.dtype)
+    def embed_images(
+        self, images: list[Pixels], made_by: ModelInput | None = None
+    ) -> list[Embedding]:
+        """Embed RGB images of shape (height, width, 3), of any size.
+
+        `made_by`: what made them what the model looks at, if anything did.
+        """
+        processor = self.processor.image_processor
+        if not made_by:
+            pictures = [Image.fromarray(image) for image in images]
+            made_by = ModelInput.of(processor)
+            if not made_by:
+                inputs = self.processor(images=pictures, return_tensors="pt")
+                device, dtype = self.model.device, self.model.dtype
+                return self._embed(inputs.to(device, dtype))
+            images = [made_by.make(picture) for picture in pictures]
+        return self._embed(pixel_values(images, made_by, processor, self.model))
+
+    def _embed(self, inputs: Mapping[str, Any]) -> list[Embedding]:
         features = self.model.get_image_features(**inputs).pooler_output
         vectors = features.float().cpu().numpy()
         return [l2_normalize(vector) for vector in vectors]
@@ -122,6 +139,16 @@ class DualEncoder:
         return int(getattr(self.config.vision_config, "image_size", 448))
 
     @functools.cached_property
+    def model_input(self) -> ModelInput | None:
+        """How images are made for it, where a worker can; raises StartupError."""
+        return ModelInput.of(self.load_processor().image_processor)
+
+    @property
+    def view(self) -> tuple[int, ModelInput | None]:
+        """What who reads a photo has to know of it."""
+        return self.image_size, self.model_input
+
+    @functools.cached_property
     def key(self) -> str:
         """Names its vectors' space: its name, and a digest of its weights."""
         digest = hashlib.sha256()
@@ -140,6 +167,10 @@ class DualEncoder:
         device, _ = choose_hardware(self.precision)
         patch_size = getattr(self.config.vision_config, "patch_size", 1)
         return best_batch_size(device, self.image_size, patch_size)
+
+    def load_processor(self) -> Any:
+        """Its transformers processor; raises StartupError."""
+        return self.load("AutoProcessor", backend="pil")
 
     def load(self, auto_class: str, **options: Any) -> Any:
         """Load a part with a transformers Auto class; raises StartupError."""
@@ -180,16 +211,18 @@ def load_tower(encoder: DualEncoder, half: Half) -> Tower:
     model.requires_grad_(False)  # noqa: FBT003, torch's; nothing is trained here
     if device == "cpu":
         prepack_linear_weights(model)
-    tower = Tower(
-        model.to(device).eval(), encoder.load("AutoProcessor", backend="pil")
-    )
+    tower = Tower(model.to(device).eval(), encoder.load_processor())
     return_freed_memory()
     return tower
 
 
-def embed_images(encoder: DualEncoder, images: list[Pixels]) -> list[Embedding]:
-    """Embed RGB images of shape (height, width, 3)."""
-    return load_tower(encoder, "image").embed_images(images)
+def embed_images(
+    encoder: DualEncoder,
+    images: list[Pixels],
+    made_by: ModelInput | None = None,
+) -> list[Embedding]:
+    """Embed RGB images of shape (height, width, 3), made by `encoder.model_input`."""
+    return load_tower(encoder, "image").embed_images(images, made_by)
 
 
 def embed_text(encoder: DualEncoder, text: str) -> Embedding:

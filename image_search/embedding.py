@@ -178,11 +178,11 @@ class Embedder:
     def embed_upload(self, content: bytes) -> Embedding:
         """Embed a photo that was sent; raises PhotoError."""
         try:
-            side = self.encoder.image_size
+            view, seconds = self.encoder.view, UPLOAD_SECONDS
             pixels = self.decode_pool.run(
-                read_pixels, content, side, tries=1, seconds=UPLOAD_SECONDS
+                read_pixels, content, *view, tries=1, seconds=seconds
             )
-            vectors = self.image_pool.run(embed_images, self.encoder, [pixels])
+            vectors = self._run_image_tower([pixels])
         except WorkerError as error:
             raise PhotoError(str(error)) from None
         vector: Embedding = vectors[0]
@@ -249,7 +249,7 @@ class Embedder:
 
     def _read(self, content: bytes, tries: int = TRIES) -> Reading:
         reading: Reading = self.decode_pool.run(
-            read_photo, content, self.encoder.image_size, tries=tries
+            read_photo, content, *self.encoder.view, tries=tries
         )
         return reading
 
@@ -287,9 +287,10 @@ class Embedder:
         self.cache.put_vector(digest, vector)
 
     def _run_image_tower(
-        self, images: list[Pixels], tries: int
+        self, images: list[Pixels], tries: int = TRIES
     ) -> list[Embedding]:
+        made_by = self.encoder.model_input
         vectors: list[Embedding] = self.image_pool.run(
-            embed_images, self.encoder, images, tries=tries
+            embed_images, self.encoder, images, made_by, tries=tries
         )
         return vectors

@@ -21,6 +21,7 @@ from image_search.files import open_regular_file
 from image_search.headers import read_tags
 from image_search.kinds import BROWSER_PIXELS, BROWSER_SIDE
 from image_search.metadata import Details, read_details
+from image_search.model_input import ModelInput
 from image_search.placeholder import SIDE as THUMBHASH_SIDE
 from image_search.placeholder import thumbhash_of
 from image_search.quiet import held_remarks
@@ -59,27 +60,31 @@ class Reading:
     remarks: list[str] = field(default_factory=list)  # of the decoder's
 
 
-def read_photo(content: bytes, side: int) -> Reading:
-    """Read all of a photo for a model of `side` pixels; raises PhotoError."""
+def read_photo(
+    content: bytes, side: int, model_input: ModelInput | None = None
+) -> Reading:
+    """Read all of a photo for a model of `side` pixels; raises PhotoError.
+
+    `model_input`: how what it looks at is made, unless the model's processor has to.
+    """
     at_least = max(2 * side, THUMBNAIL_SIZE)
     with _remarks_held() as remarks:
         decoded = decode(content, at_least, OF_THE_FOLDER)
         facts = _facts(content, decoded.size)
-        pixels = _model_input(decoded.image, side)
+        pixels = _for_the_model(decoded.image, side, model_input)
         thumbnail = _thumbnail(decoded.image, THUMBNAIL_SIZE)
         thumbhash = thumbhash_of(decoded.image)
     is_damaged = decoded.is_damaged
     return Reading(facts, pixels, thumbnail, thumbhash, is_damaged, remarks)
 
 
-def read_pixels(content: bytes, side: int) -> Pixels:
-    """Decode a photo that was sent, for a model that looks at `side` pixels.
-
-    Raises PhotoError.
-    """
+def read_pixels(
+    content: bytes, side: int, model_input: ModelInput | None = None
+) -> Pixels:
+    """Decode a photo that was sent, as `read_photo` does; raises PhotoError."""
     with _remarks_held():
         image = decode(content, 2 * side, SENT).image
-        return _model_input(image, side)
+        return _for_the_model(image, side, model_input)
 
 
 def read_facts(content: bytes) -> Facts:
@@ -158,15 +163,19 @@ def _facts(content: bytes, size: tuple[int, int]) -> Facts:
     return Facts(*size, read_taken(tags), read_details(tags))
 
 
-def _model_input(image: Image.Image, side: int) -> Pixels:
+def _for_the_model(
+    image: Image.Image, side: int, model_input: ModelInput | None
+) -> Pixels:
     """Shrink an RGB image towards the model's size, whose own step is then quick.
 
-    Of a strip it takes the middle: to resize all of it would take gigabytes.
+    That is taken here too, where it can be. Of a strip it takes the middle: to resize
+    all of it would take gigabytes.
     """
     image = _reduce(image, 2 * side)
     longest = 16 * min(image.size)
     size = min(image.width, longest), min(image.height, longest)
-    return np.asarray(ImageOps.fit(image, size))
+    image = ImageOps.fit(image, size)
+    return model_input.make(image) if model_input else np.asarray(image)
 
 
 def _thumbnail(image: Image.Image, size: int) -> bytes:

@@ -83,7 +83,9 @@ class PoolHere(WorkerPool):
         return self.instead.get(function.__name__, function)(*arguments)
 
 
-def fake_vectors(_: Any, images: list[Pixels]) -> list[Embedding]:
+def fake_vectors(
+    _: Any, images: list[Pixels], __: Any = None
+) -> list[Embedding]:
     """Vectors that tell an image's size and colour."""
     return [vector_of(*image.shape[:2], *image[0, 0]) for image in images]
 
@@ -103,7 +105,9 @@ def new_embedder(tmp_path: Path) -> Iterator[NewEmbedder]:
     def make(
         decode_pool: WorkerPool, image_pool: WorkerPool, batch_size: int = 1
     ) -> Embedder:
-        encoder: Any = SimpleNamespace(image_size=SIDE, batch_size=batch_size)
+        encoder: Any = SimpleNamespace(
+            view=(SIDE, None), model_input=None, batch_size=batch_size
+        )
         cache = EmbeddingCache(tmp_path / "vectors.sqlite", "model")
         thumbnails = ThumbnailCache(tmp_path / "thumbs")
         embedders.append(
@@ -304,7 +308,7 @@ def test_memory_that_was_short_is_tried_again_alone(
     number = os.cpu_count() or 1
     all_at_work = threading.Barrier(number)
 
-    def decode(content: bytes, side: int) -> Any:
+    def decode(content: bytes, *view: Any) -> Any:
         with lock:
             at_work[0] += 1
             others.append(at_work[0] - 1)
@@ -313,7 +317,7 @@ def test_memory_that_was_short_is_tried_again_alone(
             if is_first_try:
                 all_at_work.wait(10)
                 raise OutOfMemory
-            return read_photo(content, side)
+            return read_photo(content, *view)
         finally:
             with lock:
                 at_work[0] -= 1
@@ -355,12 +359,12 @@ def test_each_photo_of_many_gets_its_own_vector(
     decoded: list[int] = []
     batches: list[int] = []
 
-    def decode(content: bytes, side: int) -> Any:
-        reading = read_photo(content, side)
+    def decode(content: bytes, *view: Any) -> Any:
+        reading = read_photo(content, *view)
         decoded.append(reading.facts.width)
         return reading
 
-    def embed(encoder: Any, images: list[Pixels]) -> list[Embedding]:
+    def embed(encoder: Any, images: list[Pixels], _: Any) -> list[Embedding]:
         if not batches:  # meanwhile the others come to wait for it
             eventually(lambda: len(decoded) == len(photos))
         batches.append(len(images))
@@ -382,7 +386,7 @@ def test_a_photo_that_crashes_takes_no_other_along(
 ) -> None:
     """Of a batch that crashed each is tried by itself: only the one at fault is lost."""
 
-    def embed(encoder: Any, images: list[Pixels]) -> list[Embedding]:
+    def embed(encoder: Any, images: list[Pixels], _: Any) -> list[Embedding]:
         if any(len(image) == 13 for image in images):
             fail("it crashed")
         return fake_vectors(encoder, images)
@@ -407,7 +411,7 @@ def test_only_as_many_are_decoded_as_there_are_cores(
     most: list[int] = [0]
     wait_for_others = threading.Barrier(os.cpu_count() or 1)
 
-    def decode(content: bytes, side: int) -> Any:
+    def decode(content: bytes, *view: Any) -> Any:
         with lock:
             at_work[0] += 1
             most[0] = max(most[0], at_work[0])
@@ -415,7 +419,7 @@ def test_only_as_many_are_decoded_as_there_are_cores(
             wait_for_others.wait(1)
         with lock:
             at_work[0] -= 1
-        return read_photo(content, side)
+        return read_photo(content, *view)
 
     embedder = new_embedder(
         PoolHere(read_photo=decode), PoolHere(embed_images=fake_vectors)
