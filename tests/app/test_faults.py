@@ -27,7 +27,7 @@ from tests.harness import (
 )  # fmt: skip
 
 FEW = ("cat.png", "coffee.png", "rocket.jpg")
-SOON = 15
+SOON = 30
 
 
 def embeddings_made(app: App) -> tuple[int, int]:

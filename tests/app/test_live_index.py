@@ -33,7 +33,7 @@ def skipped(app: App) -> set[str]:
 
 # The system tells of a change, and the model is warm: seconds are plenty, and the poll, at an hour,
 # is out of the question.
-SOON = 10
+SOON = 20
 
 
 def test_an_added_photo_is_found(live: App) -> None:

@@ -17,7 +17,7 @@ COLLECTION = "image_search"
 THEIR_SHAPE = {
     "theirs": models.VectorParams(size=4, distance=models.Distance.DOT)
 }
-SOON = 15
+SOON = 30
 
 
 class Served(NamedTuple):

@@ -27,7 +27,7 @@ from tests.harness import (
 from tests.models import save_tiny_siglip
 
 FEW = ("cat.png", "coffee.png", "motorcycle.jpg", "rocket.jpg", "raccoon.webp")
-SOON = 15
+SOON = 30
 QUERY = "a cup of coffee"
 
 
