@@ -65,7 +65,9 @@ def test_the_hardware_is_this_machines(encoder: DualEncoder) -> None:
 @pytest.mark.parametrize(
     ("device", "side", "patch", "expected"),
     [
-        ("cuda", 224, 14, GPU_BATCH),
+        ("cuda", 224, 14, 64),
+        ("cuda", 224, 32, 64),
+        ("cuda", 512, 16, GPU_BATCH),
         ("mps", 224, 32, GPU_BATCH),
         ("cpu", 224, 14, 1),
         ("cpu", 224, 16, 1),
@@ -76,7 +78,7 @@ def test_the_hardware_is_this_machines(encoder: DualEncoder) -> None:
 def test_batches_are_for_what_gains_by_them(
     device: str, side: int, patch: int, expected: int
 ) -> None:
-    """A GPU is given 16 images at once, a CPU as many as make 256 patches."""
+    """A GPU is given 64 images at once if they are small, a CPU as many as make 256 patches."""
     assert best_batch_size(device, side, patch) == expected
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from image_search.in_flight import LARGE, MOST_BYTES, MOST_ROWS
+from image_search.in_flight import LARGE, LEAST_ROWS, MOST_BYTES, MOST_ROWS
 from image_search.index import Index
 from image_search.place import Place
 from tests.unit.folder_world import Pass, World, sync
@@ -71,8 +71,8 @@ def test_ordinary_photos_are_one_pass(world: World, index: Index) -> None:
     add_large(world, *(f"{number}.jpg" for number in range(40)), size=LARGE)
     rows = rows_of_passes(world, index)
     assert sync(index) is None
-    assert rows == [MOST_ROWS]
-    assert world.passes == [Pass(PLAIN, reopen=False, reexport=False)]
+    assert rows == [LEAST_ROWS]
+    assert world.passes == [Pass(PLAIN, reopen=True, reexport=False)]
 
 
 def test_a_large_photo_that_changes_stays_in_the_index(
