@@ -4,6 +4,7 @@ Radford et al., 2021,
 https://arxiv.org/abs/2103.00020
 """
 
+import bisect
 import contextlib
 import functools
 import hashlib
@@ -33,6 +34,7 @@ Embedding = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
 Half = Literal["text", "image"]
 
 QUERIES_KEPT = 4096
+SURELY_READ = 60  # characters: every model has room for as many tokens
 
 
 class Tower(NamedTuple):
@@ -64,6 +66,19 @@ class Tower(NamedTuple):
         ).to(self.model.device)
         features = self.model.get_text_features(**inputs).pooler_output
         return l2_normalize(features[0].float().cpu().numpy())
+
+    def unread(self, text: str) -> str:
+        """The end of a text that is cut off, from its first whole word on, or ""."""
+        most = self.model.config.text_config.max_position_embeddings
+        words = text.split()
+
+        def tokens(number: int) -> int:
+            some = " ".join(words[:number])
+            return len(self.processor.tokenizer(some)["input_ids"])
+
+        numbers = range(1, len(words) + 1)
+        read = bisect.bisect_right(numbers, most, key=tokens)
+        return " ".join(words[read:])
 
 
 class Unloaded(NamedTuple):
@@ -220,6 +235,14 @@ class TextEncoder:
     def knows(self, text: str) -> bool:
         """Whether a text costs no model."""
         return text in self._known
+
+    def unread(self, text: str) -> str:
+        """The end of a text that the model has no room for, or ""."""
+        if len(text) <= SURELY_READ:
+            return ""
+        tower = self.tower()
+        # A tokenizer serves one thread at a time.
+        return self._thread.submit(tower.unread, text).result()
 
     def _embed(self, text: str) -> Embedding:
         vector = self._recall(text)  # somebody else may have asked meanwhile
