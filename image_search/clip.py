@@ -53,7 +53,11 @@ class Tower(NamedTuple):
         return [l2_normalize(vector) for vector in vectors]
 
     def embed_text(self, text: str) -> Embedding:
-        """Embed a description; what is too long for the model is cut off."""
+        """Embed a description; what is too long for the model is cut off.
+
+        As it is: prompts around it, such as "a photo of", are for names of classes.
+        The starter tells its samples apart by 0.27 without, 0.20 to 0.25 with them.
+        """
         config = self.model.config
         # SigLIP was trained on lower-case texts padded to full length.
         is_siglip = config.model_type.startswith("siglip")

@@ -3,7 +3,7 @@
 A search folds what is nearly equal among its results; here all
 photos are compared with all others, by the same rule. That is
 done by their layouts first, which say most and are small:
-100,000 take 27 MB and some 40 s of one core, while as many
+100,000 take 27 MB and 50 s of one core, while as many
 searches for each photo's neighbours would take ten minutes, and
 miss those of a burst that is longer than such an answer. The
 few pairs that are left are asked for their vectors.
