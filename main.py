@@ -342,6 +342,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
+        await app.state.duplicates.close()
 
 
 # --- The API --------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from image_search.near_equals import BrokenOff, Group, find_groups
 from image_search.place_files import PlaceFiles
 from image_search.search import NotIndexedYet
 from image_search.status import StatusBoard
-from image_search.store import Store
+from image_search.store import Store, StoreError
 
 # A look at a small index is waited for.
 PATIENCE_SECONDS = 2.0
@@ -68,6 +68,8 @@ class DuplicateFinder:
         self._found: list[Group] | None = None
         self._moment: Any = None  # of the index, as it was looked at
         self._compared = (0, 0)
+        self._failure: StoreError | None = None  # of the last look
+        self._is_closed = False
 
     async def groups(self) -> tuple[list[Group], bool]:
         """The names of all groups, and whether they are those of the index as it is.
@@ -77,11 +79,12 @@ class DuplicateFinder:
         moment = await asyncio.to_thread(self._now)
         if moment != self._moment:
             if self._looking is None or self._looking.done():
+                self._failure = None
                 look = asyncio.to_thread(self._look, moment)
                 self._looking = asyncio.create_task(look)
             await asyncio.wait([self._looking], timeout=PATIENCE_SECONDS)
-            if self._looking.done():
-                self._looking.result()
+            if self._failure:
+                raise self._failure
         if self._found is None:
             done, total = self._compared
             so_far = f", {done:,} of {total:,} so far" if total else ""
@@ -89,6 +92,12 @@ class DuplicateFinder:
                 f"All photos are being compared with each other{so_far}."
             )
         return self._found, moment == self._moment
+
+    async def close(self) -> None:
+        """Break a look off, which would open the store again once that is closed."""
+        self._is_closed = True
+        if self._looking:
+            await asyncio.wait([self._looking])
 
     def _now(self) -> Any:
         """What is another after each change of the index."""
@@ -101,10 +110,13 @@ class DuplicateFinder:
             found = find_groups(self.store, self._is_over, self._tell)
         except BrokenOff:
             return
+        except StoreError as error:
+            self._failure = error
+            return
         self._found, self._moment = found, moment
 
     def _is_over(self) -> bool:
-        return self.board.is_closed
+        return self._is_closed or self.board.is_closed
 
     def _tell(self, done: int, total: int) -> None:
         self._compared = done, total

@@ -81,6 +81,7 @@ def find_groups(
             left = [other for _, other in each if not is_led[other]]
             if is_led[leader] or not left:
                 continue
+            _check(is_over)
             near = _nearest(store, pictures, leader, left)
             is_led[near] = True
             leaders[near] = leader

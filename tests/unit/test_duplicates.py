@@ -1,5 +1,6 @@
 """What is there more than once is listed page by page, and never called none too early."""
 
+import asyncio
 import threading
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -15,6 +16,7 @@ from image_search import duplicates, refusals
 from image_search.bucket_errors import BucketError
 from image_search.clip import l2_normalize
 from image_search.duplicates import MOST_SHOWN, DuplicateFinder
+from image_search.search import NotIndexedYet
 from image_search.status import Equipment, StatusBoard
 from image_search.store import Point, StoreUnavailable
 from tests.harness import eventually
@@ -29,10 +31,12 @@ class SlowStore(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
+        self.is_asked = threading.Event()
         self.may_go_on = threading.Event()
         self.may_go_on.set()
 
     def every(self, *arguments: Any, **options: Any) -> Iterator[Point]:
+        self.is_asked.set()
         self.may_go_on.wait(20)
         return super().every(*arguments, **options)
 
@@ -184,3 +188,38 @@ def test_files_are_told_apart_by_their_size(
     files.failure = BucketError("It does not answer.")
     [first, second] = client.get("/duplicates").json()["groups"][0]
     assert first["file_bytes"] is None
+
+
+def test_a_look_is_over_before_the_store_is_closed(
+    board: StatusBoard, store: SlowStore
+) -> None:
+    """Else it would open the store again, which is another process's by then."""
+
+    async def scenario() -> list[str]:
+        finder = DuplicateFinder(board)
+        store.may_go_on.clear()
+        asking = asyncio.create_task(finder.groups())
+        await asyncio.to_thread(store.is_asked.wait, 20)
+        closing = asyncio.create_task(finder.close())
+        await asyncio.sleep(0)
+        store.may_go_on.set()
+        await closing
+        asked = len(store.calls)
+        with pytest.raises(NotIndexedYet):
+            await asking
+        return store.calls[asked:]
+
+    assert asyncio.run(scenario()) == []
+
+
+def test_a_look_that_fails_is_made_again(
+    client: TestClient, store: SlowStore
+) -> None:
+    """A store that was away for a while is no reason to say for ever that it is."""
+    store.may_go_on.clear()
+    assert client.get("/duplicates").status_code == 503
+    store.failure = StoreUnavailable("It is away.")
+    store.may_go_on.set()
+    assert client.get("/duplicates").status_code == 503
+    store.failure = None
+    eventually(lambda: len(names(client.get("/duplicates"))) == 7)

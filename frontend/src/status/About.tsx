@@ -22,7 +22,9 @@ export function About({ status }: { status: Status | null }) {
         {status ? <Facts {...status} /> : <p>{texts.waitingForServer}</p>}
         {status?.words?.trouble && <p>{status.words.trouble}</p>}
         <p>
-          <a href={urlOf({ ...EMPTY_QUERY, duplicates: true })}>{texts.showDuplicates}</a>
+          <a class="chip small" href={urlOf({ ...EMPTY_QUERY, duplicates: true })}>
+            {texts.showDuplicates}
+          </a>
         </p>
         {status && leftOutLabel(status) && <LeftOut {...status} />}
         {status && status.raw_beside > 0 && (

@@ -37,9 +37,7 @@ def test_duplicates_lie_side_by_side(page: Page) -> None:
     """In groups, each photo with what tells it from the others; it opens as any does."""
     page.goto("/")
     page.get_by_role("button", name="About this index").click()
-    page.get_by_role(
-        "link", name="Photos that are there more than once"
-    ).click()
+    page.get_by_role("link", name="Show duplicates").click()
     expect(page).to_have_url(re.compile(r"\?duplicates=1$"))
     expect(page.get_by_role("status")).to_contain_text(
         "2 groups of equal or nearly equal photos"
