@@ -77,6 +77,8 @@ export type Found = {
   /** How many come before these. */
   offset: number;
   overview: Overview;
+  /** Whether the server is still looking into what has changed since. */
+  isPending?: boolean;
 };
 
 /** What the first page says of all of them. */

@@ -11,6 +11,7 @@ type Groups = {
   total: number;
   more: boolean;
   next_offset: number;
+  is_current: boolean;
 };
 
 /** The groups after `offset` of them: their photos in a row, each with its group. */
@@ -35,5 +36,6 @@ export async function findDuplicates(
     similarFolders: null,
     unread: "",
   };
-  return { photos, more, truncated: false, offset, next, overview };
+  const isPending = !body.is_current;
+  return { photos, more, truncated: false, offset, next, overview, isPending };
 }

@@ -79,7 +79,13 @@ def test_what_is_not_known_yet_is_not_called_none(page: Page) -> None:
     page.goto("/?duplicates=1")
     expect(page.get_by_role("alert")).to_contain_text("being compared")
     page.unroute("**/duplicates?*")
-    none = {"groups": [], "sizes": [], "total": 0, "more": False}
+    none = {
+        "groups": [],
+        "sizes": [],
+        "total": 0,
+        "more": False,
+        "is_current": True,
+    }
     page.route("**/duplicates?*", answering(200, none | {"next_offset": 0}))
     expect(page.get_by_role("heading", name="No duplicates")).to_be_visible()
     expect(photos(page)).to_have_count(0)
