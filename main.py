@@ -38,6 +38,7 @@ from image_search import (
     access,
     archive,
     connections,
+    duplicates,
     examples,
     export,
     folders,
@@ -260,6 +261,7 @@ def prepare_answers(
     app.state.indexes = []
     app.state.status_board = board
     app.state.searches = roles.searches_of(settings, searcher)
+    app.state.duplicates = duplicates.DuplicateFinder(board)
     app.state.health = roles.health_of(settings, app.state.searches, store)
     app.state.thumbnails = web.Thumbnails(
         photo_files,
@@ -339,6 +341,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
+        await app.state.duplicates.close()
 
 
 # --- The API --------------------------------------------------------------------------
@@ -401,6 +404,7 @@ async def search_by_photo(
 
 for room in (
     archive,
+    duplicates,
     examples,
     export,
     folders,

@@ -10,7 +10,7 @@ Each room imports only from lower floors:
     floor 10  examples, roles
     floor 9   turns, folders, engines
               photo_record, months
-              export
+              export, duplicates
     floor 8   follow, search, upkeep, replica
               replica_store, web, archive
               replica_files
@@ -24,6 +24,7 @@ Each room imports only from lower floors:
               absence, passes, flows
               place_points, former_places
               photo_buckets
+              likes, near_equals
     floor 5   embedding, store, record
               download, adoption
               sources, progress, access
@@ -65,7 +66,7 @@ Each room imports only from lower floors:
               worker_process, postgres_programs
               pytorch, root_path
               early_answers, pieces
-              programs
+              programs, languages
 
 A photo of the folder:
     sources -> CocoIndex -> embedding

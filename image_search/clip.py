@@ -4,6 +4,7 @@ Radford et al., 2021,
 https://arxiv.org/abs/2103.00020
 """
 
+import bisect
 import contextlib
 import functools
 import hashlib
@@ -36,6 +37,7 @@ Embedding = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
 Half = Literal["text", "image"]
 
 QUERIES_KEPT = 4096
+SURELY_READ = 60  # characters: every model has room for as many tokens
 
 
 class Tower(NamedTuple):
@@ -68,7 +70,11 @@ class Tower(NamedTuple):
         return [l2_normalize(vector) for vector in vectors]
 
     def embed_text(self, text: str) -> Embedding:
-        """Embed a description; what is too long for the model is cut off."""
+        """Embed a description; what is too long for the model is cut off.
+
+        As it is: prompts around it, such as "a photo of", are for names of classes.
+        The starter tells its samples apart by 0.27 without, 0.20 to 0.25 with them.
+        """
         config = self.model.config
         # SigLIP was trained on lower-case texts padded to full length.
         is_siglip = config.model_type.startswith("siglip")
@@ -81,6 +87,19 @@ class Tower(NamedTuple):
         ).to(self.model.device)
         features = self.model.get_text_features(**inputs).pooler_output
         return l2_normalize(features[0].float().cpu().numpy())
+
+    def unread(self, text: str) -> str:
+        """The end of a text that is cut off, from its first whole word on, or ""."""
+        most = self.model.config.text_config.max_position_embeddings
+        words = text.split()
+
+        def tokens(number: int) -> int:
+            some = " ".join(words[:number])
+            return len(self.processor.tokenizer(some)["input_ids"])
+
+        numbers = range(1, len(words) + 1)
+        read = bisect.bisect_right(numbers, most, key=tokens)
+        return " ".join(words[read:])
 
 
 class Unloaded(NamedTuple):
@@ -253,6 +272,14 @@ class TextEncoder:
     def knows(self, text: str) -> bool:
         """Whether a text costs no model."""
         return text in self._known
+
+    def unread(self, text: str) -> str:
+        """The end of a text that the model has no room for, or ""."""
+        if len(text) <= SURELY_READ:
+            return ""
+        tower = self.tower()
+        # A tokenizer serves one thread at a time.
+        return self._thread.submit(tower.unread, text).result()
 
     def _embed(self, text: str) -> Embedding:
         vector = self._recall(text)  # somebody else may have asked meanwhile

@@ -196,6 +196,10 @@ class Embedder:
         """Whether a description costs no model: it was asked for before."""
         return self.text.knows(text)
 
+    def unread(self, text: str) -> str:
+        """The end of a description that the model has no room for, or ""."""
+        return self.text.unread(text)
+
     def load_image_tower(self) -> None:
         """Have the worker load it; should it fail, the first photo's error says why."""
         black = np.zeros((64, 64, 3), np.uint8)

@@ -11,7 +11,7 @@ alone.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,8 @@ LEAST_CONTRAST = 0.1
 MOST_STRETCHED = 0.03  # by which the sides' ratios may differ
 
 Vector = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
-Table = np.ndarray[tuple[int, int], np.dtype[Any]]
+Table = np.ndarray[tuple[int, ...], np.dtype[Any]]
+Places = np.ndarray[tuple[int], np.dtype[np.intp]]
 
 
 def fold(
@@ -80,27 +81,56 @@ def _are_alike(vectors: Sequence[Vector | None]) -> Table:
 
 def _are_laid_out_alike(payloads: Sequence[Payload]) -> Table:
     """By shape, light and colours; not without a ThumbHash, as of earlier versions."""
-    none = np.zeros(LAYOUT_LENGTH)
-    layouts = np.array(
-        [
-            layout_of(one.thumbhash) if one.thumbhash else none
-            for one in payloads
-        ]
+    layouts = Layouts.of(
+        [(one.thumbhash, one.width, one.height) for one in payloads]
     )
-    squares = (layouts**2).sum(1)
-    apart = squares[:, None] + squares - 2 * layouts @ layouts.T
+    alike = np.zeros((len(payloads), len(payloads)), np.bool_)
+    alike[layouts.pairs(layouts)] = True
+    return alike
 
-    waves = layouts[:, MEANS:]
-    contrast = np.sqrt((waves**2).sum(1))
-    alike = waves @ waves.T / np.maximum(np.outer(contrast, contrast), 1e-9)
-    has_contrast = contrast >= LEAST_CONTRAST
 
-    sides = [(max(1, one.width), max(1, one.height)) for one in payloads]
-    shapes = np.array([np.log(width / height) for width, height in sides])
-    stretched = np.abs(shapes[:, None] - shapes)
-    return np.asarray(
-        (apart <= MOST_APART**2)
-        & (alike >= LEAST_ALIKE)
-        & np.outer(has_contrast, has_contrast)
-        & (stretched <= MOST_STRETCHED)
-    )
+class Layouts(NamedTuple):
+    """The shape, light and colours of n photos."""
+
+    table: Vector  # of shape (n, 67)
+    stretch: Vector  # of shape (n,): the logarithm of the sides' ratio
+    contrast: Vector  # of shape (n,)
+
+    @classmethod
+    def of(cls, looks: Sequence[tuple[str | None, int, int]]) -> "Layouts":
+        """Of ThumbHashes, widths and heights."""
+        table = np.zeros((len(looks), LAYOUT_LENGTH), np.float32)
+        for place, (thumbhash, *_) in enumerate(looks):
+            if thumbhash:
+                table[place] = layout_of(thumbhash)
+        ratios = [max(1, width) / max(1, height) for _, width, height in looks]
+        stretch = np.log(np.array(ratios, np.float32))
+        return cls(table, stretch, np.linalg.norm(table[:, MEANS:], axis=1))
+
+    def some(self, places: Any) -> "Layouts":
+        """Those at some places."""
+        return Layouts(*(column[places] for column in self))
+
+    def can_be_told(self) -> Table:
+        """Which have so much contrast: booleans of shape (n,)."""
+        return np.asarray(self.contrast >= LEAST_CONTRAST)
+
+    def pairs(self, others: "Layouts") -> tuple[Places, Places]:
+        """Which are alike: their places here, and there, in order."""
+        squares = (self.table**2).sum(1)
+        their_squares = (others.table**2).sum(1)
+        apart = (
+            squares[:, None] + their_squares - 2 * self.table @ others.table.T
+        )
+        # Few are left, and the rest is looked at for these alone.
+        here, there = np.nonzero(apart <= MOST_APART**2)
+        waves = self.table[here, MEANS:], others.table[there, MEANS:]
+        contrasts = self.contrast[here], others.contrast[there]
+        alike = np.einsum("ij,ij->i", *waves)
+        stretched = np.abs(self.stretch[here] - others.stretch[there])
+        are_pairs = (
+            (alike >= LEAST_ALIKE * np.maximum(np.multiply(*contrasts), 1e-9))
+            & (np.minimum(*contrasts) >= LEAST_CONTRAST)
+            & (stretched <= MOST_STRETCHED)
+        )
+        return here[are_pairs], there[are_pairs]

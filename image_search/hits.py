@@ -74,6 +74,11 @@ class SearchResponse(BaseModel):
         description="Whether the best photo fits `q` better than it fits texts that"
         " mean nothing. Null for photos, on later pages, and until that is known.",
     )
+    unread: str = Field(
+        "",
+        description="On the first page: the end of `q` that the model has no room"
+        " for. The photos are found by the words before.",
+    )
     named: list[Hit] = Field(
         [],
         description="On the first page: photos whose name, or whose folder's, is `q`"

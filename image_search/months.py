@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from image_search.filters import Condition, Filter
+from image_search.likes import BadWeight, by_name
 from image_search.question import Filters, conditions
-from image_search.search import NotIndexedYet
+from image_search.search import NotIndexedYet, SearchError
 from image_search.status import StatusBoard
 from image_search.store import Store
 
@@ -73,6 +74,10 @@ def months(request: Request, query: Annotated[Filters, Query()]) -> Months:
     the offset that is the sum of those before it.
     """
     board: StatusBoard = request.app.state.status_board
+    try:
+        query = by_name(board.store, query)
+    except BadWeight as error:
+        raise SearchError(str(error)) from None
     found = count_months(board.store, conditions(query, is_scored=False))
     if not found and (so_far := board.unfinished()):
         raise NotIndexedYet(f"The photos are being indexed, {so_far} so far.")

@@ -63,7 +63,7 @@ class Filters(BaseModel, extra="forbid"):
     unlike: Names = Field(
         [],
         description="The filenames of photos that are left out; a search also"
-        " goes away from what is on them.",
+        " goes away from what is on them, by a weight such as `2:cat.png`.",
     )
 
 
@@ -73,7 +73,8 @@ class Search(Filters):
     q: Words | None = Field(None, description="What you want to see.")
     like: Names = Field(
         [],
-        description="The filenames of photos, to find others like all of them.",
+        description="The filenames of photos, to find others like all of them;"
+        " `2:cat.png` counts twice, `0.5:cat.png` half.",
     )
     minus: list[Words] = Field(
         [], max_length=10, description="What you don't want to see."

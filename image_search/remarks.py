@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from image_search.clip import Embedding
+from image_search.clip import SURELY_READ, Embedding
 from image_search.embedding import Embedder
 from image_search.filters import READABLE, Condition, Filter
 from image_search.floor import Floor
@@ -76,6 +76,8 @@ class Remarks:
             answer.similar_folders = similar
         if asked.q:
             answer.fits = self._fits(asked)
+            if len(asked.q) > SURELY_READ:
+                answer.unread = self.embedder.unread(asked.q)
             # An owner's limits may leave no room for it.
             with contextlib.suppress(StoreRefuses):
                 self._add_named(answer, asked, asked.q)

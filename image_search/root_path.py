@@ -11,6 +11,7 @@ OWN_SEGMENTS = {
     "archive",
     "assets",
     "docs",
+    "duplicates",
     "examples",
     "export",
     "folders",

@@ -16,6 +16,7 @@ from image_search.clip import Embedding, l2_normalize
 from image_search.embedding import Embedder
 from image_search.filters import Filter
 from image_search.hits import Hit, SearchResponse, cut_off, group_hits
+from image_search.likes import BadWeight, by_name, mean, weights_of
 from image_search.question import Search, conditions
 from image_search.remarks import Asked, Remarks
 from image_search.store import Point, Store
@@ -97,6 +98,7 @@ class Searcher:
 
         `is_sent`: the vector has a photo in it that was sent.
         """
+        query = by_name(self.store, query)
         is_scored = vector is not None
         by_time = query.sort != "score" and is_scored
         where = conditions(query, query.like, is_scored=is_scored)
@@ -214,7 +216,7 @@ class Searcher:
         """All that was asked for, in a vector of shape (d,) and unit length, or None.
 
         It is a sum: CLIP itself hardly understands "without". Photos of the index
-        count as one, the mean of their vectors.
+        count as one, the mean of their vectors, each by its weight.
         """
         liked, unliked = self._named(query)
         vectors = []
@@ -226,30 +228,36 @@ class Searcher:
             -MINUS_WEIGHT * self.embedder.embed_query(text)
             for text in query.minus
         ]
-        if liked:
-            vectors.append(np.mean(liked, axis=0))
+        if liked is not None:
+            vectors.append(liked)
         if not vectors:
             if query.like:
                 raise NothingLeft
             return None  # what is unlike nothing else is only left out
-        if unliked:
-            vectors.append(-MINUS_WEIGHT * np.mean(unliked, axis=0))
+        if unliked is not None:
+            vectors.append(-MINUS_WEIGHT * unliked)
         total: Embedding = np.sum(vectors, axis=0)
         if np.linalg.norm(total) < MIN_QUERY_NORM:
             raise NothingLeft
         return l2_normalize(total)
 
-    def _named(self, query: Search) -> tuple[list[Embedding], list[Embedding]]:
-        """The vectors of `like` and of `unlike`; what is in both is in neither."""
-        like, unlike = {*query.like}, {*query.unlike}
-        named = sorted(like | unlike)
+    def _named(
+        self, query: Search
+    ) -> tuple[Embedding | None, Embedding | None]:
+        """What `like` comes to, and `unlike`; what is in both is in neither."""
+        try:
+            like = weights_of(self.store, query.like)
+            unlike = weights_of(self.store, query.unlike)
+        except BadWeight as error:
+            raise SearchError(str(error)) from None
+        named = sorted({*like, *unlike})
         vectors = self.store.vectors_of(named)
         for name in named:
             if name not in vectors:
                 raise UnknownPhoto(name)
         return (
-            [vectors[name] for name in sorted(like - unlike)],
-            [vectors[name] for name in sorted(unlike - like)],
+            mean(like.keys() - unlike.keys(), like, vectors),
+            mean(unlike.keys() - like.keys(), unlike, vectors),
         )
 
 

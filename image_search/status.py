@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from image_search.filters import DAMAGED, EVERYTHING, UNREADABLE, Filter
+from image_search.languages import languages_of
 from image_search.progress import Progress, merge
 from image_search.store import Store, StoreError
 
@@ -40,6 +41,9 @@ class Status(BaseModel):
     device: str
     precision: str
     store: str
+    languages: list[str] | None = Field(
+        None, description="That the model reads; null if it reads many."
+    )
     photos: int = Field(description="Photos in the image folder.")
     indexed: int
     waiting: int
@@ -85,6 +89,7 @@ class Equipment:
     device: str
     precision: str
     store: str
+    languages: list[str] | None = None  # that it reads; None: many
 
     @classmethod
     def of(cls, model: Any, name: str, store: Store) -> "Equipment":
@@ -94,6 +99,7 @@ class Equipment:
             device=str(model.device),
             precision=str(model.dtype).removeprefix("torch."),
             store=store.name,
+            languages=languages_of(model.config),
         )
 
 
@@ -168,6 +174,10 @@ class StatusBoard:
                 continue
             told = self._shown
             yield told
+
+    @property
+    def is_closed(self) -> bool:
+        return self._is_closed
 
     def close(self) -> None:
         """End all `statuses`: the app is being stopped."""

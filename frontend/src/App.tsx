@@ -43,7 +43,7 @@ export function App() {
   // Another question than before: what fits less well was wanted for that one.
   // The month it began with may have none of it.
   const refine = (next: Query) =>
-    ask({ ...next, showAll: false, at: next.at === query.at ? "" : next.at });
+    ask({ ...next, duplicates: false, showAll: false, at: next.at === query.at ? "" : next.at });
 
   function search(changed: Partial<Query>) {
     const next = { ...query, ...changed };
@@ -71,6 +71,7 @@ export function App() {
         <Above
           state={state}
           query={query}
+          status={status}
           examples={isStart ? examples : null}
           onSearch={search}
           onRefine={refine}

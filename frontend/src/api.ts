@@ -1,6 +1,7 @@
 /** What the page asks the server for: photos, in full size and in small. */
 
 import { monthAfter } from "./format";
+import { findDuplicates } from "./duplicates";
 import { ROOT } from "./root";
 import { texts } from "./texts";
 import { appendAll } from "./urlState";
@@ -26,6 +27,12 @@ export type Details = {
   keywords?: string[];
 };
 
+/** What a photo was found by. */
+export type Way = "name" | "text" | "description" | "meaning";
+
+/** Words on a photo, and where: its four corners, x and y in turn, as shares of its sides. */
+export type Line = { text: string; box: number[]; confidence: number };
+
 export type Photo = {
   filename: string;
   score: number | null;
@@ -46,6 +53,13 @@ export type Photo = {
   thumbhash?: string | null;
   /** Photos that are nearly the same. */
   similar?: Photo[];
+  /** What it was found by, the weightiest first, and the words that match. */
+  why?: Way[] | null;
+  matches?: Partial<Record<Way, string[]>> | null;
+  /** The words on it, as far as its own record is known; null: they were not looked for. */
+  text?: Line[] | null;
+  /** Of photos that are nearly the same: the first of them, and how many there are. */
+  group?: { name: string; size: number };
 };
 
 export type Failure = {
@@ -63,6 +77,8 @@ export type Found = {
   /** How many come before these. */
   offset: number;
   overview: Overview;
+  /** Whether the server is still looking into what has changed since. */
+  isPending?: boolean;
 };
 
 /** What the first page says of all of them. */
@@ -78,11 +94,17 @@ export type Overview = {
   namedFolders: string[];
   /** If there is no folder of that name: those with a similar one. */
   similarFolders: string[] | null;
+  /** The end of what was typed, if the model has no room for it. */
+  unread: string;
 };
 
 /** What can be asked for; `upload` is the visitor's own photo. Empty means: any. */
 export type Question = {
   q: string;
+  /** What is looked in, with commas. */
+  scope: string;
+  /** Whether photos that are there more than once are wanted, and nothing else. */
+  duplicates: boolean;
   like: string[];
   unlike: string[];
   minus: string[];
@@ -124,12 +146,13 @@ export const thumbUrl = ({ filename, version }: Address, size: 256 | 512 | 1024 
   `${ROOT}thumb/${pathOf(filename)}?size=${size}${version ? `&v=${version}` : ""}`;
 
 function parametersOf(question: Question): URLSearchParams {
-  const { q, like, unlike, minus, folder, after, before, near, camera } = question;
+  const { q, scope, like, unlike, minus, folder, after, before, near, camera } = question;
   const { sort, upload, offset, around = "", isFlat, showAll } = question;
   const scored = q || like.length || minus.length || upload;
   const at = scored ? "" : question.at;
   const wanted = {
     q,
+    in: q && scope,
     folder,
     after: at && sort === "oldest" ? latest(after, `${at}-01`) : after,
     before: at && sort !== "oldest" ? earliest(before, `${monthAfter(at)}-01`) : before,
@@ -154,14 +177,15 @@ const earliest = (...dates: string[]) => dates.filter(Boolean).sort()[0]!;
 
 type Refusal = { detail?: string | { loc: string[]; msg: string }[] };
 
-type Body = Refusal & {
-  results?: Photo[];
+type Body = {
+  results: Photo[];
   total?: number | null;
   searched?: number | null;
   fits?: boolean | null;
   named?: Photo[];
   named_folders?: string[];
   similar_folders?: string[] | null;
+  unread?: string;
   offset?: number;
   more?: boolean;
   below_cutoff?: boolean;
@@ -176,7 +200,7 @@ export function reasonOf({ status, statusText }: Response, body: Refusal | null)
   return sentences?.join(". ") ?? texts.unexpectedAnswer(`${status} ${statusText}`);
 }
 
-function failure(response: Response, body: Body | null, isUpload: boolean): Failure {
+function failure(response: Response, body: Refusal | null, isUpload: boolean): Failure {
   const { status } = response;
   const message = reasonOf(response, body);
   if (status === 503) return { reason: "not ready", message };
@@ -184,17 +208,27 @@ function failure(response: Response, body: Body | null, isUpload: boolean): Fail
   return { reason: unreadable ? "unreadable" : "refused", message };
 }
 
-export async function search(question: Question, signal: AbortSignal): Promise<Found | Failure> {
-  const { upload, offset, showAll } = question;
-  const parameters = parametersOf(question);
-  const options: RequestInit = upload ? { method: "POST", body: upload, signal } : { signal };
-  const response = await fetch(`${ROOT}search?${parameters}`, options).catch(() => null);
+/** What the server answers, or why it does not. */
+export async function request<T extends object>(
+  path: string,
+  options: RequestInit,
+): Promise<T | Failure> {
+  const response = await fetch(`${ROOT}${path}`, options).catch(() => null);
   // 502 and 504 are a proxy, such as Vite's, saying that nobody answers behind it.
   if (!response || response.status === 502 || response.status === 504) {
     return { reason: "unreachable", message: texts.makeSureItRuns };
   }
-  const body: Body | null = await response.json().catch(() => null);
-  if (!response.ok || !body?.results) return failure(response, body, upload !== null);
+  const body: (T & Refusal) | null = await response.json().catch(() => null);
+  return response.ok && body ? body : failure(response, body, options.method === "POST");
+}
+
+export async function search(question: Question, signal: AbortSignal): Promise<Found | Failure> {
+  const { upload, offset, showAll } = question;
+  if (question.duplicates) return findDuplicates(offset, signal);
+  const parameters = parametersOf(question);
+  const options: RequestInit = upload ? { method: "POST", body: upload, signal } : { signal };
+  const body = await request<Body>(`search?${parameters}`, options);
+  if ("reason" in body) return body;
 
   const { results: photos, more = false, offset: first = offset } = body;
   const { below_cutoff: isCut = photos.length < PAGE_SIZE } = body;
@@ -211,6 +245,7 @@ export async function search(question: Question, signal: AbortSignal): Promise<F
     named: body.named ?? [],
     namedFolders: body.named_folders ?? [],
     similarFolders: body.similar_folders ?? null,
+    unread: body.unread ?? "",
   };
   return { photos, more, truncated, offset: first, next, overview };
 }

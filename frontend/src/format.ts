@@ -4,6 +4,9 @@ import type { Details } from "./api";
 import { locale, texts } from "./texts";
 import type { Query } from "./urlState";
 
+/** What can be chosen to look in; the words on a photo and those that describe it are one. */
+export const WAYS = ["meaning", "name", "text"] as const;
+
 export const formatNumber = (value: number) => value.toLocaleString(locale);
 
 export const photoCount = (count: number) => texts.photos(formatNumber(count), count);
@@ -12,6 +15,10 @@ export const fileCount = (count: number) => texts.files(formatNumber(count), cou
 
 export const indexedSoFar = ({ indexed, photos }: { indexed: number; photos: number }) =>
   texts.indexedOf(formatNumber(indexed), photoCount(photos));
+
+/** How far the reading of words is: as numbers, it may go on for long. */
+export const readSoFar = ({ read, photos }: { read: number; photos: number }) =>
+  texts.readingWords(formatNumber(read), formatNumber(photos));
 
 export const nameOf = (filename: string) => filename.slice(filename.lastIndexOf("/") + 1);
 
@@ -43,6 +50,9 @@ const SHOT = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "sh
 
 /** When a photo was taken, by the clock of its camera. */
 export const formatTaken = (iso: string) => SHOT.format(new Date(iso));
+
+export const formatPixels = (width: number, height: number) =>
+  `${formatNumber(width)} × ${formatNumber(height)}`;
 
 /** 640 kB, 4.2 MB: in the units that files have everywhere. */
 export function formatBytes(bytes: number): string {
@@ -83,6 +93,18 @@ export function formatTimeToGo(seconds: number): string {
 /** The name of a photo, or how many there are. */
 export const formatNames = (filenames: string[]) =>
   filenames.length === 1 ? nameOf(filenames[0]!) : photoCount(filenames.length);
+
+const LANGUAGES = new Intl.DisplayNames(locale, { type: "language" });
+
+/** English and German, of en and de; what is no language's code stays as it is. */
+export const formatLanguages = (codes: string[]) =>
+  LIST.format(codes.map((code) => (/^[a-z]{2,3}(-\w+)*$/i.test(code) ? LANGUAGES.of(code)! : code)));
+
+const LIST = new Intl.ListFormat(locale);
+
+/** What is looked in, of all that may be: Names and Words. */
+export const formatScope = (scope: string) =>
+  LIST.format(WAYS.filter((way) => scope.includes(way)).map((way) => texts.ways[way]));
 
 /** The query as a phrase: for “dog”, like cat.png, without “grass”, without 3 photos. */
 export function formatQuery({ q, like, unlike, image, minus }: Query): string {

@@ -27,6 +27,10 @@ const en = {
     `${photos} ${one(n) ? "is" : "are"} damaged, and shown as far as they can be read: ${names}`,
   tryThemAgain: "Try them again",
   lookedAtAgain: "They will be looked at again.",
+  readingWords: (read: string, photos: string) => `Reading words: ${read} of ${photos}`,
+  wordsRead: "Words read",
+  reads: "Reads",
+  showDuplicates: "Show duplicates",
   about: "About this index",
   model: "Model",
   device: "Runs on",
@@ -91,6 +95,20 @@ const en = {
     `${files} ${one(n) ? "file" : "files"} could not be downloaded: ${names}`,
   similarPhotos: (n: number) => (one(n) ? "1 similar photo" : `${n} similar photos`),
   foldSimilar: "Show the similar photos as one",
+  foundBy: {
+    name: "Named",
+    text: "Words on it",
+    description: "Described",
+    meaning: "Shows",
+  },
+  duplicates: "Duplicates",
+  groups: (count: string, n: number) =>
+    `${count} ${one(n) ? "group" : "groups"} of equal or nearly equal photos`,
+  sameFile: (count: string) => `${count} times the same file`,
+  nearlySame: (count: string) => `${count} nearly equal photos`,
+  firstOf: (photos: string) => `the first ${photos}`,
+  noDuplicates: "No duplicates",
+  noDuplicatesMean: "No photo is there twice, and none has a near copy.",
 
   // The box, what is asked for beside it, and the filters.
   searching: "Searching…",
@@ -115,7 +133,14 @@ const en = {
   clearBox: "Clear",
   recentSearches: "Recent searches",
   recentsKeys: "Arrow keys choose, Enter searches, Delete removes",
-  minusHint: "A minus leaves something out: dog\u00a0\u2060-\u2060grass",
+  minusHint: "A minus leaves something out: dog\u00a0\u2060-\u2060grass. Quotes find these very words: “exit\u00a0only”",
+  modelReads: (languages: string) =>
+    `The model reads ${languages}: other words may find nothing that fits.`,
+  notRead: (words: string) => `Too long for the model, which did not read: “${words}”`,
+  lookIn: "Look in",
+  ways: { meaning: "Meaning", name: "Names", text: "Words" },
+  only: (ways: string) => `Only ${ways}`,
+  lookedIn: (ways: string) => `by ${ways}`,
   excludeHint: "Put - before what the photos should not show",
   activeFilters: "Active filters",
   until: (date: string) => `Until ${date}`,
@@ -185,6 +210,10 @@ const en = {
   pathCopied: "Path copied",
   imageCopied: "Image copied",
   notCopied: "Your browser did not let it be copied.",
+  onPhoto: "Words on this photo",
+  copyWords: "Copy",
+  wordsCopied: "Words copied",
+  found: "Found by",
   details: "Details",
   hideDetails: "Hide the details",
   zoomIn: "Zoom in",
@@ -267,6 +296,10 @@ const de: Texts = {
     `${photos} ${one(n) ? "ist" : "sind"} beschädigt und so weit wie lesbar gezeigt: ${names}`,
   tryThemAgain: "Noch einmal versuchen",
   lookedAtAgain: "Sie werden noch einmal angesehen.",
+  readingWords: (read, photos) => `Worte werden gelesen: ${read} von ${photos}`,
+  wordsRead: "Worte gelesen",
+  reads: "Versteht",
+  showDuplicates: "Duplikate zeigen",
   about: "Über diesen Index",
   model: "Modell",
   device: "Läuft auf",
@@ -328,6 +361,20 @@ const de: Texts = {
     `${files} ${one(n) ? "Datei war" : "Dateien waren"} nicht herunterzuladen: ${names}`,
   similarPhotos: (n) => (one(n) ? "1 ähnliches Foto" : `${n} ähnliche Fotos`),
   foldSimilar: "Ähnliche Fotos als eines zeigen",
+  foundBy: {
+    name: "Name",
+    text: "Worte darauf",
+    description: "Beschreibung",
+    meaning: "Zeigt",
+  },
+  duplicates: "Duplikate",
+  groups: (count, n) =>
+    `${count} ${one(n) ? "Gruppe" : "Gruppen"} gleicher oder fast gleicher Fotos`,
+  sameFile: (count) => `${count}-mal dieselbe Datei`,
+  nearlySame: (count) => `${count} fast gleiche Fotos`,
+  firstOf: (photos) => `die ersten ${photos}`,
+  noDuplicates: "Keine Duplikate",
+  noDuplicatesMean: "Kein Foto ist zweimal da, und keines hat eine Kopie, die ihm fast gleicht.",
 
   searching: "Suche …",
   noPhotos: "Keine Fotos",
@@ -351,7 +398,14 @@ const de: Texts = {
   clearBox: "Leeren",
   recentSearches: "Letzte Suchen",
   recentsKeys: "Pfeiltasten wählen, Eingabe sucht, Entf entfernt",
-  minusHint: "Ein Minus schließt etwas aus: dog\u00a0\u2060-\u2060grass",
+  minusHint: "Ein Minus schließt etwas aus: dog\u00a0\u2060-\u2060grass. Anführungszeichen suchen genau diese Worte: „nur\u00a0Ausgang“",
+  modelReads: (languages) =>
+    `Das Modell versteht ${languages}: Andere Worte finden vielleicht nichts, was passt.`,
+  notRead: (words) => `Zu lang für das Modell; es las nicht mehr: „${words}“`,
+  lookIn: "Suchen in",
+  ways: { meaning: "Bedeutung", name: "Namen", text: "Text" },
+  only: (ways) => `Nur ${ways}`,
+  lookedIn: (ways) => `nach ${ways}`,
   excludeHint: "Setze - vor das, was die Fotos nicht zeigen sollen",
   activeFilters: "Aktive Filter",
   until: (date) => `Bis ${date}`,
@@ -419,6 +473,10 @@ const de: Texts = {
   pathCopied: "Pfad kopiert",
   imageCopied: "Bild kopiert",
   notCopied: "Dein Browser hat das Kopieren nicht erlaubt.",
+  onPhoto: "Worte auf diesem Foto",
+  copyWords: "Kopieren",
+  wordsCopied: "Worte kopiert",
+  found: "Gefunden durch",
   details: "Details",
   hideDetails: "Details verbergen",
   zoomIn: "Vergrößern",
@@ -486,7 +544,7 @@ const isSpoken = (language: string): language is keyof typeof LANGUAGES => langu
 export const locale =
   navigator.languages.find((locale) => isSpoken(languageOf(locale))) ?? "en";
 
-const language = languageOf(locale);
+export const language = languageOf(locale);
 
 export const texts: Texts = isSpoken(language) ? LANGUAGES[language] : en;
 

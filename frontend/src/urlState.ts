@@ -5,6 +5,10 @@ import { ROOT } from "./root";
 
 export type Query = {
   q: string;
+  /** What is looked in, of meaning, name, text and description, with commas. Empty: all. */
+  scope: string;
+  /** Whether photos that are there more than once are wanted, and nothing else. */
+  duplicates: boolean;
   /** Photos that others are to be like. */
   like: string[];
   /** Photos that are left out, as is what looks like them. */
@@ -30,7 +34,7 @@ export type UrlState = { query: Query; key: string; open: string; saved: Saved }
 /** What the browser keeps with an entry of its history, besides the address. */
 type Saved = { y?: number; count?: number; opened?: boolean };
 
-export const NO_FILTERS = { folder: "", after: "", before: "", near: "", camera: "" };
+export const NO_FILTERS = { folder: "", after: "", before: "", near: "", camera: "", scope: "" };
 
 /** Those that stand in the box. */
 export const NO_PHOTOS = { like: [] as string[], unlike: [] as string[], image: "" };
@@ -39,6 +43,7 @@ export const EMPTY_QUERY: Query = {
   q: "",
   ...NO_PHOTOS,
   minus: [],
+  duplicates: false,
   ...NO_FILTERS,
   sort: "score",
   at: "",
@@ -52,8 +57,8 @@ export const isScored = ({ q, like, image, minus }: Omit<Query, "unlike">) =>
 export const hasPhotos = ({ like, unlike, image }: Query) =>
   Boolean(like.length || unlike.length || image);
 
-export const countFilters = ({ folder, after, before, near, camera }: Query) =>
-  [folder, after, before, near, camera].filter(Boolean).length;
+export const countFilters = (query: Query) =>
+  Object.keys(NO_FILTERS).filter((name) => query[name as keyof typeof NO_FILTERS]).length;
 
 /** Parameters that are given once for each of several texts. */
 export function appendAll(parameters: URLSearchParams, lists: Record<string, string[]>): void {
@@ -62,9 +67,11 @@ export function appendAll(parameters: URLSearchParams, lists: Record<string, str
 }
 
 export function urlOf(query: Query, open = ""): string {
-  const { like, unlike, minus, sort, showAll, at, ...texts } = query;
+  const { like, unlike, minus, sort, showAll, at, scope, duplicates, ...texts } = query;
   const parameters = new URLSearchParams(Object.entries(texts).filter(([, text]) => text));
   appendAll(parameters, { like, unlike, minus });
+  if (scope) parameters.set("in", scope);
+  if (duplicates) parameters.set("duplicates", "1");
   if (sort !== "score") parameters.set("sort", sort);
   if (at && !isScored(query)) parameters.set("at", at);
   if (showAll) parameters.set("rest", "1"); // its name in links that were shared already
@@ -82,6 +89,8 @@ function readUrl(): UrlState {
   ];
   const query: Query = {
     q: text("q"),
+    scope: text("in"),
+    duplicates: parameters.has("duplicates"),
     like: list("like"),
     unlike: list("unlike"),
     image: text("image"),
@@ -108,7 +117,9 @@ const MINUS = /(^|\s)[-−–](?:"([^"]+)"|([^\s"]+))/g;
 /** Split what was typed: `dog -grass -"green leaves"` is a dog, and two things it is without. */
 export function parseQuery(typed: string): { q: string; minus: string[] } {
   const minus: string[] = [];
-  const q = typed.replace(MINUS, (_, space: string, quoted?: string, word?: string) => {
+  // Phones write quotes as books have them.
+  const plain = typed.replace(/[“”„]/g, '"');
+  const q = plain.replace(MINUS, (_, space: string, quoted?: string, word?: string) => {
     minus.push((quoted ?? word ?? "").trim());
     return space;
   });

@@ -138,7 +138,7 @@ export function useSearch(
     if (state.kind !== "found") return null;
     const { signal } = running.current;
     const fresh = await ask(query, 0, signal);
-    if (signal.aborted || !isFound(fresh)) return null;
+    if (signal.aborted || !isFound(fresh) || fresh.isPending) return null;
     return compareResults(state.photos, fresh);
   }
 

@@ -323,3 +323,22 @@ def test_a_model_that_cannot_be_loaded_says_so(
         assert message.startswith("CLIP_MODEL=a name ")
         assert "Set CLIP_MODEL to " in message
         assert "\n" not in message
+
+
+def test_what_is_too_long_is_told(text_encoder: TextEncoder) -> None:
+    """The words that a model has no room for are known: those before are what it read."""
+    tower = text_encoder.tower()
+    most = tower.model.config.text_config.max_position_embeddings
+    words = [f"word{number}" for number in range(2 * most)]
+    unread = text_encoder.unread(" ".join(words))
+    left = unread.split()
+    assert 0 < len(left) < len(words)
+    assert words[-len(left) :] == left
+    read = " ".join(words[: -len(left)])
+    assert text_encoder.unread(read) == ""
+    assert text_encoder.unread("a dog on a beach") == ""
+    np.testing.assert_allclose(
+        text_encoder.embed(f"{read} {left[0]}"),
+        text_encoder.embed(" ".join(words)),
+        atol=1e-6,
+    )

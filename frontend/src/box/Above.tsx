@@ -1,7 +1,9 @@
 import type { Density } from "../grid/density";
+import type { Status } from "../status/serverStatus";
 import { parseQuery, type Query } from "../urlState";
 import type { SearchState } from "../useSearch";
 import { Headline } from "./Headline";
+import { Hints } from "./Hints";
 import { Named } from "./Named";
 import { Terms } from "./Terms";
 import { Welcome } from "./Welcome";
@@ -9,6 +11,7 @@ import { Welcome } from "./Welcome";
 type Props = {
   state: SearchState;
   query: Query;
+  status: Status | null;
   /** Searches to begin with, if this is where one begins. */
   examples: string[] | null;
   onSearch: (changed: Partial<Query>) => void;
@@ -23,7 +26,7 @@ type Props = {
 const FIRST_PHOTOS = 6; // that are seen at once, on a phone too
 
 /** What stands above the photos. */
-export function Above({ state, query, examples, onSearch, onRefine, onSort, ...photos }: Props) {
+export function Above({ state, query, status, examples, onSearch, onRefine, onSort, ...photos }: Props) {
   return (
     <>
       {examples && <Welcome examples={examples} onSearch={(one) => onSearch(parseQuery(one))} />}
@@ -39,6 +42,7 @@ export function Above({ state, query, examples, onSearch, onRefine, onSort, ...p
         />
       )}
       <Headline state={state} query={query} onSort={onSort} density={photos.density} />
+      <Hints state={state} query={query} languages={status?.languages ?? null} />
     </>
   );
 }

@@ -7,6 +7,7 @@ import { DayRange } from "./DayRange";
 import { after as dayAfter, dayOf, lastDayBefore } from "./days";
 import "./Filters.css";
 import { FolderPicker } from "./FolderPicker";
+import { Scope } from "./Scope";
 
 type Props = { query: Query; onQuery: (query: Query) => void };
 
@@ -35,6 +36,7 @@ export function Filters({ query, onQuery }: Props) {
     onQuery({
       ...query,
       folder: text("folder"),
+      scope: text("in"),
       after: text("from") === from ? query.after : text("from"),
       before: text("to") === to ? before : dayAfter(text("to")),
     });
@@ -81,6 +83,7 @@ export function Filters({ query, onQuery }: Props) {
           oldest={known.oldest}
           newest={known.newest}
         />
+        <Scope key={`${closed} ${query.scope}`} scope={query.scope} />
         <div class="buttons">
           <button type="button" class="plain" onClick={clear} disabled={active === 0}>
             {texts.clear}

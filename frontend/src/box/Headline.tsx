@@ -24,6 +24,8 @@ function headline(state: SearchState, query: Query): string {
   if (state.kind === "loading") return isAll ? texts.loadingNewest : texts.searching;
   if (state.kind === "failed") return "";
   if (state.photos.length === 0) return texts.noPhotos;
+  if (query.duplicates)
+    return texts.groups(formatNumber(state.overview.total ?? 0), state.overview.total ?? 0);
   if (isAll) return query.sort === "oldest" ? texts.oldestPhotos : texts.newestPhotos;
   if (state.overview.fits === false) return texts.nothingFits(query.q);
   return count(state, state.truncated || (isScored(query) && !query.showAll));
@@ -93,7 +95,7 @@ export function Headline({ state, query, onSort, density }: Props) {
               {texts.showFewer}
             </button>
           )}
-          <Sort query={query} onQuery={onSort} />
+          {!query.duplicates && <Sort query={query} onQuery={onSort} />}
           <DensityControl density={density} />
         </div>
       )}

@@ -1,12 +1,13 @@
 import type { Overview } from "../api";
-import { formatDate, formatNames } from "../format";
+import { formatDate, formatNames, formatScope } from "../format";
 import { Notice } from "../status/Notices";
 import { texts } from "../texts";
 import { countFilters, NO_FILTERS, type Query } from "../urlState";
 import { lastDayBefore } from "./days";
 
 /** What there are no photos in, and of: Holiday, from 1 May to 3 May. */
-function limits({ folder, after, before, near, camera, like, unlike }: Query): string {
+function limits(query: Query): string {
+  const { folder, after, before, near, camera, scope, like, unlike } = query;
   const until = lastDayBefore(before);
   const parts = [
     folder && texts.inFolder(folder),
@@ -14,6 +15,7 @@ function limits({ folder, after, before, near, camera, like, unlike }: Query): s
     before && texts.untilDay(formatDate(until || before)),
     near && texts.nearThisPlace,
     camera && texts.takenWith(camera),
+    scope && texts.lookedIn(formatScope(scope)),
     like.length > 0 && texts.likeName(formatNames(like)),
     unlike.length > 0 && texts.withoutName(formatNames(unlike)),
   ];

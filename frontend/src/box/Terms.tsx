@@ -1,5 +1,5 @@
 import type { TargetedMouseEvent } from "preact";
-import { formatDate, formatNear } from "../format";
+import { formatDate, formatNear, formatScope } from "../format";
 import { Icon, type IconName } from "../Icon";
 import { texts } from "../texts";
 import type { Query } from "../urlState";
@@ -10,7 +10,7 @@ type Props = { query: Query; onQuery: (query: Query) => void };
 
 /** What the photos are limited to, each removable: all that the box does not say. */
 function chipsOf(query: Query) {
-  const { folder, after, before, near, camera } = query;
+  const { folder, after, before, near, camera, scope } = query;
   const until = lastDayBefore(before);
   const chips: { text: string; icon: IconName; without: Partial<Query> }[] = [
     { text: folder, icon: "folder", without: { folder: "" } },
@@ -26,6 +26,7 @@ function chipsOf(query: Query) {
     },
     { text: near && texts.near(formatNear(near)), icon: "place", without: { near: "" } },
     { text: camera, icon: "camera", without: { camera: "" } },
+    { text: scope && texts.only(formatScope(scope)), icon: "words", without: { scope: "" } },
   ];
   return chips.filter(({ text }) => text);
 }

@@ -20,24 +20,35 @@ type Props = {
   onAdd: () => void;
 };
 
+/** A photo, and how much it counts, as in 2:cat.png. */
+function weighed(term: string): [name: string, times: string] {
+  const [, weight, name] = /^(\d*\.?\d+):(.+)$/.exec(term) ?? [];
+  return name ? [name, ` (×${weight})`] : [term, ""];
+}
+
+function nameIn(term: string): string {
+  const [name, times] = weighed(term);
+  return nameOf(name) + times;
+}
+
 /** Each photo that is asked for, and the query without it. */
 function tokensOf({ image, like, unlike }: Query) {
   const others = (names: string[], name: string) => names.filter((other) => other !== name);
-  const small = (filename: string) => <Preview url={thumbUrl({ filename }, 256)} />;
+  const small = (term: string) => <Preview url={thumbUrl({ filename: weighed(term)[0] }, 256)} />;
   const own = { key: image, text: texts.yourPhoto, isOut: false, without: { image: "" } };
   return [
     ...(image ? [{ ...own, photo: <Upload id={image} /> }] : []),
     ...like.map((name) => ({
       key: `like ${name}`,
       isOut: false,
-      text: texts.like(nameOf(name)),
+      text: texts.like(nameIn(name)),
       without: { like: others(like, name) },
       photo: small(name),
     })),
     ...unlike.map((name) => ({
       key: `unlike ${name}`,
       isOut: true,
-      text: texts.unlike(nameOf(name)),
+      text: texts.unlike(nameIn(name)),
       without: { unlike: others(unlike, name) },
       photo: small(name),
     })),

@@ -1,13 +1,13 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Photo } from "../api";
-import { formatMonth, photoCount } from "../format";
 import { texts } from "../texts";
 import type { Query } from "../urlState";
 import { rowHeight, type Density } from "./density";
 import { dragOut } from "./dragOut";
 import "./Grid.css";
+import { Heading } from "./Heading";
 import { pressKey } from "./gridKeys";
-import { layOut, splitByMonth, type Row } from "./layout";
+import { groupOf, layOut, monthOf, splitBy, type Row } from "./layout";
 import { retryFailed } from "./placeholder";
 import { SelectionBar } from "./SelectionBar";
 import { Tile } from "./Tile";
@@ -58,9 +58,9 @@ export function Grid(props: Props) {
     [photos, unfolded],
   );
   const sections = useMemo(() => {
-    const parts = byTime ? splitByMonth(shown) : [{ month: "", photos: shown }];
-    const laidOut = parts.map(({ month, photos }) => ({
-      month,
+    const laidOut = splitBy(byTime ? monthOf : groupOf, shown).map(({ key, photos }) => ({
+      key,
+      photos,
       rows: layOut(photos, isOneRow ? Infinity : width, height),
     }));
     // The last row waits for those that are to fill it: then it need not change.
@@ -150,7 +150,9 @@ export function Grid(props: Props) {
     <>
       <div
         ref={grid}
-        class={selection.isActive ? "grid selecting" : "grid"}
+        class={["grid", selection.isActive && "selecting", query.duplicates && "compared"]
+          .filter(Boolean)
+          .join(" ")}
         style={{ paddingRight: `${margin}px` }}
         onClick={click}
         onKeyDown={(event) =>
@@ -170,14 +172,9 @@ export function Grid(props: Props) {
         }}
         {...press.events}
       >
-        {sections.map(({ month, rows }) => (
-          <section key={month} data-month={month || undefined}>
-            {month && (
-              <h2 class="month">
-                {formatMonth(month)}
-                {counts.has(month) && <span>{photoCount(counts.get(month)!)}</span>}
-              </h2>
-            )}
+        {sections.map(({ key, photos, rows }) => (
+          <section key={key} data-month={(byTime && key) || undefined}>
+            {key && <Heading month={byTime ? key : ""} count={counts.get(key)} photos={photos} />}
             <div class="photos" role="list" aria-label={label}>
               {rows.map(rowOf)}
             </div>

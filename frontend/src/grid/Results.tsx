@@ -2,7 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Photo } from "../api";
 import { NothingFound } from "../box/NothingFound";
 import { formatMonth } from "../format";
-import { Empty, Failed } from "../status/Notices";
+import { Empty, Failed, Notice } from "../status/Notices";
 import type { Status } from "../status/serverStatus";
 import { texts } from "../texts";
 import { countFilters, hasPhotos, isScored, type Query } from "../urlState";
@@ -115,14 +115,21 @@ export function Results({
     );
   }
   if (shown.photos.length === 0 && !busy) {
+    if (query.duplicates)
+      return (
+        <Notice icon="similar" title={texts.noDuplicates}>
+          <p>{texts.noDuplicatesMean}</p>
+        </Notice>
+      );
     const isAll = !countFilters(query) && !query.at && !hasPhotos(query);
     if (isAll) return <Empty status={status} />;
     return <NothingFound overview={shown.overview} query={query} onQuery={onQuery} />;
   }
-  const byTime = !isScored(query) || query.sort !== "score";
+  const { duplicates } = query;
+  const byTime = !duplicates && (!isScored(query) || query.sort !== "score");
   const inOrder = query.sort === "oldest" ? [...months].reverse() : months;
   // Its place is kept before it is known whether there is anything to go to.
-  const mayScrub = isLarge && !isScored(query);
+  const mayScrub = isLarge && !isScored(query) && !duplicates;
   const goToMonth = (month: string) =>
     onQuery({ ...query, at: month === inOrder[0]!.month ? "" : month });
   const earlier = inOrder[inOrder.findIndex(({ month }) => month === query.at) - 1];
@@ -140,7 +147,7 @@ export function Results({
         query={query}
         byTime={byTime}
         counts={new Map(months.map(({ month, photos }) => [month, photos]))}
-        isComplete={!shown.more || shown.truncated}
+        isComplete={duplicates || !shown.more || shown.truncated}
         density={density}
         margin={mayScrub ? SCRUBBER_WIDTH : 0}
         recovered={recovered}

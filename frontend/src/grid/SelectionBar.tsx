@@ -86,7 +86,8 @@ export function SelectionBar({ selection, query, onAsk }: Props) {
       {action("download", texts.download, download, isBusy)}
       {action("copy", texts.copyPaths, copyPaths)}
       {action("similar", isOne ? texts.moreLikeThis : texts.moreLikeThese, findLike)}
-      {action("without", isOne ? texts.excludeThis : texts.excludeThese, exclude)}
+      {!query.duplicates &&
+        action("without", isOne ? texts.excludeThis : texts.excludeThese, exclude)}
     </div>
   );
 }

@@ -1,11 +1,14 @@
 import { thumbUrl, type Photo } from "../api";
 import { formatDate, nameOf } from "../format";
+import { Marked } from "../Marked";
 import { texts } from "../texts";
 import { urlOf, type Query } from "../urlState";
+import { Compared } from "./Compared";
 import { ratioOf } from "./layout";
 import { holdPlace, noteFailure, showImage } from "./placeholder";
 import "./Tile.css";
 import "./TileButtons.css";
+import { Why } from "./Why";
 
 const SIZES = [256, 512, 1024] as const;
 
@@ -59,9 +62,13 @@ export function Tile({ photo, query, height, isSimilar, isUnfolded, byTime }: Pr
           onError={noteFailure}
           {...sourcesOf(photo, height)}
         />
-        <span class="caption" aria-hidden="true">
-          <span>{name}</span>
+        <Why photo={photo} />
+        <span class="caption" aria-hidden={!query.duplicates}>
+          <span aria-hidden="true">
+            <Marked text={name} words={photo.matches?.name} />
+          </span>
           {byTime && taken && <span>{formatDate(taken)}</span>}
+          {query.duplicates && <Compared photo={photo} />}
         </span>
       </a>
       <button

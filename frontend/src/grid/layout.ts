@@ -5,8 +5,8 @@ import type { Photo } from "../api";
 /** In px; `isFull`: no photo that comes later can change it. */
 export type Row = { photos: Photo[]; height: number; width: number; isFull: boolean };
 
-/** A stretch of photos, with its month if they are in the order of time: 2024-05, or nothing. */
-export type Section = { month: string; photos: Photo[] };
+/** A stretch of photos, with its month, such as 2024-05, or its group, or nothing. */
+export type Section = { key: string; photos: Photo[] };
 
 export const GAP = 4; // px
 
@@ -22,13 +22,15 @@ export const ratioOf = ({ width, height }: Photo) =>
 
 export const monthOf = ({ taken }: Photo) => taken?.slice(0, 7) ?? "";
 
-export function splitByMonth(photos: Photo[]): Section[] {
+export const groupOf = ({ group }: Photo) => group?.name ?? "";
+
+export function splitBy(keyOf: (photo: Photo) => string, photos: Photo[]): Section[] {
   const sections: Section[] = [];
   for (const photo of photos) {
-    const month = monthOf(photo);
+    const key = keyOf(photo);
     const last = sections.at(-1);
-    if (last?.month === month) last.photos.push(photo);
-    else sections.push({ month, photos: [photo] });
+    if (last?.key === key) last.photos.push(photo);
+    else sections.push({ key, photos: [photo] });
   }
   return sections;
 }

@@ -25,7 +25,7 @@ export function useMonths(query: Query, photos: Photo[]): Month[] {
   const given = Object.entries({ folder, after, before, near, camera }).filter(([, text]) => text);
   const parameters = new URLSearchParams(given);
   appendAll(parameters, { unlike: query.unlike });
-  const filters = isScored(query) ? null : `${parameters}`;
+  const filters = isScored(query) || query.duplicates ? null : `${parameters}`;
 
   useEffect(() => {
     if (filters === null) return setMonths(NONE);

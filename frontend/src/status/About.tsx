@@ -1,8 +1,9 @@
 import { useState } from "preact/hooks";
-import { fileCount, formatMoment, formatNumber, photoCount } from "../format";
+import { fileCount, formatLanguages, formatMoment, formatNumber, photoCount } from "../format";
 import { FactList, type Fact } from "../FactList";
 import { Icon } from "../Icon";
 import { texts } from "../texts";
+import { EMPTY_QUERY, urlOf } from "../urlState";
 import "./About.css";
 import { ALL_SKIPPED_URL, retrySkipped, type Status } from "./serverStatus";
 
@@ -19,6 +20,12 @@ export function About({ status }: { status: Status | null }) {
       <div id={ABOUT} popover="auto" class="raised dropdown" role="dialog" aria-label={texts.about}>
         <h2>{texts.name}</h2>
         {status ? <Facts {...status} /> : <p>{texts.waitingForServer}</p>}
+        {status?.words?.trouble && <p>{status.words.trouble}</p>}
+        <p>
+          <a class="chip small" href={urlOf({ ...EMPTY_QUERY, duplicates: true })}>
+            {texts.showDuplicates}
+          </a>
+        </p>
         {status && leftOutLabel(status) && <LeftOut {...status} />}
         {status && status.raw_beside > 0 && (
           <p>{texts.rawBeside(formatNumber(status.raw_beside), status.raw_beside)}</p>
@@ -28,10 +35,16 @@ export function About({ status }: { status: Status | null }) {
   );
 }
 
-function Facts({ indexed, model, device, store, last_change }: Status) {
+function Facts({ indexed, model, languages, words, device, store, last_change }: Status) {
   const facts: Fact[] = [
     [texts.photosLabel, formatNumber(indexed)],
     [texts.model, model],
+    [texts.reads, languages && formatLanguages(languages)],
+    [
+      texts.wordsRead,
+      words &&
+        `${texts.countOf(formatNumber(words.read), photoCount(words.photos))} (${formatLanguages(words.languages)})`,
+    ],
     [texts.device, device],
     [texts.store, store],
     [texts.lastChange, last_change && formatMoment(last_change)],

@@ -1,5 +1,5 @@
 import { useRef } from "preact/hooks";
-import { formatTimeToGo, indexedSoFar, photoCount } from "../format";
+import { formatTimeToGo, indexedSoFar, photoCount, readSoFar } from "../format";
 import { texts } from "../texts";
 import { ABOUT, leftOutLabel } from "./About";
 import type { Status } from "./serverStatus";
@@ -19,13 +19,24 @@ export function StatusLine({ status, isEnd }: Props) {
   const isIndexing = status?.state === "indexing" && status.waiting > 0;
   // Not before the first word: it would leave its place again at once.
   const isAway = !status && wasThere.current;
-  const isNews = isAway || isIndexing || status?.last_error || status?.notices.length;
+  const { words } = status ?? {};
+  const isReading = words && words.read < words.photos;
+  const isNews = isAway || isIndexing || isReading || words?.trouble || status?.last_error || status?.notices.length;
   if (!isNews && !isEnd) return null;
   const leftOut = status && leftOutLabel(status);
   return (
     <footer class={isNews ? "stays" : ""}>
       {!status && <p>{isAway ? texts.serverIsAway : texts.waitingForServer}</p>}
       {status && (isIndexing ? <Progress {...status} /> : <p>{photoCount(status.indexed)}</p>)}
+      {isReading && (
+        <>
+          {!isIndexing && (
+            <progress value={words.read} max={words.photos} aria-label={texts.wordsRead} />
+          )}
+          <span aria-hidden="true">·</span>
+          <p>{readSoFar(words)}</p>
+        </>
+      )}
       {leftOut && (
         <>
           <span aria-hidden="true">·</span>
@@ -37,6 +48,7 @@ export function StatusLine({ status, isEnd }: Props) {
           {notice}
         </p>
       ))}
+      {words?.trouble && <p class="remark">{words.trouble}</p>}
       {status?.last_error && <p class="remark">{status.last_error}</p>}
     </footer>
   );

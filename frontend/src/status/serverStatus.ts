@@ -20,6 +20,10 @@ export type Status = {
   raw_beside: number;
   seconds_to_go: number | null;
   last_change: string | null;
+  /** That the model reads; null: many. */
+  languages?: string[] | null;
+  /** The words on photos: how many photos they were read on; null: they are not looked for. */
+  words?: { read: number; photos: number; languages: string[]; trouble: string } | null;
   notices: string[];
   last_error: string | null;
 };

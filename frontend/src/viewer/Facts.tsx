@@ -5,6 +5,7 @@ import {
   formatBytes,
   formatExposure,
   formatNumber,
+  formatPixels,
   formatTaken,
 } from "../format";
 import { FactList, type Fact } from "../FactList";
@@ -26,11 +27,10 @@ function sameDay(taken: string): Partial<Query> {
 }
 
 function sizeOf({ width, height, file_bytes }: Photo): string {
-  const pixels = `${formatNumber(width)} × ${formatNumber(height)}`;
   const mega = (width * height) / 1e6;
   const rounded = mega < 10 ? Math.round(mega * 10) / 10 : Math.round(mega);
   const parts = [
-    pixels,
+    formatPixels(width, height),
     mega >= 0.1 && texts.megapixels(formatNumber(rounded)),
     file_bytes && formatBytes(file_bytes),
   ];
@@ -39,7 +39,7 @@ function sizeOf({ width, height, file_bytes }: Photo): string {
 
 /** What is known of a photo; what can be searched for is a link that does. */
 export function Facts({ photo, onAsk }: Props) {
-  const { filename, taken, taken_from, score, details = {} } = photo;
+  const { filename, taken, taken_from, score, details = {}, why, matches } = photo;
   const { camera, lens, place, altitude, rating, title, description, keywords } = details;
   const folder = folderOf(filename);
 
@@ -89,6 +89,13 @@ export function Facts({ photo, onAsk }: Props) {
     ],
     [texts.altitude, altitude !== undefined && `${formatNumber(Math.round(altitude))} m`],
     [texts.rating, rating && (rating < 0 ? texts.rejected : texts.ratingOf(rating))],
+    [
+      texts.found,
+      why
+        ?.filter((way) => matches?.[way])
+        .map((way) => `${texts.foundBy[way]}: ${matches![way]!.join(" ")}`)
+        .join("; "),
+    ],
     [texts.score, score !== null && score.toFixed(3)],
     [
       texts.keywords,

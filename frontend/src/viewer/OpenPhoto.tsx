@@ -9,6 +9,7 @@ import { Trouble } from "./Trouble";
 import { wholeUrl } from "./sources";
 import { tileOf } from "./slides";
 import { useIdle } from "./useIdle";
+import { useMarks, whyOf } from "./useMarks";
 import { usePhoto } from "./usePhoto";
 import { useSequence } from "./useSequence";
 import { useSlideshow } from "./useSlideshow";
@@ -46,9 +47,9 @@ export function OpenPhoto(props: Props) {
   const found = sequence.photos[sequence.at];
   const { record, problem, fail, attempt } = usePhoto(filename, version, found !== undefined);
 
-  // Its own record is the latest that is known of it; only a search gives a score.
+  // Its own record is the latest that is known of it; only a search says why it was found.
   const photo = useMemo(
-    () => (record ? { ...record, score: found?.score ?? null } : found),
+    () => (record ? { ...record, ...whyOf(found) } : found),
     [record, found],
   );
   const isOld = photo !== undefined && found !== undefined && photo.version !== found.version;
@@ -70,6 +71,7 @@ export function OpenPhoto(props: Props) {
     onShown: setLoaded,
     onFail: fail,
   });
+  useMarks(stage, photo, isLoaded);
   const places = { previous: at - 1, next: at + 1, first: 0, last: photos.length - 1 };
   const turn = (to: keyof typeof places) => {
     const there = photos[places[to]]?.filename;
@@ -129,6 +131,8 @@ export function OpenPhoto(props: Props) {
     original: () => click(".bar a[target]"),
     copyPath: async () =>
       say((await copyText(filename, dialog.current!)) ? texts.pathCopied : texts.notCopied),
+    copyWords: async (words: string) =>
+      say((await copyText(words, dialog.current!)) ? texts.wordsCopied : texts.notCopied),
     copyImage: async () => {
       if (!photo || isGone || !canCopyImage) return;
       say((await copyImage(wholeUrl(photo))) ? texts.imageCopied : texts.notCopied);

@@ -6,6 +6,7 @@ import type { Query } from "../urlState";
 import { Actions, type Does } from "./Actions";
 import { Facts } from "./Facts";
 import "./Panel.css";
+import { Words } from "./Words";
 
 const KEPT = "details"; // in the browser, from one visit to the next
 
@@ -23,7 +24,7 @@ type Props = {
   name: string;
   photo: Photo | undefined;
   isGone: boolean;
-  does: Does & { panel: () => void };
+  does: Does & { panel: () => void; copyWords: (words: string) => void };
   onAsk: (asked: Partial<Query>) => void;
 };
 
@@ -35,7 +36,8 @@ export function Panel({ name, photo, isGone, does, onAsk }: Props) {
       <button class="round dismiss" aria-label={texts.hideDetails} onClick={does.panel}>
         <Icon name="close" />
       </button>
-      {photo ? <Facts photo={photo} onAsk={onAsk} /> : null}
+      {photo && <Facts photo={photo} onAsk={onAsk} />}
+      {photo && <Words photo={photo} onCopy={does.copyWords} />}
       <div class="buttons">
         <Actions photo={photo} isGone={isGone} does={does} isLong />
       </div>

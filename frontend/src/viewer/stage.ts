@@ -2,6 +2,7 @@
 
 import type PhotoSwipe from "photoswipe";
 import type { Photo } from "../api";
+import { Marks, type Boxes } from "./marks";
 import { reindex } from "./reindex";
 import { keyOf, photoOf, previewOf, Slides, tileOf, type Content } from "./slides";
 import { enlarged, fitted, most } from "./zoomLevels";
@@ -30,6 +31,7 @@ export class Stage {
   #isZoomed = false;
   #isOver = false;
   #slides = new Slides();
+  #marks = new Marks();
   /** What has to wait until the photo has grown out of its tile. */
   #waiting: (() => void)[] = [];
 
@@ -78,7 +80,10 @@ export class Stage {
     pswp.on("zoomLevelsUpdate", ({ zoomLevels: levels }) => (levels.fit = levels.initial));
     pswp.on("keydown", (event) => event.preventDefault());
     pswp.on("contentLoadImage", ({ content }) => this.#slides.choose(content));
-    pswp.on("imageSizeChange", ({ content }) => this.#slides.sharpen(content));
+    pswp.on("imageSizeChange", ({ content }) => {
+      this.#slides.sharpen(content);
+      this.#marks.fit(content);
+    });
     pswp.on("loadComplete", ({ content, isError }) => {
       if (isError) return;
       if (content.slide?.isActive) events.onShown(photoOf(content).filename);
@@ -118,6 +123,12 @@ export class Stage {
       if (isNew && photos[index]) pswp.refreshSlideContent(index);
     }
     if (at !== pswp.currIndex) pswp.goTo(at);
+  }
+
+  /** Frame words on a photo, and no others. */
+  mark(filename: string, boxes: Boxes): void {
+    this.#marks.set(filename, boxes);
+    this.#marks.fit(this.#pswp.currSlide?.content);
   }
 
   /** Try once more to load what is shown. */

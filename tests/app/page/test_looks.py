@@ -175,12 +175,17 @@ def test_screenshots(app: App, browser: Browser, width: int) -> None:
 
 
 def test_it_is_light() -> None:
-    """All the JavaScript of the page is less than 60 kB, gzipped."""
+    """All the JavaScript of the page is less than 62.5 kB, gzipped.
+
+    60 did until words were found as well. What is read on a photo has to be framed,
+    marked, listed and copied, equal photos compared, and each sentence of that said in
+    two languages: 2.8 kB, of which 0.3 were won back from what loads the chunks.
+    """
     scripts = list((ROOT / "frontend" / "dist").rglob("*.js"))
     assert scripts
     assert (
         sum(len(gzip.compress(script.read_bytes())) for script in scripts)
-        < 60_000
+        < 62_500
     )
 
 
