@@ -66,7 +66,7 @@ Each room imports only from lower floors:
               worker_process, postgres_programs
               pytorch, root_path
               early_answers, pieces
-              programs, languages
+              programs, model_config
 
 A photo of the folder:
     sources -> CocoIndex -> embedding

@@ -7,7 +7,6 @@ https://arxiv.org/abs/2103.00020
 import bisect
 import contextlib
 import functools
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from image_search.hardware import (
     prepack_linear_weights,
     return_freed_memory,
 )
+from image_search.model_config import Unloaded, digest_of_weights, dimension_of
 from image_search.model_input import ModelInput
 from image_search.pixel_values import pixel_values
 from image_search.settings import Settings, StartupError
@@ -49,9 +49,10 @@ class Tower(NamedTuple):
     def embed_images(
         self, images: list[Pixels], made_by: ModelInput | None = None
     ) -> list[Embedding]:
-        """Embed RGB images of shape (height, width, 3), of any size.
+        """Embed RGB images of shape (height, width, 3).
 
-        `made_by`: what made them what the model looks at, if anything did.
+        `made_by`: what made them what the model looks
+        at, if anything did.
         """
         processor = self.processor.image_processor
         if not made_by:
@@ -72,8 +73,9 @@ class Tower(NamedTuple):
     def embed_text(self, text: str) -> Embedding:
         """Embed a description; what is too long for the model is cut off.
 
-        As it is: prompts around it, such as "a photo of", are for names of classes.
-        The starter tells its samples apart by 0.27 without, 0.20 to 0.25 with them.
+        As it is: prompts around it, such as "a photo of",
+        are for names of classes. The starter tells its
+        samples apart by 0.27 without them, 0.25 with.
         """
         config = self.model.config
         # SigLIP was trained on lower-case texts padded to full length.
@@ -102,14 +104,6 @@ class Tower(NamedTuple):
         return " ".join(words[read:])
 
 
-class Unloaded(NamedTuple):
-    """What a model is going to be, and where."""
-
-    config: Any
-    device: str
-    dtype: Any
-
-
 @dataclass(frozen=True)
 class DualEncoder:
     """The model that CLIP_MODEL names, before any of its weights are loaded."""
@@ -133,7 +127,7 @@ class DualEncoder:
     def config(self) -> Any:
         """Its transformers config; raises StartupError for no dual encoder."""
         config = self.load("AutoConfig")
-        if _dimension(config) is None:
+        if dimension_of(config) is None:
             raise StartupError(
                 f"CLIP_MODEL={self.name} is a {config.model_type} model,"
                 " which does not put texts and images into one space."
@@ -149,7 +143,7 @@ class DualEncoder:
     @property
     def dimension(self) -> int:
         """The length d of its vectors."""
-        return _dimension(self.config) or 0
+        return dimension_of(self.config) or 0
 
     @property
     def image_size(self) -> int:
@@ -170,15 +164,7 @@ class DualEncoder:
     @functools.cached_property
     def key(self) -> str:
         """Names its vectors' space: its name, and a digest of its weights."""
-        digest = hashlib.sha256()
-        weights = []
-        if self.folder:
-            weights = sorted(self.folder.glob("*.safetensors"))
-        for path in weights:
-            with path.open("rb") as file:
-                part = hashlib.file_digest(file, "sha256")
-            digest.update(part.digest())
-        return f"{self.name}@{digest.hexdigest()[:12]}"
+        return f"{self.name}@{digest_of_weights(self.folder)[:12]}"
 
     @functools.cached_property
     def batch_size(self) -> int:
@@ -240,7 +226,7 @@ def embed_images(
     images: list[Pixels],
     made_by: ModelInput | None = None,
 ) -> list[Embedding]:
-    """Embed RGB images of shape (height, width, 3), made by `encoder.model_input`."""
+    """Embed RGB images of shape (height, width, 3)."""
     return load_tower(encoder, "image").embed_images(images, made_by)
 
 
@@ -309,14 +295,3 @@ class TextEncoder:
 def l2_normalize(vector: Any) -> Embedding:
     """Scale a vector of shape (d,) to length 1."""
     return np.asarray(vector / np.linalg.norm(vector), np.float32)
-
-
-def _dimension(config: Any) -> int | None:
-    """The length of a model's vectors; None if it is no dual encoder."""
-    text = getattr(config, "text_config", None)
-    if text is None:
-        return None
-    # CLIP projects both towers to `projection_dim`, SigLIP to its text tower's size.
-    dimension = getattr(config, "projection_dim", None)
-    dimension = dimension or getattr(text, "projection_size", None)
-    return dimension and int(dimension)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from image_search.filters import DAMAGED, EVERYTHING, UNREADABLE, Filter
-from image_search.languages import languages_of
+from image_search.model_config import languages_of
 from image_search.progress import Progress, merge
 from image_search.store import Store, StoreError
 

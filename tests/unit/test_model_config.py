@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from image_search.languages import languages_of
+from image_search.model_config import languages_of
 
 
 @pytest.mark.parametrize(
