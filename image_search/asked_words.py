@@ -7,7 +7,7 @@ says of it: that is the kind of a match.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from image_search.filters import Condition, Either, Filter
@@ -54,13 +54,16 @@ class AskedWords:
     are_all: bool = False  # the phrases, in quotes, are all that was asked
 
     @classmethod
-    def of(cls, q: str, kinds: Iterable[str]) -> "AskedWords":
-        """`kinds`: where; others than KINDS are left out."""
+    def of(cls, q: str, kinds: Collection[str]) -> "AskedWords":
+        """`kinds`: where; in others than KINDS nobody reads.
+
+        Where somebody may understand it, a long one is not read.
+        """
         places = tuple(kind for kind in KINDS if kind in {*kinds})
         tokens = tokens_of(q)
         quoted = [one for one in QUOTED.findall(q) if tokens_of(one)]
         is_too_long = len(tokens) > MOST_WORDS and not quoted
-        if not places or is_too_long:
+        if not places or (is_too_long and len(places) < len({*kinds})):
             return cls(places)
         phrases = quoted or ([q] if _is_phrase(tokens) else [])
         beside = tokens_of(QUOTED.sub(" ", q))

@@ -9,13 +9,14 @@ import string
 import uuid
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tests.harness import PHOTOS
-
+# Without tests.harness, which has settings of its own.
+PHOTOS = Path(__file__).parents[2] / "img"
 POINTS = 10_000
 MADE = 40  # photos of each kind of text
 FAULTS = 0.08  # of all letters are misread, by turns with these
@@ -37,7 +38,13 @@ SIGNS = (
     "motorcycle", "space",
 )  # fmt: skip
 COMMON = ("total", "invoice", "open", "street", "thank you", "date", "the")
-KINDS = ("name", "rare word", "phrase", "number", "description", "meaning")
+# One word of each, which is on a dozen signs as well.
+ONE_WORD = {
+    name.split(".")[0]: name for name in SEEN.values() if name != "galaxies.jpg"
+}
+KINDS = (
+    "name", "rare word", "phrase", "number", "description", "meaning", "one word",
+)  # fmt: skip
 
 Answers = dict[str, dict[str, str]]
 
@@ -50,6 +57,7 @@ class Texts:
         self.payloads: dict[str, dict[str, Any]] = {}
         self.answers: Answers = {kind: {} for kind in KINDS}
         self.answers["meaning"] = dict(SEEN)
+        self.answers["one word"] = dict(ONE_WORD)
         self._make()
 
     def word(self) -> str:
