@@ -42,6 +42,7 @@ class Asked:
     # So many are results whatever their score is, and after them some of these.
     kept: int
     others: Filter | None
+    needs_words: bool  # a photo without the words is no result
     is_found: bool  # the first one by its name, or its words
 
 
@@ -98,7 +99,7 @@ class Remarks:
         if asked.others is None:
             return asked.kept
         if asked.best is None or not asked.cutoff:
-            if asked.others == asked.where:
+            if not asked.needs_words:
                 return searched
             return asked.kept + self.store.count(_readable(asked.others))
         nearest = Query(COUNTED, asked.others, vector=asked.vector)

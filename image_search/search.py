@@ -166,6 +166,7 @@ class Searcher:
             total=len(points) if is_counted and not start else None,
             kept=results.kept,
             others=results.rest(),
+            needs_words=query.needs_words,
             is_found=bool(hits) and hits[0].is_by_words,
         )
         return self.remarks.add_to(answer, asked)
@@ -194,10 +195,8 @@ class Searcher:
     def _hit(self, query: Search, results: Results, point: Point) -> Hit:
         hit = hit_of(point, is_scored=results.vector is not None)
         if query.q:
-            is_like_it = None
-            if query.meaning:
-                reached = self.remarks.floor.is_reached(point.score)
-                is_like_it = reached is not False
+            reached = self.remarks.floor.is_reached(point.score)
+            is_like_it = reached is not False if query.meaning else None
             why, hit.matches = results.why(point, is_like_it=is_like_it)
             hit.why = cast("Any", why)
         return hit
