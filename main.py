@@ -206,6 +206,8 @@ def image_search_flow(
             taken_from=described["taken_from"],
             folders=described["folders"],
             sort_key=described["sort_key"],
+            name_words=described["name_words"],
+            name_starts=described["name_starts"],
             sha256=embedded["sha256"],
             details=embedded["details"],
             thumbhash=embedded["thumbhash"],

@@ -15,10 +15,11 @@ Each room imports only from lower floors:
               replica_store, web, archive
               replica_files
     floor 7   index, remarks, server_store
+              edge_store, word_search
               readiness, hits_table
               bucket_source, places
               place_files
-    floor 6   edge_store, server_queries
+    floor 6   edge_queries, server_queries
               server_clients, server_layout
               hits, around, status, floor
               absence, passes, flows
@@ -43,20 +44,22 @@ Each room imports only from lower floors:
               key_file, own_places
               starting_servers, pixel_values
               buckets, served_photos, drive_api
-    floor 2   decode, settings, model_input
+    floor 2   decode, settings, folding
+              fusion, matches, model_input
               drive_entries, drive_errors
     floor 1   streamed, pillow_photo
               colour, repair, sequence
               bmp, raw, headers
-              folding, edge_target
+              edge_target, points, names
+              asked_words
               addresses, bucket_errors
               spans, queue_events
               spreadsheet, remote_files
     floor 0   bucket_addresses
               patterns, hardware
-              stopping
-              points, filters, kinds
-              dates, metadata, names
+              stopping, name_words
+              filters, kinds
+              dates, metadata
               placeholder
               files, guests, memory
               keys, forwarded
@@ -79,7 +82,8 @@ One of a bucket: photo_buckets
 A search:
     connections -> proxies
     -> access -> main
-    -> turns -> search -> remarks
+    -> turns -> search -> word_search
+    -> remarks
     -> embedding (clip) -> store
 
 Apart from all of that, starter/ builds a small

@@ -40,6 +40,10 @@ def format_option(name: str, says: str) -> Callable[[Any], Any]:
 @click.argument("words", nargs=-1)
 @click.option("--limit", default=20, show_default=True, help="Photos at most.")
 @click.option("--offset", default=0, help="How many to skip.")
+@click.option(
+    "--in",
+    help="Where WORDS are looked for: meaning, name, text, description, with commas.",
+)
 @click.option("--minus", multiple=True, help="What you don't want to see.")
 @click.option(
     "--like", multiple=True, help="A photo of the index, to find its like."
@@ -62,6 +66,8 @@ def search(
 ) -> None:
     """Find photos by WORDS that say what is seen, best first.
 
+    Or what a photo or folder is called, or what is written
+    on it: a phrase in quotes ('"exit only"') comes first.
     Without words they are the newest. A score says only how photos compare.
     """
     use_photos(photos)

@@ -13,9 +13,17 @@ from typing import Any
 import qdrant_edge as edge
 
 from image_search.clip import Embedding
+from image_search.edge_queries import (
+    QUANTIZED_LIMIT,
+    filter_of,
+    in_edges_terms,
+    is_deep,
+    make_indexes,
+    request_of,
+)
 from image_search.edge_target import QdrantEdge, QdrantEdgeConnector
-from image_search.filters import EVERYTHING, UNREADABLE, Filter, in_terms_of
-from image_search.points import MOST_FOLDERS, PAYLOAD_INDEXES
+from image_search.filters import EVERYTHING, UNREADABLE, Filter
+from image_search.points import MOST_FOLDERS
 from image_search.settings import StartupError, logger
 from image_search.state import EmbeddedStores, check_free_space
 from image_search.store import (
@@ -26,12 +34,6 @@ from image_search.store import (
     Store,
     StoreUnavailable,
 )
-
-# A search compares two bits of each number, and scores so many candidates by a byte of
-# each: 200,000 vectors take 6 ms, and scores are within 0.002.
-RESCORED = 2000
-# Up to so many results all candidates are the same, so that pages join up.
-QUANTIZED_LIMIT = 1024
 
 
 class EdgeStore(Store):
@@ -64,7 +66,7 @@ class EdgeStore(Store):
 
     def count(self, where: Filter = EVERYTHING) -> int:
         with _as_store_errors():
-            request = edge.CountRequest(filter=_filter(where))
+            request = edge.CountRequest(filter=filter_of(where))
             return int(self.shard().count(request))
 
     def folders(self) -> dict[str, int]:
@@ -80,7 +82,7 @@ class EdgeStore(Store):
 
     def _facet(self, field: str, where: Filter) -> dict[str, int]:
         request = edge.FacetRequest(
-            field, MOST_FOLDERS, exact=True, filter=_filter(where)
+            field, MOST_FOLDERS, exact=True, filter=filter_of(where)
         )
         with _as_store_errors():
             hits = self.shard().facet(request).hits
@@ -130,14 +132,7 @@ class EdgeStore(Store):
                 check_free_space(self._stores.folder)
                 self._shard = self._load() or self._create()
                 atexit.register(self.close)
-                for field, kind in PAYLOAD_INDEXES.items():
-                    # Its filters take a bool for the number that it is in Python.
-                    name = "Integer" if kind == "bool" else kind.title()
-                    schema = getattr(edge.PayloadSchemaType, name)
-                    index = edge.UpdateOperation.create_field_index(
-                        field, schema
-                    )
-                    self._shard.update(index)
+                make_indexes(self._shard)
             return self._shard
 
     def write(self, points: dict[uuid.UUID, dict[str, Any] | None]) -> None:
@@ -166,7 +161,7 @@ class EdgeStore(Store):
         """As in Store; one without any points is made anew, maybe for another model."""
         with _as_store_errors():
             delete = edge.UpdateOperation.delete_points_by_filter
-            self.shard().update(delete(_in_edges_terms(where)))
+            self.shard().update(delete(in_edges_terms(where)))
         if not self.count():
             self.reset()
 
@@ -185,33 +180,9 @@ class EdgeStore(Store):
                 self._shard = None
 
     def _query(self, query: Query) -> Sequence[Any]:
-        wanted: Any = None
-        if query.order_by:
-            ways = edge.Direction
-            way = ways.Asc if query.oldest_first else ways.Desc
-            wanted = edge.OrderBy(query.order_by, way)
-        elif query.vector is not None:
-            array: Any = query.vector  # any sequence of numbers will do
-            wanted = edge.Query.Nearest(array, using=VECTOR_NAME)
-        is_deep = bool(query.order_by and query.offset)
-        quantization = edge.QuantizationSearchParams(
-            ignore=query.limit > QUANTIZED_LIMIT,
-            rescore=True,
-            oversampling=max(1, RESCORED / query.limit),
-        )
-        request = edge.QueryRequest(
-            query.limit,
-            offset=query.offset,
-            query=wanted,
-            filter=_filter(query.where),
-            params=edge.SearchParams(quantization=quantization),
-            # Of all that is skipped it would be read as well.
-            with_payload=query.with_payload and not is_deep,
-            with_vector=query.with_vectors,
-        )
         with _as_store_errors():
-            found = self.shard().query(request)
-            if not is_deep:
+            found = self.shard().query(request_of(query))
+            if not is_deep(query):
                 return found
             ids = [one.id for one in found]
             points = self.shard().retrieve(
@@ -220,13 +191,19 @@ class EdgeStore(Store):
             known = {point.id: point for point in points}
             return [known[id] for id in ids if id in known]
 
+    def query_all(self, queries: Sequence[Query]) -> Sequence[Sequence[Any]]:
+        requests = [request_of(query) for query in queries]
+        with _as_store_errors():
+            batch = edge.QueryBatchRequest(requests)
+            return self.shard().query_batch(batch)
+
     def _scroll(self, where: Filter, *, with_vectors: bool) -> Iterator[Any]:
         start: Any = None
         while True:
             request = edge.ScrollRequest(
                 offset=start,
                 limit=SCROLLED,
-                filter=_filter(where),
+                filter=filter_of(where),
                 with_payload=True,
                 with_vector=with_vectors,
             )
@@ -271,13 +248,3 @@ def _as_store_errors() -> Iterator[None]:
         raise StoreUnavailable(
             f"The embedded store cannot answer just now: {error}."
         ) from error
-
-
-def _filter(where: Filter) -> Any:
-    if where == EVERYTHING:
-        return None  # quicker than a filter without conditions
-    return _in_edges_terms(where)
-
-
-def _in_edges_terms(where: Filter) -> Any:
-    return in_terms_of(edge, edge.RangeDateTime, edge.RangeFloat, where)

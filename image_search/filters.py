@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 FARTHEST_KM = 20_040  # two places can be from each other
 
@@ -45,20 +45,38 @@ class Condition:
     above: str | float | None = None  # ISO 8601, or a number
     within: Circle | None = None
     is_empty: bool = False
+    has_word: str = ""  # a text does
+    phrase: str = ""  # it has these words one after the other
+
+
+@dataclass(frozen=True)
+class Either:
+    """One of these conditions has to hold, at the least."""
+
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class HasId:
+    """A point is one of these, by their ids."""
+
+    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Filter:
     """Which points a search is limited to."""
 
-    must: tuple[Condition, ...] = ()
-    must_not: tuple[Condition, ...] = ()
+    must: tuple["Part", ...] = ()
+    must_not: tuple["Part", ...] = ()
 
     def __and__(self, other: "Filter") -> "Filter":
         """What both let through."""
         return Filter(self.must + other.must, self.must_not + other.must_not)
 
 
+# One within another has to hold as a whole.
+Part = Condition | Either | HasId | Filter
 EVERYTHING = Filter()
 
 
@@ -77,35 +95,64 @@ UNREADABLE = Filter(must_not=(Condition("error", is_empty=True),))
 DAMAGED = Filter(must=(Condition("damaged", equals=True),))
 
 
-def in_terms_of(
-    library: Any, date_range: Any, number_range: Any, where: Filter
-) -> Any:
-    """A filter as one of Qdrant's two libraries has it: their names are the same.
+class Dialect(NamedTuple):
+    """One of Qdrant's two libraries, and what has another name in each."""
 
-    Only the classes of ranges have names of their own in each.
-    """
+    library: Any
+    date_range: Any
+    number_range: Any
+    has_id: Any  # ids -> the condition
 
-    def condition(one: Condition) -> Any:
-        if one.is_empty:
-            return library.FieldCondition(key=one.field, is_empty=True)
-        if one.equals is not None:
-            match = library.MatchValue(value=one.equals)
-            return library.FieldCondition(key=one.field, match=match)
-        if one.any_of:
-            match = library.MatchAny(any=[*one.any_of])
-            return library.FieldCondition(key=one.field, match=match)
-        if one.within is not None:
-            center = library.GeoPoint(lat=one.within.lat, lon=one.within.lon)
-            circle = library.GeoRadius(center=center, radius=one.within.metres)
-            return library.FieldCondition(key=one.field, geo_radius=circle)
-        if isinstance(one.above, float):
-            numbers = number_range(gt=one.above)
-            return library.FieldCondition(key=one.field, range=numbers)
-        ends = {"gte": one.at_least, "lt": one.before, "gt": one.above}
-        given = {name: end for name, end in ends.items() if end}
-        return library.FieldCondition(key=one.field, range=date_range(**given))
 
-    return library.Filter(
-        must=[condition(one) for one in where.must],
-        must_not=[condition(one) for one in where.must_not],
+def in_terms_of(dialect: Dialect, where: Filter) -> Any:
+    """A filter as one of Qdrant's two libraries has it."""
+    return dialect.library.Filter(
+        must=[_part(dialect, one) for one in where.must],
+        must_not=[_part(dialect, one) for one in where.must_not],
     )
+
+
+def _part(dialect: Dialect, part: Part) -> Any:
+    match part:
+        case Filter():
+            return in_terms_of(dialect, part)
+        case Either(conditions):
+            some = [_condition(dialect, one) for one in conditions]
+            return dialect.library.Filter(should=some)
+        case HasId(ids):
+            return dialect.has_id(ids)
+        case _:
+            return _condition(dialect, part)
+
+
+def _condition(dialect: Dialect, one: Condition) -> Any:
+    library = dialect.library
+    if one.is_empty:
+        return library.FieldCondition(key=one.field, is_empty=True)
+    if match := _match(library, one):
+        return library.FieldCondition(key=one.field, match=match)
+    if one.within is not None:
+        center = library.GeoPoint(lat=one.within.lat, lon=one.within.lon)
+        circle = library.GeoRadius(center=center, radius=one.within.metres)
+        return library.FieldCondition(key=one.field, geo_radius=circle)
+    if isinstance(one.above, float):
+        numbers = dialect.number_range(gt=one.above)
+        return library.FieldCondition(key=one.field, range=numbers)
+    ends = {"gte": one.at_least, "lt": one.before, "gt": one.above}
+    given = {name: end for name, end in ends.items() if end}
+    dates = dialect.date_range(**given)
+    return library.FieldCondition(key=one.field, range=dates)
+
+
+def _match(library: Any, one: Condition) -> Any:
+    """What a value has to be, or to hold; None if that isn't asked."""
+    if one.equals is not None:
+        return library.MatchValue(value=one.equals)
+    if one.any_of:
+        return library.MatchAny(any=[*one.any_of])
+    if one.phrase:
+        return library.MatchPhrase(phrase=one.phrase)
+    if one.has_word:
+        # MatchText looks at all points where no text has the word.
+        return library.MatchTextAny(text_any=one.has_word)
+    return None

@@ -1,8 +1,8 @@
 """What a search answers: photos, and what is known of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -43,9 +43,23 @@ class Hit(BaseModel):
     thumbhash: str | None = Field(
         description="A picture of it in 25 bytes, a ThumbHash in base64."
     )
+    why: list[Literal["name", "text", "description", "meaning"]] | None = Field(
+        None,
+        description="By what `q` found it, the weightiest first; null without `q`.",
+    )
+    matches: dict[str, list[str]] | None = Field(
+        None,
+        description="The words of `q` that it has: in its `name`, in the `text` on it,"
+        " in its `description` (title, description and keywords).",
+    )
     similar: list["Hit"] = Field(
         [], description="With `fold`: nearly the same photos, as they follow."
     )
+
+    @property
+    def is_by_words(self) -> bool:
+        """Whether its name, or its words, tell more than what is seen on it."""
+        return bool(self.why) and "meaning" not in (self.why or [])[:1]
 
 
 class SearchResponse(BaseModel):
@@ -114,7 +128,9 @@ def hit_of(point: Point, *, is_scored: bool) -> Hit:
 
 
 def group_hits(
-    points: Sequence[Point], most: int | None, *, is_scored: bool
+    points: Sequence[Point],
+    most: int | None,
+    answer: Callable[[Point], Hit],
 ) -> list[Hit]:
     """Points as they are answered; with `most` so many groups of them.
 
@@ -125,20 +141,38 @@ def group_hits(
     if most is not None:
         payloads = [point.payload for point in points]
         groups = fold(payloads, [point.vector for point in points], most)
-    hits = [hit_of(point, is_scored=is_scored) for point in points]
+    hits = [answer(point) for point in points]
     for first, *others in groups:
         hits[first].similar = [hits[place] for place in others]
     return [hits[first] for first, *_ in groups]
 
 
-def cut_off(points: list[Point], share: float) -> list[Point]:
-    """Keep what has this share of the best score, which may be negative."""
-    if not points:
-        return []
-    least = least_score(min(points[0].score, 1.0), share)
-    return [point for point in points if min(point.score, 1.0) >= least]
+def cut_off(
+    points: list[Point], share: float, best: float, kept: int = 0
+) -> list[Point]:
+    """Keep what has this share of the best score, which may be negative.
+
+    The first `kept` of them are, whatever their score is.
+    """
+    least = least_score(best, share)
+    rest = [one for one in points[kept:] if min(one.score, 1.0) >= least]
+    return points[:kept] + rest
 
 
 def least_score(best: float, share: float) -> float:
     """What is this share of the best score, which may be negative."""
     return best - (1 - share) * abs(best)
+
+
+def page_of(
+    hits: list[Hit], offset: int, kept: int, total: int
+) -> SearchResponse:
+    """A page, and how it goes on: of `total` photos so many are `kept` by a cutoff."""
+    next_offset = offset + sum(1 + len(hit.similar) for hit in hits)
+    return SearchResponse(
+        results=hits,
+        offset=offset,
+        more=total > next_offset,
+        below_cutoff=total > next_offset >= kept,
+        next_offset=next_offset,
+    )

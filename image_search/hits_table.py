@@ -20,6 +20,7 @@ COLUMNS = (
     "version",
     "damaged",
     "similar_to",
+    "why",
 )
 
 
@@ -53,4 +54,5 @@ def rows(answer: SearchResponse) -> Iterator[list[Any]]:
 
 def _row(hit: Hit, similar_to: str | None) -> list[Any]:
     known = hit.model_dump(mode="json") | {"similar_to": similar_to}
+    known["why"] = " ".join(hit.why or ())
     return [known[column] for column in COLUMNS]

@@ -39,6 +39,33 @@ class BadWeight(ValueError):
         )
 
 
+class NoSuchPhoto(LookupError):
+    """The index has no photo of that name that can be read."""
+
+    def __init__(self, filename: str) -> None:
+        super().__init__(filename)
+        self.filename = filename
+
+
+def examples(
+    store: Store, like: Sequence[str], unlike: Sequence[str]
+) -> tuple[Embedding | None, Embedding | None]:
+    """What some photos come to, and others; what is in both is in neither.
+
+    Raises BadWeight, NoSuchPhoto and StoreError.
+    """
+    liked, unliked = weights_of(store, like), weights_of(store, unlike)
+    named = sorted({*liked, *unliked})
+    vectors = store.vectors_of(named)
+    for name in named:
+        if name not in vectors:
+            raise NoSuchPhoto(name)
+    return (
+        mean(liked.keys() - unliked.keys(), liked, vectors),
+        mean(unliked.keys() - liked.keys(), unliked, vectors),
+    )
+
+
 def weights_of(store: Store, terms: Sequence[str]) -> dict[str, float]:
     """The names in some terms, and how much each counts.
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from image_search import refusals
 from image_search.hits import Hit, SearchResponse
 from image_search.photo_record import find_record, size_in
-from image_search.question import MOST_NAMED, Filters, Search, Words
+from image_search.question import MOST_NAMED, WAYS, Filters, Search, Ways, Words
 from image_search.roles import Searches
 from image_search.status import StatusBoard
 from image_search.web import Thumbnails, ThumbnailSize
@@ -36,15 +36,18 @@ Pictures = Annotated[
 
 
 class SearchPhotos(Filters):
-    """Find photos by what is seen on them, in plain words, best first.
+    """Find photos by what is seen or written on them, or by their names, best first.
 
-    A score says only how photos compare within one answer.
+    `why` and `matches` say how each was found. A score says only how
+    photos compare within one answer.
     """
 
     query: Words = Field(
         description="What is to be seen: 'a dog on the beach'. Also what a photo or a"
-        " folder is called."
+        " folder is called ('IMG_4006'), or what is written on it ('invoice 4711');"
+        " a phrase in quotes finds only that: '\"exit only\"'."
     )
+    in_: Ways = ",".join(WAYS)
     minus: list[Words] = Field(
         [], max_length=10, description="What is not to be seen."
     )
@@ -185,7 +188,15 @@ def _as_json(answer: SearchResponse) -> str:
 
 def _known(hit: Hit) -> dict[str, Any]:
     """What helps to tell one photo from another."""
-    fields: Iterable[str] = ("filename", "width", "height", "taken", "details")
+    fields: Iterable[str] = (
+        "filename",
+        "width",
+        "height",
+        "taken",
+        "details",
+        "why",
+        "matches",
+    )
     known = hit.model_dump(mode="json", include={*fields}, exclude_none=True)
     if hit.score is not None:
         known["score"] = round(hit.score, 4)

@@ -8,12 +8,12 @@ IMG_4006.JPG has img, 4006 and jpg. SwissAlps has swissalps, and its parts too.
 """
 
 import difflib
-import re
 import sqlite3
 import threading
-import unicodedata
 from collections.abc import Collection, Iterator
 from typing import Any
+
+from image_search.name_words import parts_of, words_of
 
 # Words of a question beyond which it is no name.
 MOST_WORDS = 24
@@ -25,17 +25,6 @@ ALIKE = 0.7  # of 1
 # Of the first and the last word of a name, where it is asked for as a whole.
 BEGIN, END = "«", "»"
 
-# Written without spaces, so that each sign is a word.
-CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-WORD = re.compile(rf"\d+|[{CJK}]|[^\W\d_{CJK}]+")
-# Of the alphabets that have both: Latin, Greek, Cyrillic.
-LOWER = r"a-z\u03b1-\u03c9\u0430-\u044f"
-UPPER = r"A-Z\u0391-\u03a9\u0410-\u042f"
-# Within a word: swiss|Alps, and HTML|Page.
-HUMP = re.compile(
-    rf"(?<=[{LOWER}])(?=[{UPPER}])|(?<=[{UPPER}])(?=[{UPPER}][{LOWER}])"
-)
-
 TABLE = """
     CREATE VIRTUAL TABLE names USING fts5(
         whole_name, whole_folders, name, folders, parts, photo UNINDEXED,
@@ -44,29 +33,6 @@ TABLE = """
 """
 INSERT = "INSERT INTO names VALUES (?, ?, ?, ?, ?, ?)"
 ROWS_AT_ONCE = 2000
-
-
-def _without_accents(text: str) -> str:
-    if text.isascii():
-        return text
-    apart = unicodedata.normalize("NFKD", text)
-    return "".join(one for one in apart if not unicodedata.combining(one))
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a name or a question, in its order."""
-    return WORD.findall(_without_accents(text).casefold())
-
-
-def parts_of(text: str) -> set[str]:
-    """What words of a name are made of: humps, and numbers without zeros."""
-    parts: set[str] = set()
-    for word in WORD.findall(_without_accents(text)):
-        shorter = word.lstrip("0") if word.isdigit() else word
-        found = HUMP.split(shorter)
-        if found != [word]:
-            parts.update(one.casefold() for one in found if one)
-    return parts
 
 
 def _whole(name: str) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from image_search.name_words import name_words
+
 # What a point carries beside its vector, as far as it is searched by; Qdrant's types.
 PAYLOAD_INDEXES = {
     "filename": "keyword",
@@ -23,7 +25,15 @@ PAYLOAD_INDEXES = {
     "sort_key": "integer",
     "details.camera": "keyword",
     "details.place": "geo",
+    "name_words": "text",
+    "name_starts": "text",
+    "text": "text",
+    "details.title": "text",
+    "details.description": "text",
+    "details.keywords": "text",
 }
+# Of the texts, that whose words are searched by how they begin.
+BY_BEGINNINGS = "name_starts"
 MOST_FOLDERS = 100_000  # that are counted
 KEY_BITS = 24  # of a sort key, below the seconds
 HASH_BITS = 10  # of those, below a number in the name
@@ -39,10 +49,13 @@ class Described:
     taken_from: str  # where that is told; "file": when it was last written
     folders: list[str]  # every folder above it, the innermost first
     sort_key: int
+    name_words: str
+    name_starts: str  # the same, for another kind of index
 
     @classmethod
     def by(cls, filename: str, taken: str, taken_from: str) -> "Described":
         above = PurePosixPath(filename).parents[:-1]
+        words = name_words(filename)
         return cls(
             point_id(filename),
             filename,
@@ -50,6 +63,8 @@ class Described:
             taken_from,
             [str(folder) for folder in above],
             sort_key(taken, filename),
+            words,
+            words,
         )
 
 
@@ -70,6 +85,7 @@ class Payload(BaseModel):
     sort_key: int | None = None
     thumbhash: str | None = None  # a picture of it in some 25 bytes, in base64
     details: dict[str, Any] = {}  # what else is told: see metadata.Details
+    text: str | None = None  # the words on it, in lines; None: not read yet
 
 
 def point_id(filename: str) -> uuid.UUID:

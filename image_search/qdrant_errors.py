@@ -26,6 +26,7 @@ STRICT_MODE = {
     r"maximum number of payload ind": "max_payload_index_count",
     r"Filter condition limit": "filter_max_conditions",
     r"Condition size limit": "condition_max_size",
+    r"Limit exceeded .* for .*batch": "search_max_batchsize",
     r"Read rate limit": "read_rate_limit",
     r"Write rate limit": "write_rate_limit",
     r"Max points count": "max_points_count",

@@ -12,9 +12,12 @@ from pydantic import (
     NaiveDatetime,
 )
 
-from image_search.filters import READABLE, Circle, Condition, Filter
+from image_search.asked_words import KINDS, AskedWords, without_quotes
+from image_search.filters import READABLE, Circle, Condition, Filter, Part
 
 MAX_QUERY_LENGTH = 1000  # characters
+MEANING = "meaning"
+WAYS = (MEANING, *KINDS)
 MOST_NAMED = 50  # photos that others are to be like, or not
 
 
@@ -31,6 +34,13 @@ def _check_near(text: str) -> str:
     return text
 
 
+def _check_ways(text: str) -> str:
+    """Refuse what is no way to look for words."""
+    if not {*text.split(",")} <= {*WAYS}:
+        raise ValueError(f"write some of {', '.join(WAYS)}, with commas")
+    return text
+
+
 def _once_each(names: list[str]) -> list[str]:
     """In an order of their own: a sum of their vectors is always the same then."""
     return sorted({*names} - {""})
@@ -39,12 +49,22 @@ def _once_each(names: list[str]) -> list[str]:
 Words = Annotated[str, Field(pattern=r"\S", max_length=MAX_QUERY_LENGTH)]
 Near = Annotated[str, AfterValidator(_check_near)]
 Date = Annotated[NaiveDatetime, BeforeValidator(_complete_date)]
+Ways = Annotated[
+    str,
+    AfterValidator(_check_ways),
+    Field(
+        alias="in",
+        description="Where `q` is looked for: `meaning` (what is seen), `name` (of"
+        " files and folders), `text` (on the photo), `description` (its title,"
+        " description and keywords); some of them, with commas.",
+    ),
+]
 Names = Annotated[
     list[str], Field(max_length=MOST_NAMED), AfterValidator(_once_each)
 ]
 
 
-class Filters(BaseModel, extra="forbid"):
+class Filters(BaseModel, extra="forbid", populate_by_name=True):
     """Which photos are meant; without any of it all are."""
 
     folder: str | None = Field(None, description="In this folder, or below it.")
@@ -70,7 +90,13 @@ class Filters(BaseModel, extra="forbid"):
 class Search(Filters):
     """What to look for, all of it combined; nothing at all means the newest photos."""
 
-    q: Words | None = Field(None, description="What you want to see.")
+    q: Words | None = Field(
+        None,
+        description="What you want to see; also what a photo or a folder is called,"
+        " and what is written on it. A phrase in quotes comes first, and by itself"
+        " finds only what has it.",
+    )
+    in_: Ways = ",".join(WAYS)
     like: Names = Field(
         [],
         description="The filenames of photos, to find others like all of them;"
@@ -101,12 +127,32 @@ class Search(Filters):
         " where it goes on.",
     )
 
+    @property
+    def meaning(self) -> str | None:
+        """The words that a model is to understand, if any."""
+        if not self.q or MEANING not in self.in_.split(","):
+            return None
+        return without_quotes(self.q)
+
+    @property
+    def asked_words(self) -> AskedWords:
+        """The words that are to be found as they are."""
+        return AskedWords.of(self.q or "", self.in_.split(","))
+
+    @property
+    def needs_words(self) -> bool:
+        """Whether a photo without them is none of the results."""
+        if not self.q:
+            return False
+        return not self.meaning or self.asked_words.are_all
+
 
 def conditions(
     query: Filters, like: Sequence[str] = (), *, is_scored: bool
 ) -> Filter:
     """The points that are meant; `like`: photos that are not to find themselves."""
-    must, must_not = [], []
+    must: list[Part] = []
+    must_not: list[Part] = []
     if named := {*like, *query.unlike}:
         names = tuple(sorted(named))
         must_not.append(Condition("filename", any_of=names))

@@ -34,11 +34,17 @@ class Asked:
     where: Filter
     vector: Embedding | None  # of shape (d,)
     words: Embedding | None  # the vector, if it is one of words alone
-    q: str | None
+    text: str | None  # what the model was asked for
+    name: str | None  # what photos may be called
     folder: str
     total: int | None  # if the answer has all that there are
     cutoff: float
     best: float | None  # score of a photo; None without one
+    # So many are results whatever their score is, and after them some of these.
+    kept: int
+    others: Filter | None
+    needs_words: bool  # a photo without the words is no result
+    is_found: bool  # the first one by its name, or its words
 
 
 class Remarks:
@@ -74,13 +80,13 @@ class Remarks:
         if asked.folder and not searched:
             similar = self._similar_folders(asked.folder)
             answer.similar_folders = similar
-        if asked.q:
-            answer.fits = self._fits(asked)
-            if len(asked.q) > SURELY_READ:
-                answer.unread = self.embedder.unread(asked.q)
+        answer.fits = asked.is_found or self._fits(asked)
+        if asked.text and len(asked.text) > SURELY_READ:
+            answer.unread = self.embedder.unread(asked.text)
+        if asked.name:
             # An owner's limits may leave no room for it.
             with contextlib.suppress(StoreRefuses):
-                self._add_named(answer, asked, asked.q)
+                self._add_named(answer, asked, asked.name)
         return answer
 
     def _count(self, asked: Asked) -> int:
@@ -93,12 +99,16 @@ class Remarks:
     def _total(self, asked: Asked, searched: int) -> int | None:
         if asked.total is not None:
             return asked.total
+        if asked.others is None:
+            return asked.kept
         if asked.best is None or not asked.cutoff:
-            return searched
-        nearest = Query(COUNTED, asked.where, vector=asked.vector)
+            if not asked.needs_words:
+                return searched
+            return asked.kept + self.store.count(_readable(asked.others))
+        nearest = Query(COUNTED, asked.others, vector=asked.vector)
         least = least_score(asked.best, asked.cutoff)
         total = self.store.count_near(least, nearest)
-        return None if total == COUNTED else total
+        return None if total == COUNTED else asked.kept + total
 
     def _fits(self, asked: Asked) -> bool | None:
         if asked.words is None or asked.best is None:

@@ -1,6 +1,9 @@
 """How a question becomes one vector, and what is answered."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import prometheus_client
@@ -12,14 +15,23 @@ from image_search.around import (
     rank_by_score,
     rank_by_time,
 )
+from image_search.asked_words import AskedWords
 from image_search.clip import Embedding, l2_normalize
 from image_search.embedding import Embedder
 from image_search.filters import Filter
-from image_search.hits import Hit, SearchResponse, cut_off, group_hits
-from image_search.likes import BadWeight, by_name, mean, weights_of
+from image_search.hits import (
+    Hit,
+    SearchResponse,
+    cut_off,
+    group_hits,
+    hit_of,
+    page_of,
+)
+from image_search.likes import BadWeight, NoSuchPhoto, by_name, examples
 from image_search.question import Search, conditions
 from image_search.remarks import Asked, Remarks
-from image_search.store import Point, Store
+from image_search.store import Point, Store, StoreRefuses
+from image_search.word_search import NOTHING, Results, WordSearch
 
 MINUS_WEIGHT = 0.5  # of a minus term, beside the 1 of all others
 CANDIDATES = 1000  # that sort=newest and sort=oldest put in order
@@ -99,25 +111,39 @@ class Searcher:
         `is_sent`: the vector has a photo in it that was sent.
         """
         query = by_name(self.store, query)
-        is_scored = vector is not None
-        by_time = query.sort != "score" and is_scored
-        where = conditions(query, query.like, is_scored=is_scored)
+        try:
+            return self._find(query, vector, query.asked_words, is_sent=is_sent)
+        except StoreRefuses:
+            # An owner's limits may leave no room for words, but for the meaning.
+            if query.needs_words or not query.asked_words.words:
+                raise
+            return self._find(query, vector, NOTHING, is_sent=is_sent)
+
+    def _find(
+        self,
+        query: Search,
+        vector: Embedding | None,
+        words: AskedWords,
+        *,
+        is_sent: bool,
+    ) -> SearchResponse:
+        by_time = query.sort != "score" and vector is not None
+        where = conditions(query, query.like, is_scored=vector is not None)
+        results = self._results(query, vector, where, words)
         offset = query.offset
         if query.around is not None and not by_time:
-            rank = self._rank(query, vector, where, is_scored=is_scored)
+            rank = self._rank(query, results, where)
             offset = offset_around(rank, query.limit)
         # What is put in order here, or cut off by the best, is asked for as a whole.
         start = 0 if by_time or query.cutoff else offset
         looked_at = query.limit * (FOLDED if query.fold else 1)
         count = CANDIDATES if by_time else offset + looked_at + 1 - start
-        points = self._points(
-            query, vector, count, where, start, with_vectors=query.fold
-        )
+        points = self._points(results, count, start, with_vectors=query.fold)
 
         total = start + len(points)
-        if is_scored and query.cutoff:
-            points = cut_off(points, query.cutoff)
-        best = min(points[0].score, 1.0) if points else None
+        best = results.best_of(points)
+        if query.cutoff and best is not None:
+            points = cut_off(points, query.cutoff, best, results.kept)
         kept = start + len(points)
         if by_time:
             newest_first = query.sort == "newest"
@@ -128,49 +154,75 @@ class Searcher:
                 offset = offset_around(rank, query.limit)
         page = points[offset - start :][:looked_at]
         most = query.limit if query.fold else None
-        hits = group_hits(page, most, is_scored=is_scored)
-        answer = _page_of(hits, offset, kept, total)
+        hits = group_hits(page, most, partial(self._hit, query, results))
+        answer = page_of(hits, offset, kept, total)
         is_counted = by_time or len(points) < count
         asked = Asked(
             where=where,
             vector=vector,
             words=None if is_sent else self._words(query, vector),
-            q=query.q,
+            text=query.q if "meaning" in query.in_ else None,
+            name=query.q if "name" in query.in_ else None,
             folder=(query.folder or "").strip("/"),
             cutoff=query.cutoff,
-            best=best if is_scored else None,
+            best=best,
             total=len(points) if is_counted and not start else None,
+            kept=results.kept,
+            others=results.rest(),
+            needs_words=query.needs_words,
+            is_found=bool(hits) and hits[0].is_by_words,
         )
         return self.remarks.add_to(answer, asked)
+
+    def _results(
+        self,
+        query: Search,
+        vector: Embedding | None,
+        where: Filter,
+        words: AskedWords,
+    ) -> Results:
+        search = WordSearch(
+            self.store,
+            words,
+            vector,
+            where,
+            needs_words=query.needs_words,
+            indexed=self.remarks.indexed,
+            cutoff=query.cutoff,
+        )
+        oldest_first = query.sort == "oldest"
+        if vector is None and (query.sort != "score" or not query.needs_words):
+            return search.by_time(oldest_first=oldest_first)
+        return search.results()
+
+    def _hit(self, query: Search, results: Results, point: Point) -> Hit:
+        hit = hit_of(point, is_scored=results.vector is not None)
+        if query.q:
+            reached = self.remarks.floor.is_reached(point.score)
+            is_like_it = reached is not False if query.meaning else None
+            why, hit.matches = results.why(point, is_like_it=is_like_it)
+            hit.why = cast("Any", why)
+        return hit
 
     def _words(
         self, query: Search, vector: Embedding | None
     ) -> Embedding | None:
         """The vector of `q`, unless it is combined with photos."""
-        if not query.q or query.like:
+        if not query.meaning or query.like:
             return None
         if query.minus or query.unlike:
-            return self.embedder.embed_query(query.q)
+            return self.embedder.embed_query(query.meaning)
         return vector
 
-    def _rank(
-        self,
-        query: Search,
-        vector: Embedding | None,
-        where: Filter,
-        *,
-        is_scored: bool,
-    ) -> int:
+    def _rank(self, query: Search, results: Results, where: Filter) -> int:
         """How many results come before the photo that others are asked around."""
-        # By time the newest are asked for, whichever come first.
-        same = query.model_copy(update={"sort": "score"})
-
-        def ask(count: int, start: int) -> list[Point]:
-            return self._points(same, vector, count, where, start)
-
         name = query.around or ""
+        by_time = results.vector is None and not query.needs_words
+        if by_time:  # the newest are asked for, whichever come first
+            results = replace(results, oldest_first=False)
+        ask = partial(self._points, results)
         try:
-            if is_scored:
+            if not by_time:
                 return rank_by_score(name, ask)
             rank = rank_by_time(name, self.store, where, ask)
         except NotAmong as error:
@@ -181,32 +233,19 @@ class Searcher:
 
     def _points(
         self,
-        query: Search,
-        vector: Embedding | None,
+        results: Results,
         count: int,
-        where: Filter,
         start: int,
         *,
         with_vectors: bool = False,
     ) -> list[Point]:
         """Ask the store; raises NotIndexedYet where nothing may be found later."""
-
-        def ask(count: int, start: int) -> list[Point]:
-            return self.store.search(
-                vector,
-                count,
-                where,
-                offset=start,
-                oldest_first=query.sort == "oldest",
-                with_vectors=with_vectors,
-            )
-
-        points = ask(count, start)
+        points = results.points(start, count, with_vectors=with_vectors)
         # Nothing is an answer only beyond the last page, or once the whole folder is
         # in the index.
         if points or not (so_far := self.unfinished()):
             return points
-        if start and ask(1, 0):
+        if start and results.points(0, 1):
             return []
         raise NotIndexedYet(f"The photos are being indexed, {so_far} so far.")
 
@@ -218,10 +257,10 @@ class Searcher:
         It is a sum: CLIP itself hardly understands "without". Photos of the index
         count as one, the mean of their vectors, each by its weight.
         """
-        liked, unliked = self._named(query)
+        liked, unliked = self._examples(query)
         vectors = []
-        if query.q:
-            vectors.append(self.embedder.embed_query(query.q))
+        if query.meaning:
+            vectors.append(self.embedder.embed_query(query.meaning))
         if photo is not None:
             vectors.append(self.embedder.embed_upload(photo))
         vectors += [
@@ -241,24 +280,16 @@ class Searcher:
             raise NothingLeft
         return l2_normalize(total)
 
-    def _named(
+    def _examples(
         self, query: Search
     ) -> tuple[Embedding | None, Embedding | None]:
-        """What `like` comes to, and `unlike`; what is in both is in neither."""
+        """What `like` comes to, and `unlike`."""
         try:
-            like = weights_of(self.store, query.like)
-            unlike = weights_of(self.store, query.unlike)
+            return examples(self.store, query.like, query.unlike)
         except BadWeight as error:
             raise SearchError(str(error)) from None
-        named = sorted({*like, *unlike})
-        vectors = self.store.vectors_of(named)
-        for name in named:
-            if name not in vectors:
-                raise UnknownPhoto(name)
-        return (
-            mean(like.keys() - unlike.keys(), like, vectors),
-            mean(unlike.keys() - like.keys(), unlike, vectors),
-        )
+        except NoSuchPhoto as error:
+            raise UnknownPhoto(error.filename) from None
 
 
 def _rank_among(points: list[Point], filename: str) -> int:
@@ -267,17 +298,3 @@ def _rank_among(points: list[Point], filename: str) -> int:
     if filename not in names:
         raise NotAmongResults(not_among(filename))
     return names.index(filename)
-
-
-def _page_of(
-    hits: list[Hit], offset: int, kept: int, total: int
-) -> SearchResponse:
-    """A page, and how it goes on: of `total` photos so many are `kept` by a cutoff."""
-    next_offset = offset + sum(1 + len(hit.similar) for hit in hits)
-    return SearchResponse(
-        results=hits,
-        offset=offset,
-        more=total > next_offset,
-        below_cutoff=total > next_offset >= kept,
-        next_offset=next_offset,
-    )

@@ -1,6 +1,7 @@
 """Points on a Qdrant server or cluster, written by CocoIndex's own Qdrant target."""
 
 import functools
+import math
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,28 +17,23 @@ from image_search.adoption import (
     refuse_points,
 )
 from image_search.filters import EVERYTHING, READABLE, Filter
-from image_search.points import MOST_FOLDERS, PAYLOAD_INDEXES, Payload, point_id
+from image_search.points import MOST_FOLDERS, point_id
 from image_search.qdrant_nodes import Nodes, Unanswered
 from image_search.server_clients import QdrantClients, as_store_errors
 from image_search.server_layout import PLAIN, Layout, Rescoring
 from image_search.server_queries import (
+    PAYLOAD,
+    ask_once,
     count_values,
-    in_qdrants_terms,
+    missing_indexes,
     points_of_ours,
+    request_of,
 )
-from image_search.store import (
-    VECTOR_NAME,
-    Point,
-    Query,
-    Store,
-    StoreRefuses,
-    read_point,
-)
+from image_search.store import Point, Query, Store, StoreRefuses, read_point
 from image_search.vector_space import check_model
 
 # Of strict mode, those that a search keeps within.
 LIMITS = {"max_query_limit", "search_max_oversampling"}
-PAYLOAD = [*Payload.model_fields]
 
 
 class ServerStore(Store):
@@ -198,14 +194,14 @@ class ServerStore(Store):
         refuse_points(self.collection, len(found), len(ours))
 
     def _make_indexes(self, info: models.CollectionInfo) -> None:
-        for field, kind in PAYLOAD_INDEXES.items():
-            made = info.payload_schema.get(field)
-            if made is None or made.data_type.value != kind:
-                self._make_index(field, models.PayloadSchemaType(kind))
+        for field, index in missing_indexes(info.payload_schema).items():
+            self._make_index(field, index)
 
-    def _make_index(self, field: str, kind: models.PayloadSchemaType) -> None:
+    def _make_index(self, field: str, index: Any) -> None:
         name = self.collection
-        self.qdrant.ask(lambda one: one.create_payload_index(name, field, kind))
+        self.qdrant.ask(
+            lambda one: one.create_payload_index(name, field, index)
+        )
 
     def _ours(self, where: Filter) -> models.Filter:
         """The points of this app that a filter lets through."""
@@ -280,21 +276,25 @@ class ServerStore(Store):
         return [*found.values()]
 
     def _query_once(self, query: Query) -> Sequence[Any]:
-        is_scored = query.vector is not None
-        params = None
-        if is_scored and self._rescoring:
-            params = self._rescoring.params(query.offset + query.limit)
-        found = self.qdrant.ask(
-            lambda qdrant: qdrant.query_points(
-                self.collection,
-                in_qdrants_terms(query),
-                using=VECTOR_NAME if is_scored else None,
-                query_filter=self._ours(query.where),
-                search_params=params,
-                limit=query.limit,
-                offset=query.offset,
-                with_payload=PAYLOAD if query.with_payload else False,
-                with_vectors=[VECTOR_NAME] if query.with_vectors else False,
-            )
+        asked = self._request(query)
+        return self.qdrant.ask(
+            lambda qdrant: ask_once(qdrant, self.collection, asked)
         )
-        return found.points
+
+    def query_all(self, queries: Sequence[Query]) -> Sequence[Sequence[Any]]:
+        """As in Store; each has no more than the owner lets one question have."""
+        most = self._most or math.inf
+        requests = [
+            self._request(replace(one, limit=int(min(one.limit, most))))
+            for one in queries
+        ]
+        found = self.qdrant.ask(
+            lambda qdrant: qdrant.query_batch_points(self.collection, requests)
+        )
+        return [one.points for one in found]
+
+    def _request(self, query: Query) -> models.QueryRequest:
+        is_rescored = query.vector is not None and self._rescoring
+        depth = query.offset + query.limit
+        params = is_rescored.params(depth) if is_rescored else None
+        return request_of(query, self._ours(query.where), params)

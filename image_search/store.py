@@ -141,6 +141,10 @@ class Store(ABC):
     def _query(self, query: Query) -> Sequence[Any]:
         """Qdrant's points, best first."""
 
+    @abstractmethod
+    def query_all(self, queries: Sequence[Query]) -> Sequence[Sequence[Any]]:
+        """Qdrant's points for each of several, asked at once; raises StoreError."""
+
     def search(
         self,
         vector: Embedding | None,

@@ -106,7 +106,7 @@ class SearchTurns:
     async def _embed_new_texts(self, query: Search, network: str) -> None:
         """Have the model embed what it has not embedded yet, one by one."""
         embedder = self.searcher.embedder
-        texts = {*query.minus, query.q or ""} - {""}
+        texts = {*query.minus, query.meaning or ""} - {""}
         new = [text for text in texts if not embedder.knows_query(text)]
         if not new:
             return

@@ -7,6 +7,7 @@ stopped and started again. Its codes and words for errors are those of Qdrant 1.
 
 import re
 import threading
+import unicodedata
 from collections.abc import Callable
 from concurrent import futures
 from typing import Any
@@ -97,16 +98,57 @@ def fields_of(condition: Any) -> set[str]:
     return found
 
 
+def folded(text: str) -> str:
+    """As the server's ASCII folding has it, for letters with accents."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(one for one in apart if not unicodedata.combining(one))
+
+
+def tokens_of(text: str, index: Any) -> list[str]:
+    """The words of a text as the server's index of this kind has them."""
+    lower = folded(text) if index.ascii_folding else text.lower()
+    return re.findall(r"[^\W_]+", lower)
+
+
+def has_text(value: Any, match: Any, index: Any) -> bool:
+    """Whether a text index finds what is asked for in a text, or in one of a list."""
+    if isinstance(value, list):
+        return any(has_text(one, match, index) for one in value)
+    if not isinstance(value, str):
+        return False
+    words = tokens_of(value, index)
+
+    def is_there(token: str) -> bool:
+        if index.tokenizer == proto.TokenizerType.Prefix:
+            return any(word.startswith(token) for word in words)
+        return token in words
+
+    kind = match.WhichOneof("match_value")
+    asked = tokens_of(getattr(match, kind), index)
+    if not asked:
+        return False
+    match kind:
+        case "text_any":
+            return any(map(is_there, asked))
+        case "text":
+            return all(map(is_there, asked))
+    if not index.phrase_matching:
+        raise Refused(
+            "INVALID_ARGUMENT",
+            "Bad request: Phrase matching is not enabled for this index",
+        )
+    starts = range(len(words) - len(asked) + 1)
+    return any(words[at : at + len(asked)] == asked for at in starts)
+
+
+def value_at(payload: Any, key: str) -> Any:
+    for name in key.split("."):
+        payload = (payload or {}).get(name)
+    return payload
+
+
 def optional(request: Any, field: str) -> Any:
     return getattr(request, field) if request.HasField(field) else None
-
-
-def condition(request: Any) -> Any:
-    return (
-        GrpcToRest.convert_filter(request.filter)
-        if request.HasField("filter")
-        else None
-    )
 
 
 def metadata_in(request: Any) -> Any:
@@ -158,6 +200,8 @@ class QdrantStandIn(proto.CollectionsServicer):
         self.params: list[models.SearchParams | None] = []
         # The payload indexes of each collection; local mode knows none.
         self.indexes: dict[str, str] = beside.indexes if beside else {}
+        # How those of texts divide them into words.
+        self.texts: dict[str, Any] = beside.texts if beside else {}
         # What each collection was made with; local mode keeps a part of it.
         self.made: dict[str, Any] = beside.made if beside else {}
         # What the owner of the collections does not let pass.
@@ -218,6 +262,35 @@ class QdrantStandIn(proto.CollectionsServicer):
         if exact and strict.search_allow_exact is False:
             refuse("Exact search disabled!", "Set exact=false.")
 
+    def condition(self, request: Any) -> Any:
+        """The filter of a request; local mode is told who has which words."""
+        if not request.HasField("filter"):
+            return None
+        collection = request.collection_name
+        wanted = proto.Filter()
+        wanted.CopyFrom(request.filter)
+        self._find_texts(collection, wanted)
+        return GrpcToRest.convert_filter(wanted)
+
+    def _find_texts(self, collection: str, wanted: Any) -> None:
+        """Put ids in the place of what text indexes answer."""
+        for one in (*wanted.must, *wanted.must_not, *wanted.should):
+            if one.HasField("filter"):
+                self._find_texts(collection, one.filter)
+            field = one.field
+            index = self.texts.get(field.key) if one.HasField("field") else None
+            if index is None or not field.HasField("match"):
+                continue
+            points, _ = self.qdrant.scroll(collection, limit=1_000_000)
+            ids = [
+                RestToGrpc.convert_extended_point_id(point.id)
+                for point in points
+                if has_text(
+                    value_at(point.payload, field.key), field.match, index
+                )
+            ]
+            one.has_id.CopyFrom(proto.HasIdCondition(has_id=ids))
+
     def start(self) -> None:
         """Listen on a free port, or, after a stop, on the same port with the same collections."""
         self.server = grpc.server(futures.ThreadPoolExecutor(4))
@@ -274,6 +347,7 @@ class QdrantStandIn(proto.CollectionsServicer):
     @call
     def Create(self, request: Any) -> Any:  # noqa: N802
         self.indexes.clear()
+        self.texts.clear()
         vectors = GrpcToRest.convert_vectors_config(request.vectors_config)
         done = self.qdrant.create_collection(
             request.collection_name,
@@ -293,6 +367,7 @@ class QdrantStandIn(proto.CollectionsServicer):
     @call
     def Delete(self, request: Any) -> Any:  # noqa: N802
         self.indexes.clear()
+        self.texts.clear()
         self.made.pop(request.collection_name, None)
         done = self.qdrant.delete_collection(request.collection_name)
         return proto.CollectionOperationResponse(result=done)
@@ -313,6 +388,24 @@ class QdrantStandIn(proto.CollectionsServicer):
 
     @call
     def query_points(self, request: Any) -> Any:
+        return proto.QueryResponse(result=self.find(request))
+
+    @call
+    def query_batch_points(self, request: Any) -> Any:
+        most = self.strict and self.strict.search_max_batchsize
+        number = len(request.query_points)
+        if self.strict and self.strict.enabled and most and number > most:
+            refuse(
+                f'Limit exceeded {number} > {most} for "search batch size"',
+                f'Reduce the "search batch size" parameter to or below {most}.',
+            )
+        results = [self.find(one) for one in request.query_points]
+        return proto.QueryBatchResponse(
+            result=[proto.BatchResult(result=one) for one in results]
+        )
+
+    def find(self, request: Any) -> Any:
+        """The points that one query finds."""
         self.check_strict_mode(request)
         self.limits.append(request.limit)
         params = optional(request, "params")
@@ -324,7 +417,7 @@ class QdrantStandIn(proto.CollectionsServicer):
             request.collection_name,
             query=query,
             using=request.using or None,
-            query_filter=condition(request),
+            query_filter=self.condition(request),
             limit=optional(request, "limit") or 10,
             offset=optional(request, "offset"),
             with_payload=GrpcToRest.convert_with_payload_selector(
@@ -340,10 +433,9 @@ class QdrantStandIn(proto.CollectionsServicer):
                 raise ValueError(
                     f"No range index for `order_by` key: `{order.key}`"
                 )
-        hits = [
+        return [
             RestToGrpc.convert_scored_point(point) for point in found.points
         ]
-        return proto.QueryResponse(result=hits)
 
     @call
     def scroll_points(self, request: Any) -> Any:
@@ -353,7 +445,7 @@ class QdrantStandIn(proto.CollectionsServicer):
             start = GrpcToRest.convert_point_id(request.offset)
         found, beyond = self.qdrant.scroll(
             request.collection_name,
-            condition(request),
+            self.condition(request),
             limit=optional(request, "limit") or 10,
             offset=start,
             with_payload=GrpcToRest.convert_with_payload_selector(
@@ -377,7 +469,7 @@ class QdrantStandIn(proto.CollectionsServicer):
         is_exact = not request.HasField("exact") or request.exact
         self.check_strict_mode(request, exact=is_exact)
         found = self.qdrant.count(
-            request.collection_name, count_filter=condition(request)
+            request.collection_name, count_filter=self.condition(request)
         )
         return proto.CountResponse(result=proto.CountResult(count=found.count))
 
@@ -390,7 +482,7 @@ class QdrantStandIn(proto.CollectionsServicer):
         found = self.qdrant.facet(
             request.collection_name,
             request.key,
-            condition(request),
+            self.condition(request),
             optional(request, "limit") or 10,
         )
         hits = [
@@ -415,6 +507,9 @@ class QdrantStandIn(proto.CollectionsServicer):
         self.indexes[request.field_name] = kind.removeprefix(
             "FieldType"
         ).lower()
+        params = request.field_index_params
+        if params.HasField("text_index_params"):
+            self.texts[request.field_name] = params.text_index_params
         return _COMPLETED
 
 
@@ -430,6 +525,7 @@ class _Points(proto.PointsServicer):
         setattr(self, "Upsert", standin.upsert_points)  # noqa: B010, as a call of the protocol
         setattr(self, "Delete", standin.delete_points)  # noqa: B010
         setattr(self, "Query", standin.query_points)  # noqa: B010
+        setattr(self, "QueryBatch", standin.query_batch_points)  # noqa: B010
         setattr(self, "Scroll", standin.scroll_points)  # noqa: B010
         setattr(self, "Count", standin.count_points)  # noqa: B010
         setattr(self, "Facet", standin.facet_points)  # noqa: B010

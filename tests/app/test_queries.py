@@ -633,6 +633,35 @@ def test_photos_are_found_by_name(app: App) -> None:
     assert names(body(app, q="not a photo")["named"]) == []
 
 
+def test_names_are_asked_for_beside_what_is_seen(app: App) -> None:
+    """What is called so comes first, and says so; all others follow as they look."""
+    found = body(app, q="trips/rome", limit=100)
+    assert {*names(found["results"][:2])} == {
+        "trips/rome/a.jpg",
+        "trips/rome/b.jpg",
+    }
+    assert found["results"][0]["why"][0] == "name"
+    assert found["results"][0]["matches"] == {"name": ["trips", "rome"]}
+    assert found["fits"] is True
+    assert found["total"] == len(found["results"]) == len(EVERYTHING)
+    seen = ask(app, q="a cup of coffee")[0]
+    assert (seen["filename"], seen["why"][-1]) == ("coffee.png", "meaning")
+
+
+def test_a_search_may_be_for_names_alone(app: App) -> None:
+    """Then nothing else is found, and no photo has a score."""
+    for q in ("formats/raccoon.webp", "raccoon webp formats"):
+        found = body(app, q=q, **{"in": "name"})
+        assert names(found["results"]) == ["formats/raccoon.webp"]
+        assert (found["total"], found["results"][0]["score"]) == (1, None)
+    by_beginning = ask(app, q="racc", **{"in": "name"})
+    assert {*names(by_beginning)} == {"raccoon.webp", *FORMATS}
+    assert names(ask(app, q='"rome trips"')) == []
+    table = app.get("/search", q="trips/rome", format="csv", limit=1).text
+    assert table.splitlines()[0].endswith(",why")
+    assert '"name' in table or ",name" in table
+
+
 def test_names_follow_the_folder(app: App) -> None:
     """A photo that comes is found by its name within seconds, and one that goes is not."""
     app.add("cat.png", "newcomers/DSC_0815.png")

@@ -86,6 +86,8 @@ def test_an_index_of_the_last_version_is_opened_as_it_is(
         assert hit["thumbhash"] == read_thumbhash(
             (PHOTOS / hit["filename"]).read_bytes()
         )
+    named = app.get("/search", q="rocket.jpg", **{"in": "name"}).json()
+    assert [hit["filename"] for hit in named["results"]] == ["rocket.jpg"]
     app.stop()
     app.start().finds(*FEW)
     assert vectors(file) == before

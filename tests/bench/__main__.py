@@ -45,6 +45,7 @@ SECONDS = 0.5 if QUICK else 4.0  # for each rate of requests
 STORES = (1_000, 3_000) if QUICK else (10_000, 50_000, 200_000)
 REPLICAS = (1, 2, 4)  # processes
 CLIENTS = 16
+WAYS = "meaning,name,text,description"
 FILES = 2_000 if QUICK else 200_000
 
 
@@ -558,6 +559,7 @@ def stores() -> Iterator[Row]:
         with Worker(model(LARGE), name) as worker:
             filled = worker.ask("fill_store", size, SEARCHES)
         seconds, opening, writing, memory = [], [], [], []
+        with_words: list[float] = []
         for _ in range(ROUNDS):
             with Worker(
                 model(LARGE), name
@@ -569,9 +571,15 @@ def stores() -> Iterator[Row]:
                 seconds += times
                 memory.append(megabytes(worker.process.pid)[0] - before)
                 writing.append(worker.ask("write_store", SEARCHES))
+                with_words += worker.ask("search_words", size)
         p50, p95 = 1000 * np.percentile(seconds, [50, 95])
+        words50, words95 = 1000 * np.percentile(with_words, [50, 95])
         for what, here in (
             ("the nearest 24, p50 / p95", f"{p50:.1f} / {p95:.1f} ms"),
+            (
+                "a search with words, p50 / p95",
+                f"{words50:.1f} / {words95:.1f} ms",
+            ),
             ("how many of the true 24 are found", f"{recall:.1%}"),
             (
                 "opened in, memory then",
@@ -584,6 +592,20 @@ def stores() -> Iterator[Row]:
         ):
             yield Row(f"{size:,} vectors: {what}", here=here)
         shutil.rmtree(RUN / name)
+
+
+def words() -> Iterator[Row]:
+    """What is found by names, by words on photos, and by what is seen."""
+    say("words")
+    with Worker(model(STARTER), "words") as worker:
+        before = worker.ask("recall_words", "meaning")
+        after = worker.ask("recall_words", WAYS)
+    for kind, shares in after.items():
+        once, now = (
+            " / ".join(f"{share:.0%}" for share in some)
+            for some in (before[kind], shares)
+        )
+        yield Row(f"{kind}: recall@1 / 5 / 10", once, now)
 
 
 def scanning() -> Iterator[Row]:
@@ -639,6 +661,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "end-to-end": end_to_end,
     "seeing": seeing,
     "stores": stores,
+    "words": words,
     "scanning": scanning,
 }
 

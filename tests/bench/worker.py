@@ -17,6 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.bench import words
+from tests.bench.words import questions, text_of, vocabulary
+
 TRUTH = Path(os.environ["DATA_DIR"]) / "truth.npz"
 
 
@@ -164,8 +167,11 @@ def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return vectors
 
 
-def point(number: int, vector: NDArray[np.float32]) -> dict[str, Any]:
-    """A photo as the flow hands it to the store."""
+def point(
+    number: int, vector: NDArray[np.float32], text: str = ""
+) -> dict[str, Any]:
+    """A photo as the flow hands it to the store, with the words on it."""
+    from image_search.name_words import name_words
     from image_search.points import sort_key
 
     month = f"{2000 + number % 25}/{1 + number % 12:02}"
@@ -174,7 +180,8 @@ def point(number: int, vector: NDArray[np.float32]) -> dict[str, Any]:
     return {
         "embedding": vector, "filename": filename, "error": None, "folders": [month, month[:4]],
         "sha256": f"{number:064x}", "width": 4000, "height": 3000, "taken": taken,
-        "sort_key": sort_key(taken, filename),
+        "sort_key": sort_key(taken, filename), "name_words": name_words(filename),
+        "name_starts": name_words(filename), "text": text,
     }  # fmt: skip
 
 
@@ -196,11 +203,14 @@ def fill_store(size: int, queries: int) -> float:
         )
 
     vectors, asked = around(size), around(queries)
+    every_word = vocabulary()
     spent = 0.0
     for start in range(0, size, 1000):
         rows = enumerate(vectors[start : start + 1000], start)
         batch = {
-            uuid.UUID(int=number): point(number, vector)
+            uuid.UUID(int=number): point(
+                number, vector, text_of(number, chance, every_word)
+            )
             for number, vector in rows
         }
         began = time.perf_counter()
@@ -232,6 +242,32 @@ def search_store() -> tuple[list[float], float]:
         right = {f"IMG_{number:06}.jpg" for number in order}
         found += len(right & {hit.payload.filename[8:] for hit in hits})
     return seconds, found / truth["order"].size
+
+
+def search_words(size: int) -> list[float]:
+    """Seconds of each search with words in it, asked once before."""
+    from image_search.question import Search
+    from image_search.search import Searcher
+
+    truth = np.load(TRUTH)
+    searcher = Searcher(embedder(), store())
+    searcher.remarks.indexed = size
+    seconds = []
+    vectors = [*truth["asked"]]
+    for q, vector in zip(questions(len(vectors)), vectors, strict=True):
+        search = Search(q=q)
+        searcher.find(search, vector)
+        began = time.perf_counter()
+        searcher.find(search, vector)
+        seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def recall_words(ways: str) -> dict[str, list[float]]:
+    """As words.recall; the photos are embedded when it is first asked."""
+    if not store().count():
+        words.fill(embedder(), store(), event_loop().run)
+    return words.recall(embedder(), store(), ways)
 
 
 def write_store(times: int) -> float:

@@ -10,8 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from image_search.asked_words import tokens_of
 from image_search.clip import Embedding
-from image_search.filters import EVERYTHING, READABLE, Circle, Condition, Filter
+from image_search.filters import (
+    EVERYTHING,
+    READABLE,
+    Circle,
+    Condition,
+    Either,
+    Filter,
+    HasId,
+    Part,
+)
+from image_search.name_words import name_words
 from image_search.points import point_id, sort_key
 from image_search.settings import StartupError
 from image_search.store import VECTOR_NAME, CollectionMissing, Query, Store
@@ -26,6 +37,8 @@ def payload_of(filename: str, **facts: Any) -> dict[str, Any]:
         "folders": folders,
         "width": 4,
         "height": 3,
+        "name_words": name_words(filename),
+        "name_starts": name_words(filename),
     }
     payload |= {
         "taken": "2022-02-02T00:00:00",
@@ -134,6 +147,9 @@ class MemoryStore(Store):
             found.sort(key=lambda one: float(one.score), reverse=True)
         return found[query.offset : query.offset + query.limit]
 
+    def query_all(self, queries: Sequence[Query]) -> Sequence[Sequence[Any]]:
+        return [self._query(query) for query in queries]
+
     def _scroll(self, where: Filter, *, with_vectors: bool) -> Iterator[Any]:
         every = Query(len(self.points), where, with_vectors=with_vectors)
         return iter(self._query(every))
@@ -160,13 +176,37 @@ def _distance(place: dict[str, float], circle: Circle) -> float:
     return 2 * 6_371_000 * math.asin(math.sqrt(chord))
 
 
+def _has(payload: dict[str, Any], field: str, words: str) -> bool:
+    """Words one after the other; of some fields the last may only begin so."""
+    value: Any = payload
+    for name in field.split("."):
+        value = (value or {}).get(name)
+    texts = value if isinstance(value, list) else [value or ""]
+    end = "" if field == "name_starts" else " "
+    asked = f" {' '.join(tokens_of(words))}{end}"
+    return any(asked in f" {' '.join(tokens_of(text))} " for text in texts)
+
+
 def _passes(payload: dict[str, Any], where: Filter) -> bool:
     return all(_meets(payload, one) for one in where.must) and not any(
         _meets(payload, one) for one in where.must_not
     )
 
 
-def _meets(payload: dict[str, Any], one: Condition) -> bool:  # noqa: PLR0911
+def _meets(payload: dict[str, Any], one: Part) -> bool:
+    match one:
+        case Filter():
+            return _passes(payload, one)
+        case Either(conditions):
+            return any(_meets(payload, some) for some in conditions)
+        case HasId(ids):
+            return str(point_id(payload["filename"])) in ids
+    if words := one.has_word or one.phrase:
+        return _has(payload, one.field, words)
+    return _is_so(payload, one)
+
+
+def _is_so(payload: dict[str, Any], one: Condition) -> bool:  # noqa: PLR0911
     value: Any = payload
     for name in one.field.split("."):
         value = (value or {}).get(name)

@@ -4,12 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from image_search.names import (
-    NameIndex,
-    folders_called,
-    similar_folders,
-    words_of,
-)
+from image_search.name_words import words_of
+from image_search.names import NameIndex, folders_called, similar_folders
 
 PHOTOS = [
     "big/IMG_4006.JPG",

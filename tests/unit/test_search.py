@@ -410,6 +410,8 @@ def test_a_hit_tells_all_that_is_shown(
         "in_browsers": True,
         "details": details,
         "thumbhash": "3EgKFwhpaIVP",
+        "why": ["meaning"],
+        "matches": {},
         "similar": [],
     }
 
@@ -718,7 +720,7 @@ def test_a_search_costs_one_query(
     """However it is sorted and however deep its page lies, photos are asked for once.
 
     The first page of all costs a count too, unless a filter lets few through; photos
-    that are named cost one question, however many there are.
+    that are named, and words, cost one question, however many there are.
     """
     store = ServerStore(server.url, None, "photos", DIMENSION)
     store.check()
@@ -735,9 +737,9 @@ def test_a_search_costs_one_query(
     server.calls.clear()
     found = Searcher(embedder, store).search(query)
     is_first = not query.offset
-    queries = 2 if query.like or query.unlike else 1
-    calls = ["query_points"] * queries + ["count_points"] * is_first
-    assert server.calls == calls
+    calls = ["query_points"] * bool(query.like or query.unlike)
+    calls += ["query_batch_points"] * bool(query.q) + ["query_points"]
+    assert server.calls == calls + ["count_points"] * is_first
     assert bool(found.results) == (query.offset < 30)
     store.close()
 
