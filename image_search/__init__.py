@@ -13,7 +13,7 @@ Each room imports only from lower floors:
               export
     floor 8   follow, search, upkeep, replica
               replica_store, web, archive
-              replica_files
+              replica_files, text
     floor 7   index, remarks, server_store
               readiness, hits_table
               bucket_source, places
@@ -29,12 +29,12 @@ Each room imports only from lower floors:
               sources, progress, access
               place_locks, vector_space
               place, bucket_listing, stand_in
-              bucket_kinds
+              bucket_kinds, text_worker
     floor 4   clip, cache, state, listing
               photo_files, bucket_files
               proxies, running_app
               batches, question
-              qdrant_nodes, drive
+              qdrant_nodes, drive, text_reader
     floor 3   photos, looks
               thumbnails, workers
               postgres, attempts, connections
@@ -50,6 +50,7 @@ Each room imports only from lower floors:
               addresses, bucket_errors
               spans, queue_events
               spreadsheet, remote_files
+              text_pieces, text_status
     floor 0   bucket_addresses
               patterns, hardware
               stopping
@@ -64,7 +65,7 @@ Each room imports only from lower floors:
               worker_process, postgres_programs
               pytorch, root_path
               early_answers, pieces
-              programs
+              programs, text_lines, text_model
 
 A photo of the folder:
     sources -> CocoIndex -> embedding
@@ -74,6 +75,9 @@ A photo of the folder:
 One of a bucket: photo_buckets
     (buckets, drive) -> bucket_source
     -> CocoIndex, and on as above
+Words on photos, once it has its vector:
+    text -> text_worker -> text_reader (in a
+    worker) -> text -> store
 A search:
     connections -> proxies
     -> access -> main

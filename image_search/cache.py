@@ -38,6 +38,8 @@ class EmbeddingCache:
             (photo PRIMARY KEY) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS thumbhashes
             (photo PRIMARY KEY, thumbhash) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS texts
+            (reader, photo, text, PRIMARY KEY (reader, photo)) WITHOUT ROWID;
     """
 
     def __init__(self, file: Path, model: str) -> None:
@@ -106,6 +108,17 @@ class EmbeddingCache:
     def put_thumbhash(self, digest: bytes, thumbhash: str) -> None:
         put = "INSERT OR REPLACE INTO thumbhashes VALUES (?, ?)"
         self._execute(put, digest, thumbhash)
+
+    def text(self, reader: int, digest: bytes) -> str | None:
+        """What this version of the reader kept of a photo, if it has read it."""
+        ask = "SELECT text FROM texts WHERE (reader, photo) = (?, ?)"
+        for (text,) in self._execute(ask, reader, digest):
+            return str(text)
+        return None
+
+    def put_text(self, reader: int, digest: bytes, text: str) -> None:
+        put = "INSERT OR REPLACE INTO texts VALUES (?, ?, ?)"
+        self._execute(put, reader, digest, text)
 
     def put_vector(self, digest: bytes, vector: Vector) -> None:
         put = "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)"

@@ -15,12 +15,13 @@ import qdrant_edge as edge
 from image_search.clip import Embedding
 from image_search.edge_target import QdrantEdge, QdrantEdgeConnector
 from image_search.filters import EVERYTHING, UNREADABLE, Filter, in_terms_of
-from image_search.points import MOST_FOLDERS, PAYLOAD_INDEXES
+from image_search.points import MOST_FOLDERS, PAYLOAD, PAYLOAD_INDEXES
 from image_search.settings import StartupError, logger
 from image_search.state import EmbeddedStores, check_free_space
 from image_search.store import (
     SCROLLED,
     VECTOR_NAME,
+    Change,
     Point,
     Query,
     Store,
@@ -170,6 +171,14 @@ class EdgeStore(Store):
         if not self.count():
             self.reset()
 
+    def set_payloads(self, changes: Sequence[Change]) -> None:
+        with _as_store_errors():
+            shard = self.shard()
+            check_free_space(self._stores.folder)
+            change = edge.UpdateOperation.set_payload_by_filter
+            for where, fields in changes:
+                shard.update(change(_in_edges_terms(where), {**fields}))
+
     def reset(self) -> None:
         """Delete all points: the shard is made anew when it is next opened."""
         with self._lock:
@@ -206,7 +215,7 @@ class EdgeStore(Store):
             filter=_filter(query.where),
             params=edge.SearchParams(quantization=quantization),
             # Of all that is skipped it would be read as well.
-            with_payload=query.with_payload and not is_deep,
+            with_payload=[] if is_deep else [*query.fields],
             with_vector=query.with_vectors,
         )
         with _as_store_errors():
@@ -215,7 +224,9 @@ class EdgeStore(Store):
                 return found
             ids = [one.id for one in found]
             points = self.shard().retrieve(
-                ids, with_payload=True, with_vector=query.with_vectors
+                ids,
+                with_payload=[*query.fields],
+                with_vector=query.with_vectors,
             )
             known = {point.id: point for point in points}
             return [known[id] for id in ids if id in known]
@@ -227,7 +238,7 @@ class EdgeStore(Store):
                 offset=start,
                 limit=SCROLLED,
                 filter=_filter(where),
-                with_payload=True,
+                with_payload=[*PAYLOAD],
                 with_vector=with_vectors,
             )
             with _as_store_errors():

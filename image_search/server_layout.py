@@ -115,6 +115,13 @@ def quantization_of(config: models.CollectionConfig) -> str | None:
     return type(found).__name__.removesuffix("Quantization").lower()
 
 
+def most_at_once(config: models.CollectionConfig) -> int | None:
+    """How many points one question may ask for; None: any number."""
+    strict = config.strict_mode_config
+    is_strict = strict is not None and strict.enabled
+    return strict.max_query_limit if strict and is_strict else None
+
+
 class Rescoring(NamedTuple):
     """How many candidates are compared by their whole vectors.
 

@@ -1,13 +1,13 @@
 """What a store is asked for, as Qdrant's client says it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from qdrant_client import models
 
 from image_search.filters import Filter, in_terms_of
-from image_search.store import Query
+from image_search.store import Change, Query
 
 # What each point of ours has, and hardly any of somebody else's: to ask whether it is
 # there costs next to nothing, where to ask for its type takes as long as the search.
@@ -30,6 +30,20 @@ def count_values(points: Iterable[Any], field: str) -> dict[str, int]:
     for point in points:
         counts.update((point.payload or {}).get(field) or [])
     return dict(counts)
+
+
+def additions(
+    changes: Sequence[Change], left_out: Collection[Any]
+) -> list[models.UpdateOperation]:
+    """Fields that points of this app are to have, for one question."""
+    return [
+        models.SetPayloadOperation(
+            set_payload=models.SetPayload(
+                payload={**fields}, filter=points_of_ours(where, left_out)
+            )
+        )
+        for where, fields in changes
+    ]
 
 
 def points_of_ours(where: Filter, left_out: Collection[Any]) -> models.Filter:

@@ -4,6 +4,7 @@ import functools
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from operator import methodcaller
 from typing import Any
 
 import cocoindex
@@ -16,17 +17,19 @@ from image_search.adoption import (
     refuse_points,
 )
 from image_search.filters import EVERYTHING, READABLE, Filter
-from image_search.points import MOST_FOLDERS, PAYLOAD_INDEXES, Payload, point_id
+from image_search.points import MOST_FOLDERS, PAYLOAD, PAYLOAD_INDEXES, point_id
 from image_search.qdrant_nodes import Nodes, Unanswered
 from image_search.server_clients import QdrantClients, as_store_errors
-from image_search.server_layout import PLAIN, Layout, Rescoring
+from image_search.server_layout import PLAIN, Layout, Rescoring, most_at_once
 from image_search.server_queries import (
+    additions,
     count_values,
     in_qdrants_terms,
     points_of_ours,
 )
 from image_search.store import (
     VECTOR_NAME,
+    Change,
     Point,
     Query,
     Store,
@@ -37,7 +40,6 @@ from image_search.vector_space import check_model
 
 # Of strict mode, those that a search keeps within.
 LIMITS = {"max_query_limit", "search_max_oversampling"}
-PAYLOAD = [*Payload.model_fields]
 
 
 class ServerStore(Store):
@@ -124,6 +126,11 @@ class ServerStore(Store):
         points = models.FilterSelector(filter=self._ours(where))
         self.qdrant.ask(lambda qdrant: qdrant.delete(self.collection, points))
 
+    def set_payloads(self, changes: Sequence[Change]) -> None:
+        added = additions(changes, self._left_out)
+        name = self.collection
+        self.qdrant.ask(lambda qdrant: qdrant.batch_update_points(name, added))
+
     def folders(self) -> dict[str, int]:
         where = self._ours(READABLE)
         try:
@@ -185,15 +192,12 @@ class ServerStore(Store):
                 raise
 
     def _note_limits(self, info: models.CollectionInfo) -> None:
-        strict = info.config.strict_mode_config
-        self._most = None
-        if strict is not None and strict.enabled:
-            self._most = strict.max_query_limit
+        self._most = most_at_once(info.config)
         self._rescoring = Rescoring.of(info.config)
 
     def _refuse_points(self) -> None:
         """Have CocoIndex take only an empty collection that it did not make."""
-        found = [*self._every(None, PAYLOAD)] if self._count(None) else []
+        found = [*self._every(None, [*PAYLOAD])] if self._count(None) else []
         ours = [one for one in found if self._is_ours(read_point(one))]
         refuse_points(self.collection, len(found), len(ours))
 
@@ -201,11 +205,8 @@ class ServerStore(Store):
         for field, kind in PAYLOAD_INDEXES.items():
             made = info.payload_schema.get(field)
             if made is None or made.data_type.value != kind:
-                self._make_index(field, models.PayloadSchemaType(kind))
-
-    def _make_index(self, field: str, kind: models.PayloadSchemaType) -> None:
-        name = self.collection
-        self.qdrant.ask(lambda one: one.create_payload_index(name, field, kind))
+                asked = self.collection, field, models.PayloadSchemaType(kind)
+                self.qdrant.ask(methodcaller("create_payload_index", *asked))
 
     def _ours(self, where: Filter) -> models.Filter:
         """The points of this app that a filter lets through."""
@@ -232,7 +233,7 @@ class ServerStore(Store):
 
     def _scroll(self, where: Filter, *, with_vectors: bool) -> Iterator[Any]:
         ours = self._ours(where)
-        return self._every(ours, PAYLOAD, with_vectors=with_vectors)
+        return self._every(ours, [*PAYLOAD], with_vectors=with_vectors)
 
     def _every(
         self,
@@ -284,7 +285,7 @@ class ServerStore(Store):
         params = None
         if is_scored and self._rescoring:
             params = self._rescoring.params(query.offset + query.limit)
-        found = self.qdrant.ask(
+        return self.qdrant.ask(
             lambda qdrant: qdrant.query_points(
                 self.collection,
                 in_qdrants_terms(query),
@@ -293,8 +294,7 @@ class ServerStore(Store):
                 search_params=params,
                 limit=query.limit,
                 offset=query.offset,
-                with_payload=PAYLOAD if query.with_payload else False,
+                with_payload=[*query.fields] or False,
                 with_vectors=[VECTOR_NAME] if query.with_vectors else False,
             )
-        )
-        return found.points
+        ).points

@@ -145,6 +145,8 @@ class Settings(BaseSettings):
     qdrant_replicas: int | None = Field(None, ge=1)
     qdrant_quantization: Literal["none", "int8", "binary"] | None = None
     qdrant_on_disk: bool = False
+    ocr: bool = True
+    ocr_languages: str = ""  # see text_model.TextModel
     cocoindex_database_url: str | None = Field(None, repr=False)
     refresh_seconds: float = Field(60, gt=0)
     host: str = "127.0.0.1"

@@ -10,9 +10,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from image_search.filters import DAMAGED, EVERYTHING, UNREADABLE, Filter
+from image_search.filters import (
+    DAMAGED,
+    EVERYTHING,
+    READABLE,
+    UNREADABLE,
+    Filter,
+)
 from image_search.progress import Progress, merge
-from image_search.store import Store, StoreError
+from image_search.store import Store, StoreError, StoreRefuses
+from image_search.text_status import Words, WordsBoard
 
 SKIPPED_SHOWN = DAMAGED_SHOWN = 100
 # Between two looks at the store while photos are being indexed.
@@ -75,6 +82,9 @@ class Status(BaseModel):
         description="What its owner should know, though all else goes on."
     )
     last_error: str | None
+    words: Words | None = Field(
+        None, description="How far those on photos are read; null: OCR=off."
+    )
 
 
 @dataclass(frozen=True)
@@ -118,6 +128,8 @@ class StatusBoard:
         self.told = told
         # Says why nothing is indexed for now; "" if nothing is in the way.
         self.trouble: Callable[[], str] = lambda: ""
+        # How far the words on photos are read; None: nobody is to read them.
+        self.words: WordsBoard | None = None
         self.root_path = root_path
         self.equipment = equipment
         self._progress: dict[str, Progress] = {}  # by the names of places
@@ -146,6 +158,13 @@ class StatusBoard:
         # How many there are to come is not known before a look, or by a replica.
         return f"{indexed:,} of {total:,}" if total else f"{indexed:,}"
 
+    def has_waiting(self) -> bool:
+        """Whether photos wait for their vectors, or a place for its first look."""
+        return any(
+            not one.last_error and (one.waiting or not one.is_ready)
+            for one in self._progress.values()
+        )
+
     async def refresh(self) -> Status:
         """Ask the store how far it is, and tell all who listen."""
         async with (
@@ -168,6 +187,12 @@ class StatusBoard:
                 continue
             told = self._shown
             yield told
+
+    async def changed(self, within: float) -> None:
+        """Wait until the status is another one, or for so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._changed.wait()
 
     def close(self) -> None:
         """End all `statuses`: the app is being stopped."""
@@ -193,6 +218,7 @@ class StatusBoard:
     def _measure(self) -> Status:
         now = self.progress
         error, notice = now.last_error or self.trouble() or None, None
+        words = None
         skipped = dict(now.skipped)
         try:
             points = own = self.store.count(self.told)
@@ -203,6 +229,7 @@ class StatusBoard:
             for point in self.store.search(None, SKIPPED_SHOWN, where):
                 skipped[point.payload.filename] = point.payload.error or ""
             damaged, damaged_photos = self._damaged(points, now.passes)
+            words = self._words(points - unreadable)
             notice = self.store.notice()
         except StoreError as away:
             points = own = now.points
@@ -233,6 +260,22 @@ class StatusBoard:
             places=self._places(),
             notices=[*now.notices, *filter(None, [notice])],
             last_error=error,
+            words=words,
+        )
+
+    def _words(self, photos: int) -> Words | None:
+        """How far they are read on so many photos."""
+        if self.words is None:
+            return None
+        read, trouble = 0, self.words.trouble
+        try:
+            read = self.store.count(self.told & READABLE & self.words.read)
+        except StoreRefuses as refusal:
+            # An earlier version fills the collection, which made no index for it.
+            trouble = str(refusal)
+        languages = self.words.languages
+        return Words(
+            read=read, photos=photos, languages=languages, trouble=trouble
         )
 
     def _damaged(self, points: int, passes: int) -> tuple[int, list[str]]:

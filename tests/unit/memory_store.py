@@ -14,7 +14,13 @@ from image_search.clip import Embedding
 from image_search.filters import EVERYTHING, READABLE, Circle, Condition, Filter
 from image_search.points import point_id, sort_key
 from image_search.settings import StartupError
-from image_search.store import VECTOR_NAME, CollectionMissing, Query, Store
+from image_search.store import (
+    VECTOR_NAME,
+    Change,
+    CollectionMissing,
+    Query,
+    Store,
+)
 
 
 def payload_of(filename: str, **facts: Any) -> dict[str, Any]:
@@ -67,6 +73,14 @@ class MemoryStore(Store):
             for name, (payload, vector) in self.points.items()
             if not _passes(payload, where)
         }
+
+    def set_payloads(self, changes: Sequence[Change]) -> None:
+        self.calls.append("set_payloads")
+        self._fail_if_asked_to()
+        for where, fields in changes:
+            for payload, _ in self.points.values():
+                if _passes(payload, where):
+                    payload.update(fields)
 
     def check(self, *, is_set_up: bool = True) -> None:
         self.calls.append("check")
