@@ -118,8 +118,9 @@ def quantization_of(config: models.CollectionConfig) -> str | None:
 def most_at_once(config: models.CollectionConfig) -> int | None:
     """How many points one question may ask for; None: any number."""
     strict = config.strict_mode_config
-    is_strict = strict is not None and strict.enabled
-    return strict.max_query_limit if strict and is_strict else None
+    if strict is None or not strict.enabled:
+        return None
+    return strict.max_query_limit
 
 
 class Rescoring(NamedTuple):

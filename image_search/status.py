@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,9 +23,6 @@ from image_search.text_status import Words, WordsBoard
 SKIPPED_SHOWN = DAMAGED_SHOWN = 100
 # Between two looks at the store while photos are being indexed.
 PROGRESS_SECONDS = 1.0
-# A rate is of so many photos, and of so long a time, at least.
-RATE_PHOTOS = 30
-RATE_SECONDS = 10.0
 
 
 class PlaceStatus(BaseModel):
@@ -160,10 +156,7 @@ class StatusBoard:
 
     def has_waiting(self) -> bool:
         """Whether photos wait for their vectors, or a place for its first look."""
-        return any(
-            not one.last_error and (one.waiting or not one.is_ready)
-            for one in self._progress.values()
-        )
+        return any(one.is_under_way for one in self._progress.values())
 
     async def refresh(self) -> Status:
         """Ask the store how far it is, and tell all who listen."""
@@ -236,7 +229,7 @@ class StatusBoard:
             unreadable, error = 0, str(away)
             damaged, damaged_photos = 0, []
         waiting = max(0, len(now.photos) - own)
-        rate = _images_per_second(now, own) if waiting else None
+        rate = now.images_per_second(own) if waiting else None
         shown = [*skipped.items()][:SKIPPED_SHOWN]
         return Status(
             state="ready" if now.is_ready and not waiting else "indexing",
@@ -303,11 +296,3 @@ class StatusBoard:
             for name, one in sorted(self._progress.items())
             if name
         ]
-
-
-def _images_per_second(now: Progress, points: int) -> float | None:
-    new = points - now.points_before
-    seconds = time.monotonic() - now.pass_began
-    if new < RATE_PHOTOS or seconds < RATE_SECONDS:
-        return None  # the first ones take longer
-    return new / seconds

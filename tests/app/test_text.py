@@ -1,5 +1,6 @@
 """Words on photos, in the app: they follow the vectors, and nothing is read twice."""
 
+import functools
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,6 @@ from tests.harness import App, NewApp, eventually
 from tests.texts import RenderedText, render_texts
 
 LOWEST = 19
-
-
-class Reading(App):
-    """An app, and the texts on its photos."""
-
-    texts: list[RenderedText]
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +52,11 @@ def has_read_all(app: App) -> bool:
     return bool(now["state"] == "ready" and told["read"] == told["photos"])
 
 
+def text_on(app: App, name: str) -> Any:
+    """None while it is not in the index, or not read."""
+    return app.get(f"/photo/{name}").json().get("text")
+
+
 def readers(app: App) -> list[psutil.Process]:
     """The processes that read words: there is none before it has to."""
     return [one for one in app.children() if one.nice() == LOWEST]
@@ -92,8 +92,8 @@ def test_restarts_moves_and_copies_read_nothing(
     (app.img / "trips").mkdir()
     (app.img / "trips" / one.name).write_bytes(content)
     (app.img / other.name).rename(app.img / "trips" / other.name)
-    for name in (one.name, other.name):
-        eventually(lambda n=name: app.get(f"/photo/trips/{n}").json()["text"])  # type: ignore[misc]
+    for photo in (one, other):
+        eventually(functools.partial(text_on, app, f"trips/{photo.name}"))
     eventually(lambda: has_read_all(app))
     assert readers(app) == []
 
@@ -116,8 +116,5 @@ def test_a_reader_that_is_killed_is_replaced(app: App, tmp_path: Path) -> None:
         reader.kill()
     [one] = render_texts(tmp_path, seed=9, count=1)
     (tmp_path / one.name).rename(app.img / f"last-{one.name}")
-    eventually(
-        lambda: app.get(f"/photo/last-{one.name}").json().get("text"),
-        within=120,
-    )
+    eventually(lambda: text_on(app, f"last-{one.name}"), within=120)
     assert words(app)["trouble"] == ""

@@ -133,9 +133,14 @@ class MemoryStore(Store):
             if is_near:
                 score = _cosine(query.vector, stored) + self.rounding
             id = point_id(payload["filename"])
+            shown = {
+                name: value
+                for name, value in payload.items()
+                if name in query.fields
+            }
             found.append(
                 SimpleNamespace(
-                    id=id, payload=payload, score=score, vector=vectors
+                    id=id, payload=shown, score=score, vector=vectors
                 )
             )
         if query.order_by:

@@ -322,7 +322,7 @@ WITHOUT = {
     "text_status": HEAVY - {"pydantic"} | {"numpy", "PIL", "click"},
     "text_reader": HEAVY | {"click", "dotenv"} | READING,
     "text_worker": HEAVY | {"click", "dotenv"} | READING,
-    "text": {"cocoindex", "qdrant_client", "qdrant_edge", "torch"} | READING,
+    "text": {"qdrant_client", "qdrant_edge", "torch"} | READING,
 }
 
 

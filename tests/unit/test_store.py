@@ -568,6 +568,7 @@ def test_a_check_changes_nothing_that_is_whole(store: Store) -> None:
 def test_every_field_is_searched_by() -> None:
     """There is an index for each field that is filtered or put in order by."""
     told = {"taken_from", "details", "thumbhash"}  # to whom a photo is shown
+    told |= {"text", "text_boxes", "text_confidences"}
     some = {"folders", "details.camera", "details.place"}
     assert set(PAYLOAD_INDEXES) == {*Payload.model_fields} - told | some
 

@@ -1,6 +1,8 @@
 """Words on photos are read as they are written; where there are none, next to nothing is done."""
 
+import importlib.util
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +145,18 @@ def test_a_picture_of_few_pixels_is_no_error(reader: TextReader) -> None:
     assert reader.read(Image.new("RGB", (3000, 2))) == []
     noise = np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)
     assert reader.read(Image.fromarray(noise)) == []
+
+
+def test_a_model_of_ones_own_reads(tmp_path: Path) -> None:
+    """OCR_LANGUAGES may be the path of one, here of a copy of RapidOCR's."""
+    spec = importlib.util.find_spec("rapidocr")
+    assert spec is not None
+    assert spec.origin
+    [own] = Path(spec.origin).parent.glob("models/*_rec_*.onnx")
+    shutil.copy(own, tmp_path / "mine.onnx")
+    model = TextModel.of("mine.onnx", tmp_path)
+    [line] = read_text(as_png(paper("Wet floor")), None, model).lines
+    assert line.text == "Wet floor"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from image_search.filters import EVERYTHING, Filter
 from image_search.status import Equipment, StatusBoard
 from image_search.store import StoreRefuses
 from image_search.text_model import TextModel
@@ -57,8 +58,8 @@ def test_a_collection_without_the_index_says_so() -> None:
     """A server in strict mode refuses, and all else of the status is told."""
 
     class StrictStore(MemoryStore):
-        def count(self, where=None):  # type: ignore[no-untyped-def]
-            if where and any(one.field == "text_read" for one in where.must):
+        def count(self, where: Filter = EVERYTHING) -> int:
+            if any(one.field == "text_read" for one in where.must):
                 raise StoreRefuses("An index is missing.")
             return 4
 
