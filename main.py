@@ -84,6 +84,7 @@ from image_search.sources import MAX_FILE_BYTES, PhotoFolder
 from image_search.state import check_free_space, embedded_stores
 from image_search.status import Equipment, StatusBoard
 from image_search.store import Store
+from image_search.text import read_words
 from image_search.turns import SearchTurns
 from image_search.upkeep import keep_up
 
@@ -294,6 +295,7 @@ async def begin_indexing(
         await asyncio.to_thread(use_once, embedder, store)
         going_on += [keep_up(app.state.searches.searcher.remarks, board)]
     await board.refresh()
+    going_on += [read_words(settings, store, embedder, photo_files, board)]
     seconds = settings.refresh_seconds
     return [*going_on, *(Follower(one, seconds).run() for one in indexes)]
 

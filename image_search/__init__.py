@@ -13,7 +13,7 @@ Each room imports only from lower floors:
               export, duplicates
     floor 8   follow, search, upkeep, replica
               replica_store, web, archive
-              replica_files
+              replica_files, text
     floor 7   index, remarks, server_store
               edge_store, word_search
               readiness, hits_table
@@ -31,12 +31,12 @@ Each room imports only from lower floors:
               sources, progress, access
               place_locks, vector_space
               place, bucket_listing, stand_in
-              bucket_kinds
+              bucket_kinds, text_worker
     floor 4   clip, cache, state, listing
               photo_files, bucket_files
               proxies, running_app
               batches, question
-              qdrant_nodes, drive
+              qdrant_nodes, drive, text_reader
     floor 3   photos, looks
               thumbnails, workers
               postgres, attempts, connections
@@ -47,6 +47,7 @@ Each room imports only from lower floors:
     floor 2   decode, settings, folding
               fusion, matches, model_input
               drive_entries, drive_errors
+              status_fields
     floor 1   streamed, pillow_photo
               colour, repair, sequence
               bmp, raw, headers
@@ -55,6 +56,7 @@ Each room imports only from lower floors:
               addresses, bucket_errors
               spans, queue_events
               spreadsheet, remote_files
+              text_pieces, text_status
     floor 0   bucket_addresses
               patterns, hardware
               stopping, name_words
@@ -70,6 +72,8 @@ Each room imports only from lower floors:
               pytorch, root_path
               early_answers, pieces
               programs, model_config
+              text_lines, text_model
+              store_errors
 
 A photo of the folder:
     sources -> CocoIndex -> embedding
@@ -79,6 +83,9 @@ A photo of the folder:
 One of a bucket: photo_buckets
     (buckets, drive) -> bucket_source
     -> CocoIndex, and on as above
+Words on photos, once it has its vector:
+    text -> text_worker -> text_reader (in a
+    worker) -> text -> store
 A search:
     connections -> proxies
     -> access -> main

@@ -18,7 +18,7 @@ import click
 if TYPE_CHECKING:
     from image_search.hits import Hit, SearchResponse
     from image_search.running_app import RunningApp
-    from image_search.status import Status
+    from image_search.status_fields import Status
 
 PROGRESS_SECONDS = 1.0
 
@@ -177,7 +177,7 @@ def _answer_by_itself(parameters: dict[str, Any]) -> "SearchResponse":
 
 def _status_of(app: "RunningApp") -> "Status":
     from image_search.running_app import NotAnswered
-    from image_search.status import Status
+    from image_search.status_fields import Status
 
     try:
         return Status.model_validate_json(app.ask("/status"))

@@ -11,7 +11,8 @@ from image_search.hits import SearchResponse
 from image_search.question import Search
 from image_search.search import Searcher
 from image_search.settings import IS_INSTALLED, StartupError
-from image_search.status import Status, StatusBoard
+from image_search.status import StatusBoard
+from image_search.status_fields import Status
 
 
 class NothingIndexed(Exception):

@@ -38,6 +38,8 @@ class EmbeddingCache:
             (photo PRIMARY KEY) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS thumbhashes
             (photo PRIMARY KEY, thumbhash) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS texts
+            (reader, photo, text, PRIMARY KEY (reader, photo)) WITHOUT ROWID;
     """
 
     def __init__(self, file: Path, model: str) -> None:
@@ -107,6 +109,17 @@ class EmbeddingCache:
         put = "INSERT OR REPLACE INTO thumbhashes VALUES (?, ?)"
         self._execute(put, digest, thumbhash)
 
+    def text(self, reader: int, digest: bytes) -> str | None:
+        """What this version of the reader kept of a photo, if it has read it."""
+        ask = "SELECT text FROM texts WHERE (reader, photo) = (?, ?)"
+        for (text,) in self._execute(ask, reader, digest):
+            return str(text)
+        return None
+
+    def put_text(self, reader: int, digest: bytes, text: str) -> None:
+        put = "INSERT OR REPLACE INTO texts VALUES (?, ?, ?)"
+        self._execute(put, reader, digest, text)
+
     def put_vector(self, digest: bytes, vector: Vector) -> None:
         put = "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)"
         self._execute(put, self.space, digest, vector)
@@ -116,7 +129,10 @@ class EmbeddingCache:
         self._execute(put, FACTS_VERSION, digest, json.dumps(asdict(facts)))
 
     def has_vectors(self) -> bool:
-        """Whether there is any; makes no database. Raises OSError, sqlite3.Error."""
+        """Whether there is any; makes no database.
+
+        Raises OSError or sqlite3.Error.
+        """
         if not self.file.exists():
             return False
         ask = "SELECT 1 FROM vectors WHERE model = ? LIMIT 1"

@@ -13,7 +13,8 @@ from image_search.near_equals import BrokenOff, Group, find_groups
 from image_search.place_files import PlaceFiles
 from image_search.search import NotIndexedYet
 from image_search.status import StatusBoard
-from image_search.store import Store, StoreError
+from image_search.store import Store
+from image_search.store_errors import StoreError
 
 # A look at a small index is waited for.
 PATIENCE_SECONDS = 2.0

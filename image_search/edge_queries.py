@@ -42,7 +42,7 @@ def request_of(query: Query) -> edge.QueryRequest:
         filter=filter_of(query.where),
         params=edge.SearchParams(quantization=quantization),
         # Of all that is skipped it would be read as well.
-        with_payload=query.with_payload and not is_deep(query),
+        with_payload=[] if is_deep(query) else [*query.fields],
         with_vector=query.with_vectors,
     )
 

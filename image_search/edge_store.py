@@ -23,17 +23,18 @@ from image_search.edge_queries import (
 )
 from image_search.edge_target import QdrantEdge, QdrantEdgeConnector
 from image_search.filters import EVERYTHING, UNREADABLE, Filter
-from image_search.points import MOST_FOLDERS
+from image_search.points import MOST_FOLDERS, PAYLOAD
 from image_search.settings import StartupError, logger
 from image_search.state import EmbeddedStores, check_free_space
 from image_search.store import (
     SCROLLED,
     VECTOR_NAME,
+    Change,
     Point,
     Query,
     Store,
-    StoreUnavailable,
 )
+from image_search.store_errors import StoreUnavailable
 
 
 class EdgeStore(Store):
@@ -165,6 +166,14 @@ class EdgeStore(Store):
         if not self.count():
             self.reset()
 
+    def set_payloads(self, changes: Sequence[Change]) -> None:
+        with _as_store_errors():
+            shard = self.shard()
+            check_free_space(self._stores.folder)
+            change = edge.UpdateOperation.set_payload_by_filter
+            for where, fields in changes:
+                shard.update(change(in_edges_terms(where), {**fields}))
+
     def reset(self) -> None:
         """Delete all points: the shard is made anew when it is next opened."""
         with self._lock:
@@ -186,7 +195,9 @@ class EdgeStore(Store):
                 return found
             ids = [one.id for one in found]
             points = self.shard().retrieve(
-                ids, with_payload=True, with_vector=query.with_vectors
+                ids,
+                with_payload=[*query.fields],
+                with_vector=query.with_vectors,
             )
             known = {point.id: point for point in points}
             return [known[id] for id in ids if id in known]
@@ -204,7 +215,7 @@ class EdgeStore(Store):
                 offset=start,
                 limit=SCROLLED,
                 filter=filter_of(where),
-                with_payload=True,
+                with_payload=[*PAYLOAD],
                 with_vector=with_vectors,
             )
             with _as_store_errors():

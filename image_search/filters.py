@@ -38,7 +38,7 @@ class Condition:
     """
 
     field: str
-    equals: str | bool | None = None
+    equals: str | bool | int | None = None
     any_of: tuple[str, ...] = ()
     at_least: str | None = None  # ISO 8601, as the next
     before: str | None = None

@@ -18,9 +18,9 @@ from image_search.record import Record, record_file
 from image_search.settings import Settings, logger
 from image_search.state import check_free_space, redact
 from image_search.status import StatusBoard
-from image_search.store import (
+from image_search.store import Store
+from image_search.store_errors import (
     CollectionMissing,
-    Store,
     StoreError,
     StoreRefuses,
 )

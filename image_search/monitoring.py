@@ -13,10 +13,14 @@ from sse_starlette import EventSourceResponse
 
 from image_search import connections
 from image_search.roles import Health
-from image_search.status import Status, StatusBoard
+from image_search.status import StatusBoard
+from image_search.status_fields import Status
 
 PHOTO_COUNT = prometheus_client.Gauge(
     "image_search_photos", "Photos of the folder.", ["state"]
+)
+WORDS_READ = prometheus_client.Gauge(
+    "image_search_words_read", "Photos on which words were looked for."
 )
 
 router = APIRouter()
@@ -33,6 +37,8 @@ async def metrics(request: Request) -> Response:
     now = await board.refresh()
     for state in ("indexed", "waiting", "skipped"):
         PHOTO_COUNT.labels(state).set(getattr(now, state))
+    if now.words is not None:
+        WORDS_READ.set(now.words.read)
     latest = prometheus_client.generate_latest()
     return Response(latest, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 

@@ -4,18 +4,29 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from image_search.bucket_errors import BucketError
-from image_search.filters import Condition, Filter
 from image_search.hits import Hit, hit_of
 from image_search.place_files import PlaceFiles
+from image_search.points import Payload
 from image_search.reasons import PhotoError
 from image_search.search import NotIndexedYet, UnknownPhoto
 from image_search.status import StatusBoard
 from image_search.store import Point
 
 router = APIRouter()
+
+
+class TextOnPhoto(BaseModel):
+    """A line that is written on a photo."""
+
+    text: str
+    box: list[float] = Field(
+        description="Its corners, x and y by turns, clockwise from its own top"
+        " left; 0 to 1 of the upright photo's width and height."
+    )
+    confidence: float = Field(description="0 to 1.")
 
 
 class PhotoRecord(Hit):
@@ -27,6 +38,10 @@ class PhotoRecord(Hit):
 
     file_bytes: int | None = Field(
         description="Of its file; null if that is not there just now."
+    )
+    text: list[TextOnPhoto] | None = Field(
+        description="What is written on it, in reading order; null while it has"
+        " not been read, and where OCR=off."
     )
 
 
@@ -72,9 +87,10 @@ def find_record(
     board: StatusBoard, filename: str, size: FileSize
 ) -> PhotoRecord:
     """The same; raises PhotoError, NotIndexedYet, UnknownPhoto and StoreError."""
-    is_it = Filter((Condition("filename", equals=filename),))
-    for point in board.store.search(None, 1, is_it):
-        return _record(point, size.bytes)
+    point = board.store.record_of(filename)
+    if point is not None:
+        shows_text = board.words is not None
+        return _record(point, size.bytes, shows_text=shows_text)
     skipped = dict(board.progress.skipped)
     if filename in skipped:
         raise PhotoError(skipped[filename])
@@ -88,8 +104,23 @@ def find_record(
     raise UnknownPhoto(filename)
 
 
-def _record(point: Point, size: int | None) -> PhotoRecord:
+def _record(point: Point, size: int | None, *, shows_text: bool) -> PhotoRecord:
     if point.payload.error is not None:
         raise PhotoError(point.payload.error)
     hit = hit_of(point, is_scored=False)
-    return PhotoRecord(**hit.model_dump(), file_bytes=size)
+    text = text_on(point.payload) if shows_text else None
+    return PhotoRecord(**hit.model_dump(), file_bytes=size, text=text)
+
+
+def text_on(payload: Payload) -> list[TextOnPhoto] | None:
+    """The lines on a photo; None if nobody has read it yet."""
+    if payload.text_read is None:
+        return None
+    parts = payload.text.split("\n") if payload.text else []
+    lines = zip(
+        parts, payload.text_boxes, payload.text_confidences, strict=False
+    )
+    return [
+        TextOnPhoto(text=text, box=box, confidence=confidence)
+        for text, box, confidence in lines
+    ]

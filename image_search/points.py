@@ -31,6 +31,7 @@ PAYLOAD_INDEXES = {
     "details.title": "text",
     "details.description": "text",
     "details.keywords": "text",
+    "text_read": "integer",
 }
 # Of the texts, that whose words are searched by how they begin.
 BY_BEGINNINGS = "name_starts"
@@ -85,7 +86,21 @@ class Payload(BaseModel):
     sort_key: int | None = None
     thumbhash: str | None = None  # a picture of it in some 25 bytes, in base64
     details: dict[str, Any] = {}  # what else is told: see metadata.Details
-    text: str | None = None  # the words on it, in lines; None: not read yet
+    # What is written on it, a line each, and beside the lines their corners and
+    # confidences: see text_lines.TextLine. Of no line is a text "".
+    text: str | None = None
+    text_boxes: list[Any] = []
+    text_confidences: list[float] = []
+    text_read: int | None = None  # the version of what read it; None: not yet
+
+
+PAYLOAD = (*Payload.model_fields,)
+# But for what only one photo's record tells: of all hits it would be much to send.
+OF_HITS = tuple(
+    field
+    for field in PAYLOAD
+    if field not in {"text_boxes", "text_confidences"}
+)
 
 
 def point_id(filename: str) -> uuid.UUID:

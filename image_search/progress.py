@@ -1,12 +1,17 @@
 """How far the index of a place is, and of all places together."""
 
 import itertools
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from image_search.listing import Files, Snapshot
+
+# A rate is of so many photos, and of so long a time, at least.
+RATE_PHOTOS = 30
+RATE_SECONDS = 10.0
 
 
 @dataclass
@@ -37,6 +42,19 @@ class Progress:
     def waiting(self) -> int:
         """Photos that were not in the store at the end of the last whole pass."""
         return max(0, len(self.photos) - self.points)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether photos wait for their vectors, or it for its first look."""
+        return not self.last_error and bool(self.waiting or not self.is_ready)
+
+    def images_per_second(self, points: int) -> float | None:
+        """How quick the pass is, by which there are so many points now."""
+        new = points - self.points_before
+        seconds = time.monotonic() - self.pass_began
+        if new < RATE_PHOTOS or seconds < RATE_SECONDS:
+            return None  # the first ones take longer
+        return new / seconds
 
     def see(self, snapshot: Snapshot) -> None:
         """Take over what the folder holds."""

@@ -12,7 +12,8 @@ from image_search.photos import make_thumbnail
 from image_search.reasons import PhotoError
 from image_search.settings import ROOT, Settings, StartupError
 from image_search.state import EmbeddedStores, redact
-from image_search.store import Store, StoreError
+from image_search.store import Store
+from image_search.store_errors import StoreError
 from image_search.workers import PoolUnavailable, WorkerError
 
 # After which the image half is loaded where no photo was waiting for it.

@@ -14,7 +14,8 @@ from image_search.filters import READABLE, Condition, Filter
 from image_search.floor import Floor
 from image_search.hits import Hit, SearchResponse, hit_of, least_score
 from image_search.names import NameIndex, folders_called, similar_folders
-from image_search.store import Query, Store, StoreRefuses
+from image_search.store import Query, Store
+from image_search.store_errors import StoreRefuses
 
 # Photos of a name that are returned, and that are
 # looked at where filters hold.

@@ -14,7 +14,7 @@ from image_search.filters import READABLE, Filter
 from image_search.remarks import Remarks
 from image_search.settings import StartupError, logger
 from image_search.status import StatusBoard
-from image_search.store import StoreError, StoreRefuses
+from image_search.store_errors import StoreError, StoreRefuses
 
 # Between two looks at the least; a slow one is followed by so many times its length.
 LOOK_SECONDS = 2.0

@@ -14,9 +14,9 @@ from image_search.filters import READABLE
 from image_search.server_clients import QdrantClients
 from image_search.server_store import ServerStore
 from image_search.settings import StartupError
-from image_search.store import (
+from image_search.store import Query
+from image_search.store_errors import (
     CollectionMissing,
-    Query,
     StoreError,
     StoreRefuses,
 )

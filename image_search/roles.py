@@ -10,9 +10,11 @@ from image_search.filters import EVERYTHING, lies_in
 from image_search.hits import SearchResponse
 from image_search.question import Search
 from image_search.search import Searcher, SearchError
-from image_search.settings import Settings, StartupError
+from image_search.settings import BASE, Settings, StartupError
 from image_search.status import Equipment, StatusBoard
 from image_search.store import Store
+from image_search.text_model import TextModel
+from image_search.text_status import WordsBoard
 from image_search.turns import SearchTurns
 
 ONLY_INDEXES = (
@@ -100,13 +102,18 @@ def board_of(
     own = EVERYTHING
     if settings.role != "search" and settings.qdrant_url:
         own = lies_in(*(address.name for address in settings.image_dir))
-    return StatusBoard(
+    board = StatusBoard(
         store,
         equipment,
         settings.root_path,
         own=own,
         told=own if settings.role == "index" else EVERYTHING,
     )
+    if settings.ocr:
+        model = TextModel.of(settings.ocr_languages, BASE)
+        reads = settings.role != "search"
+        board.words = WordsBoard.of(model, reads=reads)
+    return board
 
 
 def refuse_retry() -> NoReturn:

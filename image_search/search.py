@@ -30,7 +30,8 @@ from image_search.hits import (
 from image_search.likes import BadWeight, NoSuchPhoto, by_name, examples
 from image_search.question import Search, conditions
 from image_search.remarks import Asked, Remarks
-from image_search.store import Point, Store, StoreRefuses
+from image_search.store import Point, Store
+from image_search.store_errors import StoreRefuses
 from image_search.word_search import NOTHING, Results, WordSearch
 
 MINUS_WEIGHT = 0.5  # of a minus term, beside the 1 of all others
@@ -55,7 +56,7 @@ class UnknownPhoto(SearchError):
 
 
 class NotAmongResults(UnknownPhoto):
-    """The photo that others are asked around is none of the results."""
+    """What others are asked around is no result."""
 
     def __init__(self, reason: str) -> None:
         SearchError.__init__(self, reason)
@@ -190,9 +191,8 @@ class Searcher:
             indexed=self.remarks.indexed,
             cutoff=query.cutoff,
         )
-        oldest_first = query.sort == "oldest"
         if vector is None and (query.sort != "score" or not query.needs_words):
-            return search.by_time(oldest_first=oldest_first)
+            return search.by_time(oldest_first=query.sort == "oldest")
         return search.results()
 
     def _hit(self, query: Search, results: Results, point: Point) -> Hit:

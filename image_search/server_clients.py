@@ -12,9 +12,8 @@ from qdrant_client import QdrantClient, models
 
 from image_search.qdrant_errors import Server, explain_all, warn_of_open_key
 from image_search.qdrant_nodes import Nodes, Unanswered
-from image_search.store import (
-    SCROLLED,
-    VECTOR_NAME,
+from image_search.store import SCROLLED, VECTOR_NAME
+from image_search.store_errors import (
     CollectionMissing,
     StoreError,
     StoreRefuses,

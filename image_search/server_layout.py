@@ -115,6 +115,14 @@ def quantization_of(config: models.CollectionConfig) -> str | None:
     return type(found).__name__.removesuffix("Quantization").lower()
 
 
+def most_at_once(config: models.CollectionConfig) -> int | None:
+    """How many points one question may ask for; None: any number."""
+    strict = config.strict_mode_config
+    if strict is None or not strict.enabled:
+        return None
+    return strict.max_query_limit
+
+
 class Rescoring(NamedTuple):
     """How many candidates are compared by their whole vectors.
 

@@ -1,17 +1,15 @@
 """What a store is asked for, as Qdrant's client says it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from qdrant_client import QdrantClient, models
 
 from image_search.filters import Dialect, Filter, in_terms_of
-from image_search.points import BY_BEGINNINGS, PAYLOAD_INDEXES, Payload
-from image_search.store import VECTOR_NAME, Query
+from image_search.points import BY_BEGINNINGS, PAYLOAD_INDEXES
+from image_search.store import VECTOR_NAME, Change, Query
 
-# What a search returns of each.
-PAYLOAD = [*Payload.model_fields]
 # What each point of ours has, and hardly any of somebody else's: to ask whether it is
 # there costs next to nothing, where to ask for its type takes as long as the search.
 NEVER_EMPTY = ("filename", "sha256", "taken", "width", "height")
@@ -29,7 +27,7 @@ def request_of(
         params=params,
         limit=query.limit,
         offset=query.offset,
-        with_payload=PAYLOAD if query.with_payload else False,
+        with_payload=[*query.fields] or False,
         with_vector=[VECTOR_NAME] if query.with_vectors else False,
     )
 
@@ -68,6 +66,20 @@ def count_values(points: Iterable[Any], field: str) -> dict[str, int]:
     for point in points:
         counts.update((point.payload or {}).get(field) or [])
     return dict(counts)
+
+
+def additions(
+    changes: Sequence[Change], left_out: Collection[Any]
+) -> list[models.UpdateOperation]:
+    """Fields that points of this app are to have, for one question."""
+    return [
+        models.SetPayloadOperation(
+            set_payload=models.SetPayload(
+                payload={**fields}, filter=points_of_ours(where, left_out)
+            )
+        )
+        for where, fields in changes
+    ]
 
 
 def points_of_ours(where: Filter, left_out: Collection[Any]) -> models.Filter:

@@ -5,6 +5,7 @@ import math
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from operator import methodcaller
 from typing import Any
 
 import cocoindex
@@ -17,19 +18,20 @@ from image_search.adoption import (
     refuse_points,
 )
 from image_search.filters import EVERYTHING, READABLE, Filter
-from image_search.points import MOST_FOLDERS, point_id
+from image_search.points import MOST_FOLDERS, PAYLOAD, point_id
 from image_search.qdrant_nodes import Nodes, Unanswered
 from image_search.server_clients import QdrantClients, as_store_errors
-from image_search.server_layout import PLAIN, Layout, Rescoring
+from image_search.server_layout import PLAIN, Layout, Rescoring, most_at_once
 from image_search.server_queries import (
-    PAYLOAD,
+    additions,
     ask_once,
     count_values,
     missing_indexes,
     points_of_ours,
     request_of,
 )
-from image_search.store import Point, Query, Store, StoreRefuses, read_point
+from image_search.store import Change, Point, Query, Store, read_point
+from image_search.store_errors import StoreRefuses
 from image_search.vector_space import check_model
 
 # Of strict mode, those that a search keeps within.
@@ -120,6 +122,11 @@ class ServerStore(Store):
         points = models.FilterSelector(filter=self._ours(where))
         self.qdrant.ask(lambda qdrant: qdrant.delete(self.collection, points))
 
+    def set_payloads(self, changes: Sequence[Change]) -> None:
+        added = additions(changes, self._left_out)
+        name = self.collection
+        self.qdrant.ask(lambda qdrant: qdrant.batch_update_points(name, added))
+
     def folders(self) -> dict[str, int]:
         where = self._ours(READABLE)
         try:
@@ -181,27 +188,19 @@ class ServerStore(Store):
                 raise
 
     def _note_limits(self, info: models.CollectionInfo) -> None:
-        strict = info.config.strict_mode_config
-        self._most = None
-        if strict is not None and strict.enabled:
-            self._most = strict.max_query_limit
+        self._most = most_at_once(info.config)
         self._rescoring = Rescoring.of(info.config)
 
     def _refuse_points(self) -> None:
         """Have CocoIndex take only an empty collection that it did not make."""
-        found = [*self._every(None, PAYLOAD)] if self._count(None) else []
+        found = [*self._every(None, [*PAYLOAD])] if self._count(None) else []
         ours = [one for one in found if self._is_ours(read_point(one))]
         refuse_points(self.collection, len(found), len(ours))
 
     def _make_indexes(self, info: models.CollectionInfo) -> None:
         for field, index in missing_indexes(info.payload_schema).items():
-            self._make_index(field, index)
-
-    def _make_index(self, field: str, index: Any) -> None:
-        name = self.collection
-        self.qdrant.ask(
-            lambda one: one.create_payload_index(name, field, index)
-        )
+            asked = self.collection, field, index
+            self.qdrant.ask(methodcaller("create_payload_index", *asked))
 
     def _ours(self, where: Filter) -> models.Filter:
         """The points of this app that a filter lets through."""
@@ -228,7 +227,7 @@ class ServerStore(Store):
 
     def _scroll(self, where: Filter, *, with_vectors: bool) -> Iterator[Any]:
         ours = self._ours(where)
-        return self._every(ours, PAYLOAD, with_vectors=with_vectors)
+        return self._every(ours, [*PAYLOAD], with_vectors=with_vectors)
 
     def _every(
         self,
@@ -276,10 +275,8 @@ class ServerStore(Store):
         return [*found.values()]
 
     def _query_once(self, query: Query) -> Sequence[Any]:
-        asked = self._request(query)
-        return self.qdrant.ask(
-            lambda qdrant: ask_once(qdrant, self.collection, asked)
-        )
+        asked = self.collection, self._request(query)
+        return self.qdrant.ask(lambda qdrant: ask_once(qdrant, *asked))
 
     def query_all(self, queries: Sequence[Query]) -> Sequence[Sequence[Any]]:
         """As in Store; each has no more than the owner lets one question have."""

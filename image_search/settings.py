@@ -134,6 +134,8 @@ class Settings(BaseSettings):
     exclude: Patterns = ()
     clip_model: str = "openai/clip-vit-large-patch14"
     clip_dtype: Literal["float32", "float16", "bfloat16"] | None = None
+    ocr: bool = True
+    ocr_languages: str = ""  # see text_model.TextModel
     qdrant_url: Urls | None = None
     qdrant_api_key: str | None = Field(None, repr=False)
     # CocoIndex's state goes by this name too, and has rules for names.

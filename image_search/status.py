@@ -2,83 +2,27 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, Field
-
-from image_search.filters import DAMAGED, EVERYTHING, UNREADABLE, Filter
+from image_search.filters import (
+    DAMAGED,
+    EVERYTHING,
+    READABLE,
+    UNREADABLE,
+    Filter,
+)
 from image_search.model_config import languages_of
 from image_search.progress import Progress, merge
-from image_search.store import Store, StoreError
+from image_search.status_fields import PlaceStatus, Status
+from image_search.store import Store
+from image_search.store_errors import StoreError, StoreRefuses
+from image_search.text_status import Words, WordsBoard
 
 SKIPPED_SHOWN = DAMAGED_SHOWN = 100
 # Between two looks at the store while photos are being indexed.
 PROGRESS_SECONDS = 1.0
-# A rate is of so many photos, and of so long a time, at least.
-RATE_PHOTOS = 30
-RATE_SECONDS = 10.0
-
-
-class PlaceStatus(BaseModel):
-    """What is indexed of one place, where they have names."""
-
-    name: str
-    state: Literal["indexing", "ready"]
-    photos: int = Field(description="Photos in it, but those not looked into.")
-    waiting: int
-    last_error: str | None
-
-
-class Status(BaseModel):
-    """What is indexed, with what, and what is left to do."""
-
-    state: Literal["indexing", "ready"]
-    model: str
-    device: str
-    precision: str
-    store: str
-    languages: list[str] | None = Field(
-        None, description="That the model reads; null if it reads many."
-    )
-    photos: int = Field(description="Photos in the image folder.")
-    indexed: int
-    waiting: int
-    skipped: int
-    skipped_photos: list[dict[str, str]] = Field(
-        description="100 of the skipped photos: filename and reason."
-    )
-    all_skipped: str = Field(
-        "/status/skipped", description="Where all of them are listed."
-    )
-    damaged: int = Field(
-        0, description="Photos indexed as far as they can be read."
-    )
-    damaged_photos: list[str] = Field([], description="100 of them.")
-    not_read: dict[str, int] = Field(
-        {}, description="Pictures of kinds that are not read, by ending."
-    )
-    raw_beside: int = Field(
-        0, description="RAW files beside a JPEG or HEIC, which stands for both."
-    )
-    left_out: int = Field(
-        0, description="Folders and photos left out by default or by EXCLUDE."
-    )
-    images_per_second: float | None
-    seconds_to_go: int | None
-    last_change: datetime | None = Field(
-        description="In the folder or the index, since the start."
-    )
-    places: list[PlaceStatus] = Field(
-        [], description="Each place of IMAGE_DIR that has a name."
-    )
-    notices: list[str] = Field(
-        description="What its owner should know, though all else goes on."
-    )
-    last_error: str | None
 
 
 @dataclass(frozen=True)
@@ -124,6 +68,8 @@ class StatusBoard:
         self.told = told
         # Says why nothing is indexed for now; "" if nothing is in the way.
         self.trouble: Callable[[], str] = lambda: ""
+        # How far the words on photos are read; None: nobody is to read them.
+        self.words: WordsBoard | None = None
         self.root_path = root_path
         self.equipment = equipment
         self._progress: dict[str, Progress] = {}  # by the names of places
@@ -152,6 +98,10 @@ class StatusBoard:
         # How many there are to come is not known before a look, or by a replica.
         return f"{indexed:,} of {total:,}" if total else f"{indexed:,}"
 
+    def has_waiting(self) -> bool:
+        """Whether photos wait for their vectors, or a place for its first look."""
+        return any(one.is_under_way for one in self._progress.values())
+
     async def refresh(self) -> Status:
         """Ask the store how far it is, and tell all who listen."""
         async with (
@@ -179,6 +129,12 @@ class StatusBoard:
     def is_closed(self) -> bool:
         return self._is_closed
 
+    async def changed(self, within: float) -> None:
+        """Wait until the status is another one, or for so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._changed.wait()
+
     def close(self) -> None:
         """End all `statuses`: the app is being stopped."""
         self._is_closed = True
@@ -203,6 +159,7 @@ class StatusBoard:
     def _measure(self) -> Status:
         now = self.progress
         error, notice = now.last_error or self.trouble() or None, None
+        words = None
         skipped = dict(now.skipped)
         try:
             points = own = self.store.count(self.told)
@@ -213,13 +170,14 @@ class StatusBoard:
             for point in self.store.search(None, SKIPPED_SHOWN, where):
                 skipped[point.payload.filename] = point.payload.error or ""
             damaged, damaged_photos = self._damaged(points, now.passes)
+            words = self._words(points - unreadable)
             notice = self.store.notice()
         except StoreError as away:
             points = own = now.points
             unreadable, error = 0, str(away)
             damaged, damaged_photos = 0, []
         waiting = max(0, len(now.photos) - own)
-        rate = _images_per_second(now, own) if waiting else None
+        rate = now.images_per_second(own) if waiting else None
         shown = [*skipped.items()][:SKIPPED_SHOWN]
         return Status(
             state="ready" if now.is_ready and not waiting else "indexing",
@@ -243,6 +201,22 @@ class StatusBoard:
             places=self._places(),
             notices=[*now.notices, *filter(None, [notice])],
             last_error=error,
+            words=words,
+        )
+
+    def _words(self, photos: int) -> Words | None:
+        """How far they are read on so many photos."""
+        if self.words is None:
+            return None
+        read, trouble = 0, self.words.trouble
+        try:
+            read = self.store.count(self.told & READABLE & self.words.read)
+        except StoreRefuses as refusal:
+            # An earlier version fills the collection, which made no index for it.
+            trouble = str(refusal)
+        languages = self.words.languages
+        return Words(
+            read=read, photos=photos, languages=languages, trouble=trouble
         )
 
     def _damaged(self, points: int, passes: int) -> tuple[int, list[str]]:
@@ -270,11 +244,3 @@ class StatusBoard:
             for name, one in sorted(self._progress.items())
             if name
         ]
-
-
-def _images_per_second(now: Progress, points: int) -> float | None:
-    new = points - now.points_before
-    seconds = time.monotonic() - now.pass_began
-    if new < RATE_PHOTOS or seconds < RATE_SECONDS:
-        return None  # the first ones take longer
-    return new / seconds

@@ -5,7 +5,7 @@ A point is a photo's vector and its payload. `EdgeStore` keeps them in this proc
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -14,45 +14,18 @@ from pydantic import ValidationError
 
 from image_search.clip import Embedding
 from image_search.filters import EVERYTHING, READABLE, Condition, Filter
-from image_search.points import Payload
+from image_search.points import OF_HITS, PAYLOAD, Payload
 from image_search.settings import StartupError
 from image_search.starting_servers import wait_for_server
+from image_search.store_errors import (
+    ForeignPoint,
+    StoreRefuses,
+    StoreUnavailable,
+)
 
 VECTOR_NAME = "embedding"
 SCROLLED = 1_000  # points at a time, where all are asked for
-
-
-class StoreError(Exception):
-    """The store can't answer; never to be taken for an empty answer."""
-
-
-class StoreUnavailable(StoreError):
-    """The store is away, or refuses to answer; `details` are its own words."""
-
-    def __init__(self, message: str, details: str = "") -> None:
-        super().__init__(message)
-        self.details = details
-
-
-class CollectionMissing(StoreUnavailable):
-    """The server answers, but has no collection of that name (any more)."""
-
-
-class StoreRefuses(StoreUnavailable):
-    """The store is there, and refuses until a person changes a setting.
-
-    `setting`: what is in the way of Qdrant's strict mode, if that is it.
-    """
-
-    def __init__(
-        self, message: str, details: str = "", setting: str = ""
-    ) -> None:
-        super().__init__(message, details)
-        self.setting = setting
-
-
-class ForeignPoint(StoreError):
-    """The collection holds a point that this app did not make."""
+Change = tuple[Filter, Mapping[str, Any]]  # which points get which fields
 
 
 class Point(NamedTuple):
@@ -75,7 +48,7 @@ class Query:
     order_by: str | None = None  # a field, its largest values first
     oldest_first: bool = False  # or its smallest
     with_vectors: bool = False
-    with_payload: bool = True
+    fields: tuple[str, ...] = OF_HITS  # that are wanted of the payload
 
 
 class Store(ABC):
@@ -124,6 +97,10 @@ class Store(ABC):
     @abstractmethod
     def delete(self, where: Filter) -> None:
         """Delete the points that a filter lets through."""
+
+    @abstractmethod
+    def set_payloads(self, changes: Sequence[Change]) -> None:
+        """Give points more fields, or others; the rest of them stays as it is."""
 
     @abstractmethod
     def count(self, where: Filter = EVERYTHING) -> int:
@@ -192,14 +169,19 @@ class Store(ABC):
         )
         return page[first : last + 1]
 
+    def record_of(self, filename: str) -> Point | None:
+        """The point of a photo with all of its payload, also of an unreadable one."""
+        is_it = Filter((Condition("filename", equals=filename),))
+        return next(iter(self._ask(Query(1, is_it, fields=PAYLOAD))), None)
+
     def names(self, where: Filter, limit: int) -> set[str]:
         """The names of so many photos that a filter lets through."""
         return {one.payload.filename for one in self.search(None, limit, where)}
 
     def count_near(self, score: float, query: Query) -> int:
         """How many of the points that are asked for have a score, or a higher one."""
-        query = replace(query, with_payload=False)
-        return sum(one.score >= score for one in self._query(query))
+        found = self._query(replace(query, fields=()))
+        return sum(one.score >= score for one in found)
 
     def every(
         self, where: Filter = EVERYTHING, *, with_vectors: bool = False

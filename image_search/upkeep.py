@@ -5,7 +5,7 @@ import asyncio
 from image_search.remarks import Remarks
 from image_search.settings import logger
 from image_search.status import StatusBoard
-from image_search.store import StoreError
+from image_search.store_errors import StoreError
 
 
 async def keep_up(remarks: Remarks, board: StatusBoard) -> None:

@@ -269,7 +269,7 @@ class WordSearch:
         return found[0], found[-1]
 
     def _ranks(self, queries: Sequence[Query]) -> list[Ranks]:
-        bare = [replace(query, with_payload=False) for query in queries]
+        bare = [replace(query, fields=()) for query in queries]
         return [_ranks_of(found) for found in self.store.query_all(bare)]
 
 

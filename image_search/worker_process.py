@@ -43,11 +43,13 @@ class WorkerProcess(NamedTuple):
         seconds: float,
         environment: Mapping[str, str],
         memory: int | None,
+        niceness: int,
     ) -> "WorkerProcess":
         """Start one whose jobs may take `seconds`, with some more variables."""
         ours, theirs = socket.socketpair()
         with theirs:
-            arguments = str(theirs.fileno()), str(seconds), str(memory or 0)
+            numbers = theirs.fileno(), seconds, memory or 0, niceness
+            arguments = map(str, numbers)
             process = subprocess.Popen(
                 [sys.executable, "-m", PROGRAM, *arguments],
                 cwd=ROOT,  # where `-m` finds this package

@@ -49,6 +49,7 @@ class WorkerPool:
         seconds: float,
         environment: Mapping[str, str] | None = None,
         memory: int | None = None,
+        niceness: int = NICENESS,
     ) -> None:
         """`seconds`: how long a job may take before its worker is killed.
 
@@ -57,6 +58,7 @@ class WorkerPool:
         """
         self.seconds = seconds
         self.memory = memory
+        self.niceness = niceness  # 19 gives way to all
         self.environment = environment or {}
         self.failure = (
             f"it crashed the decoder, or took {seconds:g} s, three times"
@@ -145,7 +147,7 @@ class WorkerPool:
                 raise PoolClosed("The app is being stopped.")
             try:
                 worker = WorkerProcess.start(
-                    self.seconds, self.environment, self.memory
+                    self.seconds, self.environment, self.memory, self.niceness
                 )
             except OSError as error:
                 raise self._unavailable(
@@ -224,7 +226,7 @@ def _limit_memory(size: int) -> None:
 if __name__ == "__main__":
     # Whoever sends it: Ctrl-C is the parent's to act on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICENESS)
+    os.nice(int(sys.argv[4]))
     if memory := int(sys.argv[3]):
         _limit_memory(memory)
     _serve(Connection(int(sys.argv[1])), float(sys.argv[2]))

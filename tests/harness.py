@@ -79,6 +79,8 @@ def environment(**settings: str | Path) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "COCOINDEX_DISABLE_USAGE_TRACKING": "1",
     }
+    # Reading words costs as much as a small model: who wants it says so.
+    unset["OCR"] = "off"
     return (
         machine
         | fixed

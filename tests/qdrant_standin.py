@@ -23,6 +23,7 @@ WRITES = {
     "Update",
     "upsert_points",
     "delete_points",
+    "update_batch",
     "create_field_index",
 }
 # What local mode says, and the server in its place: the code, and the words.
@@ -387,6 +388,18 @@ class QdrantStandIn(proto.CollectionsServicer):
         return _COMPLETED
 
     @call
+    def update_batch(self, request: Any) -> Any:
+        operations = [
+            GrpcToRest.convert_points_update_operation(one)
+            for one in request.operations
+        ]
+        for one in request.operations:
+            self.check_strict_mode(one.set_payload.points_selector)
+        self.qdrant.batch_update_points(request.collection_name, operations)
+        done = [_COMPLETED.result for _ in operations]
+        return proto.UpdateBatchResponse(result=done)
+
+    @call
     def query_points(self, request: Any) -> Any:
         return proto.QueryResponse(result=self.find(request))
 
@@ -524,6 +537,7 @@ class _Points(proto.PointsServicer):
     def __init__(self, standin: QdrantStandIn) -> None:
         setattr(self, "Upsert", standin.upsert_points)  # noqa: B010, as a call of the protocol
         setattr(self, "Delete", standin.delete_points)  # noqa: B010
+        setattr(self, "UpdateBatch", standin.update_batch)  # noqa: B010
         setattr(self, "Query", standin.query_points)  # noqa: B010
         setattr(self, "QueryBatch", standin.query_batch_points)  # noqa: B010
         setattr(self, "Scroll", standin.scroll_points)  # noqa: B010

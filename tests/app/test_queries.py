@@ -654,7 +654,7 @@ def test_a_search_may_be_for_names_alone(app: App) -> None:
         found = body(app, q=q, **{"in": "name"})
         assert names(found["results"]) == ["formats/raccoon.webp"]
         assert (found["total"], found["results"][0]["score"]) == (1, None)
-    by_beginning = ask(app, q="racc", **{"in": "name"})
+    by_beginning = ask(app, None, q="racc", **{"in": "name"})
     assert {*names(by_beginning)} == {"raccoon.webp", *FORMATS}
     assert names(ask(app, q='"rome trips"')) == []
     table = app.get("/search", q="trips/rome", format="csv", limit=1).text

@@ -48,6 +48,8 @@ def test_status_says_what_there_is(app: App) -> None:
     assert f"torch.{now['precision']}" == str(choose_hardware()[1])
     assert now["device"] in {"cpu", "cuda:0", "mps:0"}
     assert now["store"] == "Qdrant Edge"
+    assert now["words"] is None  # OCR=off
+    assert app.get("/photo/cat.png").json()["text"] is None
     counts = {
         key: now[key] for key in ("photos", "indexed", "waiting", "skipped")
     }

@@ -25,7 +25,8 @@ from image_search.filters import (
 from image_search.name_words import name_words
 from image_search.points import point_id, sort_key
 from image_search.settings import StartupError
-from image_search.store import VECTOR_NAME, CollectionMissing, Query, Store
+from image_search.store import VECTOR_NAME, Change, Query, Store
+from image_search.store_errors import CollectionMissing
 
 
 def payload_of(filename: str, **facts: Any) -> dict[str, Any]:
@@ -81,6 +82,14 @@ class MemoryStore(Store):
             if not _passes(payload, where)
         }
 
+    def set_payloads(self, changes: Sequence[Change]) -> None:
+        self.calls.append("set_payloads")
+        self._fail_if_asked_to()
+        for where, fields in changes:
+            for payload, _ in self.points.values():
+                if _passes(payload, where):
+                    payload.update(fields)
+
     def check(self, *, is_set_up: bool = True) -> None:
         self.calls.append("check")
         self._fail_if_asked_to()
@@ -132,9 +141,14 @@ class MemoryStore(Store):
             if is_near:
                 score = _cosine(query.vector, stored) + self.rounding
             id = point_id(payload["filename"])
+            shown = {
+                name: value
+                for name, value in payload.items()
+                if name in query.fields
+            }
             found.append(
                 SimpleNamespace(
-                    id=id, payload=payload, score=score, vector=vectors
+                    id=id, payload=shown, score=score, vector=vectors
                 )
             )
         if query.order_by:

@@ -47,6 +47,17 @@ def another(
     second.close()
 
 
+def test_texts_are_known_by_what_read_them(cache: EmbeddingCache) -> None:
+    """Another version of the reader reads anew; both are kept, also after a restart."""
+    assert cache.text(1, DIGEST) is None
+    cache.put_text(1, DIGEST, "[]")
+    cache.put_text(2, DIGEST, '["EXIT"]')
+    with another(cache) as second:
+        assert second.text(1, DIGEST) == "[]"
+        assert second.text(2, DIGEST) == '["EXIT"]'
+        assert second.text(3, DIGEST) is None
+
+
 def test_a_cache_knows_what_it_was_told(cache: EmbeddingCache) -> None:
     """What is kept is found again, by digest, also after a restart."""
     assert cache.vector(DIGEST) is None

@@ -18,7 +18,8 @@ from image_search.clip import l2_normalize
 from image_search.duplicates import MOST_SHOWN, DuplicateFinder
 from image_search.search import NotIndexedYet
 from image_search.status import Equipment, StatusBoard
-from image_search.store import Point, StoreUnavailable
+from image_search.store import Point
+from image_search.store_errors import StoreUnavailable
 from tests.harness import eventually
 from tests.unit.memory_store import MemoryStore
 

@@ -7,7 +7,7 @@ import pytest
 
 from image_search.clip import Embedding, l2_normalize
 from image_search.floor import EXAMPLES, Floor, nonsense
-from image_search.store import StoreUnavailable
+from image_search.store_errors import StoreUnavailable
 from tests.unit.memory_store import MemoryStore
 
 DIMENSION = 64

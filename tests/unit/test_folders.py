@@ -7,7 +7,7 @@ import pytest
 
 from image_search.folders import folders
 from image_search.search import NotIndexedYet
-from image_search.store import StoreUnavailable
+from image_search.store_errors import StoreUnavailable
 from tests.unit.memory_store import MemoryStore
 
 

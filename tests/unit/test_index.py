@@ -16,7 +16,7 @@ from image_search.record import Record
 from image_search.server_store import ServerStore
 from image_search.settings import Settings
 from image_search.sources import PhotoFolder
-from image_search.store import StoreUnavailable
+from image_search.store_errors import StoreUnavailable
 from tests.qdrant_standin import QdrantStandIn
 from tests.unit.folder_world import (
     FakeCocoIndex,

@@ -167,6 +167,15 @@ FLOORS = {
     "replica_store": 8,
     "roles": 10,
     "vector_space": 5,
+    "text_lines": 0,
+    "text_model": 0,
+    "text_pieces": 1,
+    "text_status": 1,
+    "status_fields": 2,
+    "store_errors": 0,
+    "text_reader": 4,
+    "text_worker": 5,
+    "text": 8,
 }
 HEAVY = {
     "cocoindex",
@@ -176,6 +185,8 @@ HEAVY = {
     "qdrant_edge",
     "torch",
 }
+# What reads words on photos: only its worker loads it.
+READING = {"cv2", "onnxruntime", "rapidocr"}
 # What a room must not load, when it is the first and only one of a process.
 WITHOUT = {
     "patterns": HEAVY - {"pydantic"} | {"numpy", "PIL"},
@@ -335,6 +346,15 @@ WITHOUT = {
     "replica_store": {"fastapi", "qdrant_edge", "torch"},
     "roles": {"fastapi", "qdrant_client", "qdrant_edge", "torch"},
     "vector_space": {"cocoindex", "fastapi", "qdrant_edge", "torch"},
+    "text_lines": HEAVY | {"numpy", "PIL", "click", "dotenv"},
+    "text_model": HEAVY | {"numpy", "PIL", "click", "dotenv"},
+    "text_pieces": HEAVY | {"numpy", "PIL", "click", "dotenv"},
+    "text_status": HEAVY - {"pydantic"} | {"numpy", "PIL", "click"},
+    "status_fields": HEAVY - {"pydantic"} | {"numpy", "PIL", "click"},
+    "store_errors": HEAVY | {"numpy", "PIL", "click", "dotenv"},
+    "text_reader": HEAVY | {"click", "dotenv"} | READING,
+    "text_worker": HEAVY | {"click", "dotenv"} | READING,
+    "text": {"qdrant_client", "qdrant_edge", "torch"} | READING,
 }
 
 

@@ -12,7 +12,7 @@ from image_search.folding import fold
 from image_search.near_equals import BrokenOff, find_groups
 from image_search.placeholder import thumbhash_of
 from image_search.points import Payload
-from image_search.store import StoreUnavailable
+from image_search.store_errors import StoreUnavailable
 from tests.harness import PHOTOS
 from tests.unit.memory_store import MemoryStore
 from tests.unit.test_folding import EDITS, RICH, page_of_text

@@ -13,7 +13,9 @@ from image_search.place_files import PlaceFiles
 from image_search.reasons import PhotoError
 from image_search.search import NotIndexedYet, UnknownPhoto
 from image_search.status import Equipment, StatusBoard
-from image_search.store import StoreUnavailable
+from image_search.store_errors import StoreUnavailable
+from image_search.text_model import TextModel
+from image_search.text_status import WordsBoard
 from tests.unit.memory_store import MemoryStore
 from tests.unit.photo_folder import CAT, photo_files
 
@@ -61,6 +63,23 @@ def test_a_record_tells_no_place_of_the_machine(world: World) -> None:
     """Where the image folder lies is nothing that whoever asks is told."""
     world.store.put("cat.png")
     assert str(world.folder) not in str(world.get("cat.png"))
+
+
+def test_a_record_tells_what_is_written(world: World) -> None:
+    """Each line and where it is; null until somebody has read it, and where OCR=off."""
+    read = {"text_confidences": [0.9, 0.8], "text_read": 1}
+    read |= {"text_boxes": [8 * [0.5], 8 * [0.25]], "text": "EXIT\nONLY"}
+    world.store.put("cat.png", **read)
+    assert world.get("cat.png")["text"] is None
+    world.board.words = WordsBoard.of(TextModel(), reads=True)
+    assert world.get("cat.png")["text"] == [
+        {"text": "EXIT", "box": 8 * [0.5], "confidence": 0.9},
+        {"text": "ONLY", "box": 8 * [0.25], "confidence": 0.8},
+    ]
+    world.store.put("cat.png", text="", text_read=1)
+    assert world.get("cat.png")["text"] == []
+    world.store.put("cat.png")
+    assert world.get("cat.png")["text"] is None
 
 
 def test_a_file_that_is_away_leaves_the_record(world: World) -> None:

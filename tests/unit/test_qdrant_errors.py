@@ -18,7 +18,7 @@ import pytest
 
 from image_search.qdrant_errors import Server, explain
 from image_search.server_store import ServerStore
-from image_search.store import StoreError, StoreRefuses
+from image_search.store_errors import StoreError, StoreRefuses
 from tests.harness import free_port
 
 HERE = Server(

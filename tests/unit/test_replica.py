@@ -10,8 +10,9 @@ from image_search.filters import EVERYTHING, Filter
 from image_search.remarks import Remarks
 from image_search.replica import Replica
 from image_search.settings import StartupError
-from image_search.status import Equipment, Status, StatusBoard
-from image_search.store import CollectionMissing, StoreRefuses
+from image_search.status import Equipment, StatusBoard
+from image_search.status_fields import Status
+from image_search.store_errors import CollectionMissing, StoreRefuses
 from tests.unit.memory_store import MemoryStore
 from tests.unit.test_floor import ChanceEmbedder
 

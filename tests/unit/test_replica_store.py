@@ -13,7 +13,7 @@ from image_search.replica_store import ReplicaStore
 from image_search.server_layout import Layout
 from image_search.server_store import ServerStore
 from image_search.settings import StartupError
-from image_search.store import CollectionMissing, StoreRefuses
+from image_search.store_errors import CollectionMissing, StoreRefuses
 from tests.qdrant_standin import WRITES, QdrantStandIn
 from tests.unit.memory_store import id_of, payload_of
 

@@ -18,7 +18,7 @@ from image_search.roles import (
 from image_search.search import Searcher
 from image_search.settings import Settings, StartupError
 from image_search.status import Equipment
-from image_search.store import StoreUnavailable
+from image_search.store_errors import StoreUnavailable
 from image_search.turns import SearchTurns
 from tests.unit.memory_store import MemoryStore
 

@@ -23,7 +23,7 @@ from image_search.search import (
     UnknownPhoto,
 )
 from image_search.server_store import ServerStore
-from image_search.store import StoreUnavailable
+from image_search.store_errors import StoreUnavailable
 from tests.qdrant_standin import QdrantStandIn
 from tests.unit.memory_store import MemoryStore, id_of, payload_of
 

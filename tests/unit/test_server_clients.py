@@ -13,7 +13,7 @@ import pytest
 from qdrant_client import QdrantClient, models
 
 from image_search.server_store import ServerStore
-from image_search.store import StoreRefuses, StoreUnavailable
+from image_search.store_errors import StoreRefuses, StoreUnavailable
 from tests.qdrant_standin import QdrantStandIn
 from tests.unit.memory_store import id_of, payload_of
 

@@ -13,7 +13,7 @@ from image_search import skipped
 from image_search.search import NotIndexedYet
 from image_search.skipped import list_skipped
 from image_search.status import Equipment, StatusBoard
-from image_search.store import StoreUnavailable
+from image_search.store_errors import StoreUnavailable
 from tests.unit.memory_store import MemoryStore
 
 EQUIPMENT = Equipment(model="", device="", precision="", store="")

@@ -11,8 +11,9 @@ import pytest
 
 from image_search.filters import EVERYTHING, Filter
 from image_search.listing import Snapshot
-from image_search.status import Equipment, Status, StatusBoard
-from image_search.store import StoreUnavailable
+from image_search.status import Equipment, StatusBoard
+from image_search.status_fields import Status
+from image_search.store_errors import StoreUnavailable
 from tests.harness import eventually
 from tests.unit.memory_store import MemoryStore
 

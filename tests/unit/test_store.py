@@ -32,12 +32,10 @@ from image_search.search import CANDIDATES
 from image_search.server_store import ServerStore
 from image_search.settings import Settings, StartupError
 from image_search.state import EmbeddedStores
-from image_search.store import (
+from image_search.store import Point, Query, Store
+from image_search.store_errors import (
     CollectionMissing,
     ForeignPoint,
-    Point,
-    Query,
-    Store,
     StoreRefuses,
     StoreUnavailable,
 )
@@ -199,6 +197,63 @@ def store(
             for name, payload in PAYLOADS.items():
                 memory.points[name] = payload, VECTORS.get(name)
             yield memory
+
+
+@pytest.fixture(params=["edge", "server", "strict server", "memory"])
+def writable(
+    request: pytest.FixtureRequest, tmp_path: Path, server: QdrantStandIn
+) -> Iterator[Store]:
+    """Each kind of store, for one test alone."""
+    match request.param:
+        case "edge":
+            with edge_store(tmp_path) as embedded:
+                write_to_edge(embedded, [*PAYLOADS])
+                yield embedded
+        case "memory":
+            memory = MemoryStore()
+            for name, payload in PAYLOADS.items():
+                memory.points[name] = {**payload}, VECTORS.get(name)
+            yield memory
+        case _:
+            remote = server_store(server)
+            remote.check()
+            write_to_server(server, [*PAYLOADS])
+            if request.param != "server":
+                server.strict = models.StrictModeConfig(
+                    enabled=True,
+                    unindexed_filtering_retrieve=False,
+                    unindexed_filtering_update=False,
+                )
+            yield remote
+            remote.close()
+
+
+def test_points_are_given_more_fields(writable: Store) -> None:
+    """By filters, several at a time; all else stays, and only a record has what is much."""
+    given = {"text": "EXIT", "text_boxes": [[0.5] * 8], "text_read": 3}
+    given["text_confidences"] = [0.25]
+    cat, other = (
+        Filter((Condition("sha256", equals=PAYLOADS[name]["sha256"]),))
+        for name in ("cat.jpg", "trips/rome/a.jpg")
+    )
+    nothing = Filter((Condition("sha256", equals="of no photo"),))
+    is_read = Filter((Condition("text_read", equals=3),))
+    is_unread = Filter(must_not=is_read.must)
+    writable.set_payloads([(cat, given), (nothing, given)])
+    assert names(writable.search(None, 100, is_read)) == ["cat.jpg"]
+    assert writable.count(is_unread) == len(PAYLOADS) - 1
+    writable.set_payloads([(cat, {"text": ""}), (other, {"text_read": 3})])
+    assert writable.count(is_read) == 2
+    point = writable.record_of("cat.jpg")
+    assert point is not None
+    assert point.payload.model_dump() == (
+        Payload.model_validate(PAYLOADS["cat.jpg"]).model_dump()
+        | given
+        | {"text": ""}
+    )
+    [hit] = writable.points_of("cat.jpg")
+    assert (hit.payload.text, hit.payload.text_boxes) == ("", [])
+    assert writable.record_of("no.jpg") is None
 
 
 def test_the_nearest_come_first(store: Store) -> None:
@@ -511,6 +566,7 @@ def test_a_check_changes_nothing_that_is_whole(store: Store) -> None:
 def test_every_field_is_searched_by() -> None:
     """There is an index for each field that is filtered or put in order by."""
     told = {"taken_from", "details", "thumbhash"}  # to whom a photo is shown
+    told |= {"text", "text_boxes", "text_confidences"}
     some = {"folders", "name_words", "name_starts"}
     some |= {field for field in PAYLOAD_INDEXES if "details." in field}
     assert set(PAYLOAD_INDEXES) == {*Payload.model_fields} - told | some

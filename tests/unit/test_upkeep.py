@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from image_search.remarks import Remarks
-from image_search.store import StoreUnavailable
+from image_search.store_errors import StoreUnavailable
 from image_search.upkeep import keep_up
 from tests.unit.memory_store import MemoryStore
 from tests.unit.test_floor import ChanceEmbedder

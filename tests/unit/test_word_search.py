@@ -15,7 +15,8 @@ from image_search.points import point_id
 from image_search.question import Search
 from image_search.search import NotIndexedYet, Searcher
 from image_search.server_store import ServerStore
-from image_search.store import Store, StoreRefuses
+from image_search.store import Store
+from image_search.store_errors import StoreRefuses
 from tests.qdrant_standin import QdrantStandIn
 from tests.unit.memory_store import MemoryStore, payload_of
 from tests.unit.test_store import edge_store, server_store

@@ -1,0 +1,51 @@
+"""What words are read with: OCR_LANGUAGES, and the version that points bear."""
+
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+# Count up when photos are to be read again: at most 2**11 times.
+READER_VERSION = 1
+MODEL_BITS = 20
+
+
+class TextModel(NamedTuple):
+    """RapidOCR's own models, or a recognition model of one's own.
+
+    The former read Chinese, Japanese, and languages in Latin letters.
+    """
+
+    languages: tuple[
+        str, ...
+    ] = ()  # as RapidOCR calls them; none: all it knows
+    recogniser: str = ""  # a file in ONNX
+    dictionary: str = (
+        ""  # its letters, a line each, unless they are in the model
+    )
+
+    @classmethod
+    def of(cls, setting: str, base: Path) -> "TextModel":
+        """What OCR_LANGUAGES says; paths start at `base`."""
+        if setting.strip().lower().endswith(".onnx"):
+            file = base / Path(setting.strip()).expanduser()
+            return cls((), str(file), str(file.with_suffix(".txt")))
+        names = setting.replace(",", " ").lower().split()
+        return cls(tuple(sorted(set(names))))
+
+    @property
+    def version(self) -> int:
+        """What a photo's point is marked by; another model reads it again."""
+        if self == RAPIDOCRS_OWN:
+            return READER_VERSION << MODEL_BITS
+        name = Path(self.recogniser).name
+        key = ",".join((*self.languages, name)).encode()
+        low = zlib.crc32(key) % (1 << MODEL_BITS)
+        return READER_VERSION << MODEL_BITS | low
+
+    @property
+    def known_languages(self) -> list[str] | None:
+        """What it reads; None: many."""
+        return [*self.languages] or None
+
+
+RAPIDOCRS_OWN = TextModel()
