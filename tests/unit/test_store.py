@@ -566,7 +566,7 @@ def test_a_check_changes_nothing_that_is_whole(store: Store) -> None:
 def test_every_field_is_searched_by() -> None:
     """There is an index for each field that is filtered or put in order by."""
     told = {"taken_from", "details", "thumbhash"}  # to whom a photo is shown
-    told |= {"text", "text_boxes", "text_confidences"}
+    told |= {"text_boxes", "text_confidences"}
     some = {"folders", "name_words", "name_starts"}
     some |= {field for field in PAYLOAD_INDEXES if "details." in field}
     assert set(PAYLOAD_INDEXES) == {*Payload.model_fields} - told | some
