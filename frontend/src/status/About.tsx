@@ -43,7 +43,8 @@ function Facts({ indexed, model, languages, words, device, store, last_change }:
     [
       texts.wordsRead,
       words &&
-        `${texts.countOf(formatNumber(words.read), photoCount(words.photos))} (${formatLanguages(words.languages)})`,
+        texts.countOf(formatNumber(words.read), photoCount(words.photos)) +
+          (words.languages ? ` (${formatLanguages(words.languages)})` : ""),
     ],
     [texts.device, device],
     [texts.store, store],

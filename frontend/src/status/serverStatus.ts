@@ -23,7 +23,7 @@ export type Status = {
   /** That the model reads; null: many. */
   languages?: string[] | null;
   /** The words on photos: how many photos they were read on; null: they are not looked for. */
-  words?: { read: number; photos: number; languages: string[]; trouble: string } | null;
+  words?: { read: number; photos: number; languages: string[] | null; trouble: string } | null;
   notices: string[];
   last_error: string | null;
 };
