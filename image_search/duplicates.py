@@ -104,7 +104,10 @@ class DuplicateFinder:
         """What is another after each change of the index."""
         progress = self.board.progress
         photos = self.store.count(READABLE)
-        return photos, progress.passes, progress.last_change
+        words = self.board.words
+        # Not at each photo: that would be another look for each.
+        are_read = words and self.store.count(READABLE & words.read) == photos
+        return photos, progress.passes, progress.last_change, are_read
 
     def _look(self, moment: Any) -> None:
         try:

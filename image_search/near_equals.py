@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from image_search.filters import READABLE
-from image_search.folding import LEAST_COSINE, Layouts
+from image_search.folding import LEAST_COSINE, Layouts, say_the_same
 from image_search.pieces import in_pieces
 from image_search.store import Store
 
@@ -39,6 +39,7 @@ class Picture:
     width: int
     height: int
     taken: datetime
+    text: str | None  # the words on it
     names: list[str] = field(default_factory=list)
 
     @property
@@ -78,7 +79,13 @@ def find_groups(
         pairs = zip(rows[here].tolist(), rest[there].tolist(), strict=True)
         followers = [(one, other) for one, other in pairs if one < other]
         for leader, each in itertools.groupby(followers, lambda pair: pair[0]):
-            left = [other for _, other in each if not is_led[other]]
+            text = pictures[leader].text
+            left = [
+                other
+                for _, other in each
+                if not is_led[other]
+                and say_the_same(text, pictures[other].text)
+            ]
             if is_led[leader] or not left:
                 continue
             _check(is_over)
@@ -96,7 +103,7 @@ def _pictures(store: Store, is_over: Callable[[], bool]) -> list[Picture]:
         one: Any = point.payload
         picture = found.setdefault(
             one.sha256,
-            Picture(one.thumbhash, one.width, one.height, one.taken),
+            Picture(one.thumbhash, one.width, one.height, one.taken, one.text),
         )
         picture.names.append(one.filename)
     return sorted(found.values(), key=lambda picture: picture.rank)

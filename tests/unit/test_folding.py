@@ -99,6 +99,25 @@ def test_pages_of_text_are_told_apart() -> None:
     assert [group for group in groups if len(group) > 1] == [[3, 9]]
 
 
+@pytest.mark.parametrize(
+    ("words", "others", "is_one"),
+    [
+        ("ROAD CLOSED 1189 Station", "TICKETS 1224 Elevator Hall", False),
+        ("Road closed\n1189 Station", "ROAD CLOSED Statlon 1189", True),
+        ("Road closed 1189", None, True),  # not read yet, or nothing on it
+        ("Road closed 1189", "x", True),
+    ],
+)
+def test_words_tell_signs_apart(
+    words: str, others: str | None, *, is_one: bool
+) -> None:
+    """Two signs of one kind are two photos, as far as their words could be read."""
+    image = Image.open(RICH[0]).convert("RGB")
+    sign = payload("a.jpg", image, text=words)
+    other = payload("b.jpg", compressed(image), text=others)
+    assert (fold([sign, other], [SEEN, SEEN], 9) == [[0, 1]]) == is_one
+
+
 def test_the_same_file_is_the_same_photo() -> None:
     """Also where nothing is known of it but its digest, as of an earlier version."""
     payloads = [

@@ -52,6 +52,12 @@ def store() -> MemoryStore:
     for seed in range(5):
         put(store, f"page-{seed}.jpg", page_of_text(seed), 15)
     put(store, "b/page-3.jpg", page_of_text(3), 15, sha256="page-3.jpg's")
+    cat = Image.open(RICH[0]).convert("RGB")
+    for name, words in (
+        ("one", "Road closed 1189"),
+        ("two", "Tickets 1224 Hall"),
+    ):
+        put(store, f"sign {name}.jpg", cat, 14, text=words)
     store.put("broken.jpg", None, error="it is empty", sha256="page-3.jpg's")
     store.put("no thumbhash.jpg", l2_normalize(np.eye(DIMENSION)[0]))
     return store
