@@ -38,6 +38,9 @@ PAGE = 200  # photos that the store is asked for at a time
 READ_A_PAGE = 8  # of those: newer ones may have come meanwhile
 # Without an event of the index, which tells at once.
 LOOK_SECONDS = 60.0
+REST_SECONDS = (
+    60.0  # without a photo to read, until the worker's memory is given back
+)
 WAIT_SECONDS = 0.5  # between two looks whether photos wait for vectors
 QUIET_SECONDS = 1.0  # without a vector computed: the next one may be on its way
 PATIENCE_SECONDS = 60.0  # with photos that wait, and none that gets on
@@ -72,7 +75,7 @@ class TextQueue:
         # When to try again whose file was away; by name, of time.monotonic().
         self._later: dict[str, float] = {}
         self._written: set[tuple[str, str]] = set()
-        self._began = time.monotonic()
+        self._began = self._last_read = time.monotonic()
         self._told = 0.0
 
     async def run(self) -> None:
@@ -90,6 +93,8 @@ class TextQueue:
                     # The status tells of it.
                     logger.debug("No words are read just now: %s", error)
                     pause = REPAIR_SECONDS / 10
+                if time.monotonic() > self._last_read + REST_SECONDS:
+                    await asyncio.to_thread(self.worker.rest)
                 await self._tell(trouble)
                 if trouble:
                     await asyncio.sleep(pause)
@@ -161,6 +166,7 @@ class TextQueue:
             kept = lines
         changes = [self._change(digest, kept)]
         self._written.add((point.payload.filename, digest))
+        self._last_read = time.monotonic()
         await asyncio.to_thread(self.store.set_payloads, changes)
 
     async def _read_photo(self, point: Point) -> list[TextLine]:

@@ -1,6 +1,7 @@
 """The process that reads words on photos: one, which gives way to all others."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ ENVIRONMENT = {
 }
 
 
+def _new_pool() -> WorkerPool:
+    return WorkerPool(1, READ_SECONDS, ENVIRONMENT, READER_BYTES, LOWEST)
+
+
 class CannotRead(Exception):
     """Nothing can be read just now, whichever photo it is; says why."""
 
@@ -45,12 +50,11 @@ class TextWorker:
     """
 
     def __init__(
-        self, model: TextModel, pool: WorkerPool | None = None
+        self, model: TextModel, new_pool: Callable[[], WorkerPool] = _new_pool
     ) -> None:
         self.model = model
-        self.pool = pool or WorkerPool(
-            1, READ_SECONDS, ENVIRONMENT, READER_BYTES, LOWEST
-        )
+        self.pool = new_pool()
+        self._new_pool = new_pool
 
     async def find(self, small: bytes) -> Glance | None:
         """Where there may be text, by a small copy; None: nowhere."""
@@ -63,6 +67,12 @@ class TextWorker:
         """Read a photo's file, or what was in it; also raises OSError."""
         read: TextReading = await self._work(read_text, photo, glance)
         return read
+
+    def rest(self) -> None:
+        """Give its memory back, some 350 MiB, until there is work again."""
+        if self.pool.workers():
+            self.pool.close()
+            self.pool = self._new_pool()
 
     def close(self) -> None:
         """End it amid its work; from any thread."""

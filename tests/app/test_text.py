@@ -38,7 +38,8 @@ def app(
     app.start()
     eventually(lambda: has_read_all(app), within=120)
     yield app
-    app.stop()
+    if app.process is not None:
+        app.stop()
 
 
 def words(app: App) -> dict[str, Any]:
@@ -118,3 +119,13 @@ def test_a_reader_that_is_killed_is_replaced(app: App, tmp_path: Path) -> None:
     (tmp_path / one.name).rename(app.img / f"last-{one.name}")
     eventually(lambda: text_on(app, f"last-{one.name}"), within=120)
     assert words(app)["trouble"] == ""
+
+
+def test_it_ends_at_once_amid_a_photo(app: App, tmp_path: Path) -> None:
+    """As ever: within 3 seconds, and no process is left."""
+    before = words(app)["read"]
+    for one in render_texts(tmp_path, seed=10, count=5):
+        (tmp_path / one.name).rename(app.img / f"more-{one.name}")
+    eventually(lambda: words(app)["read"] > before)
+    app.stop(within=4)
+    eventually(lambda: not app.processes(), within=2)

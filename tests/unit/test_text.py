@@ -41,6 +41,7 @@ class FakeReader:
         self.model = model
         self.read_photos: list[str] = []
         self.failures: dict[str, Exception] = {}
+        self.rests = 0
         self.is_closed = False
 
     async def find(self, small: bytes) -> Glance | None:
@@ -55,6 +56,9 @@ class FakeReader:
             raise self.failures[photo.name]
         digest = hashlib.sha256(content).hexdigest()
         return TextReading(digest, [TextLine(content.decode(), BOX, 0.9)])
+
+    def rest(self) -> None:
+        self.rests += 1
 
     def close(self) -> None:
         self.is_closed = True

@@ -30,7 +30,7 @@ class FailingPool:
 
 
 def read_by(pool: Any) -> Any:
-    return asyncio.run(TextWorker(TextModel(), pool).read(PHOTO, None))
+    return asyncio.run(TextWorker(TextModel(), lambda: pool).read(PHOTO, None))
 
 
 def test_a_photo_that_ends_its_worker_is_to_blame() -> None:
@@ -63,7 +63,7 @@ def test_models_that_are_away_are_told() -> None:
 
 
 def test_it_gives_way_to_all_others() -> None:
-    """Its priority is the lowest, one thread computes, and it ends when told to."""
+    """Its priority is the lowest; it ends when told to, for good or until it is needed."""
     worker = TextWorker(TextModel())
     white = io.BytesIO()
     Image.new("RGB", (64, 64), "white").save(white, "JPEG")
@@ -73,6 +73,11 @@ def test_it_gives_way_to_all_others() -> None:
         [pid] = worker.pool.workers()
         process = psutil.Process(pid)
         assert process.nice() == 19
+        worker.rest()
+        assert not process.is_running()
+        assert await worker.find(white.getvalue()) is None
+        [pid] = worker.pool.workers()
+        process = psutil.Process(pid)
         worker.close()
         assert not process.is_running()
         with pytest.raises(PoolClosed):
