@@ -182,6 +182,9 @@ class WordSearch:
             return self._of((Part(where),))
 
         among = {id: one for id, one in strengths.items() if id not in phrase}
+        if self.needs_words and (number or found.every):
+            # Those with some of the words are asked for only where none has all.
+            among = {id: one for id, one in among.items() if id in found.every}
         nearest, scores = self._nearest(where, phrase, among)
         best = max(nearest.values(), default=None)
         others = [
