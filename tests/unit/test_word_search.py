@@ -41,6 +41,7 @@ DETAILS = {
 NAMED = [
     "camera/IMG_4006.jpg",
     "camera/IMG_4007.jpg",
+    "camera/DSC_00815.jpg",
     "2024/summer/x.jpg",
     "2024/winter/x.jpg",
     "trips/SwissAlps/y.jpg",
@@ -282,7 +283,7 @@ def test_what_was_found_by_words_is_never_below_a_floor(
         ("description", "stromboli", ["described/b.jpg"]),
         ("text", "img", []),
         ("text", "invoice 4711", ["scans/one.jpg"]),
-        ("name", "camera", ["camera/IMG_4006.jpg", "camera/IMG_4007.jpg"]),
+        ("name", "img", ["camera/IMG_4006.jpg", "camera/IMG_4007.jpg"]),
         ("name", "!!!", []),
     ],
 )
