@@ -8,7 +8,7 @@ says of it: that is the kind of a match.
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from image_search.filters import Condition, Either, Filter
 from image_search.name_words import folded, words_of
@@ -73,6 +73,10 @@ class AskedWords:
             tuple(" ".join(tokens_of(one)) for one in phrases),
             are_all=bool(quoted) and not beside,
         )
+
+    def beside_names(self) -> "AskedWords":
+        """The same, but for the names of photos."""
+        return replace(self, kinds=tuple({*self.kinds} - {"name"}))
 
     def has(self, word: str) -> Either:
         """A photo has a word, or a name that begins with it."""

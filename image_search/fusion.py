@@ -25,6 +25,8 @@ LEAST_SHARE = 0.5
 NUMBER = 3.0
 # Letters of a word that says something; shorter ones are said all the time.
 LONG = 8
+# Each number is in some name, as cameras count: beside one that is written.
+COUNTED = 0.5
 # Of photos: a word that is on more than were looked at.
 COMMON = 0.1
 
@@ -66,6 +68,19 @@ class Weights:
             return 0.0
         telling = sum(map(_telling, words))
         return share**2 * sum(map(self._weight, words)) / telling
+
+    def strengths(
+        self, words: Mapping[str, Collection[str]], sure: Collection[str]
+    ) -> dict[str, float]:
+        """What photos are worth, by the words that each has; those by chance left out.
+
+        `sure`: whose numbers are not in their names alone.
+        """
+        found = {id: self.strength(its) for id, its in words.items()}
+        for id in found.keys() - {*sure}:
+            if any(map(has_digit, words[id])):
+                found[id] *= COUNTED
+        return {id: strength for id, strength in found.items() if strength}
 
     def _weight(self, word: str) -> float:
         return self.rarity[word] * _telling(word)

@@ -4,7 +4,7 @@ It is made, filled and mended by others: here it is read alone, for which a key 
 may only read is enough.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from qdrant_client import QdrantClient
@@ -79,3 +79,8 @@ class ReplicaStore(ServerStore):
         if self._refusal:
             raise self._refusal
         return super()._query(query)
+
+    def query_all(self, queries: Sequence[Query]) -> Sequence[Sequence[Any]]:
+        if self._refusal:
+            raise self._refusal
+        return super().query_all(queries)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from image_search.asked_words import AskedWords
+from image_search.asked_words import AskedWords, has_digit
 from image_search.clip import Embedding
 from image_search.filters import READABLE, Filter, HasId
 from image_search.fusion import COMMON, Weights, fuse
@@ -182,6 +182,9 @@ class WordSearch:
             return self._of((Part(where),))
 
         among = {id: one for id, one in strengths.items() if id not in phrase}
+        if self.needs_words and (number or found.every):
+            # Those with some of the words are asked for only where none has all.
+            among = {id: one for id, one in among.items() if id in found.every}
         nearest, scores = self._nearest(where, phrase, among)
         best = max(nearest.values(), default=None)
         others = [
@@ -229,11 +232,19 @@ class WordSearch:
             Query(RARE + 1, where & Filter((asked.has(word),)))
             for word in words
         ]
+        beside = asked.beside_names()
+        numbers = [word for word in words if has_digit(word) and beside.kinds]
+        queries += [
+            Query(RARE + 1, where & Filter((beside.has(word),)))
+            for word in numbers
+        ]
         if asked.phrases:
             queries.append(Query(LISTED + 1, where & asked.has_phrases()))
         every, *lists = self._ranks(queries)
         phrase = lists.pop() if asked.phrases else {}
-        return Found(phrase, every, dict(zip(words, lists, strict=True)))
+        by_word = dict(zip(words, lists, strict=False))
+        written = {id for ids in lists[len(words) :] for id in ids}
+        return Found(phrase, every, by_word, written)
 
     def _strengths(self, found: "Found") -> tuple[Weights, dict[str, float]]:
         """What the words are worth, and each photo that has some of them."""
@@ -250,8 +261,8 @@ class WordSearch:
             for id in ids if len(ids) <= RARE else ():
                 words.setdefault(id, []).append(word)
         words |= {id: [*self.asked.words] for id in found.every}
-        strengths = {id: weights.strength(its) for id, its in words.items()}
-        return weights, {id: one for id, one in strengths.items() if one}
+        sure = found.written | found.every.keys() if found.written else words
+        return weights, weights.strengths(words, sure)
 
     def _nearest(
         self,
@@ -280,6 +291,7 @@ class Found:
     phrase: Ranks
     every: Ranks  # these have all words
     by_word: Mapping[str, Ranks]  # without one, if only one is asked for
+    written: set[str]  # one of the numbers is, and not in its name alone
 
 
 def _ranks_of(found: Sequence[Any]) -> Ranks:

@@ -492,15 +492,20 @@ def test_every_format_is_seen_whole(app: App, name: str) -> None:
 
 
 def test_cutoff(app: App) -> None:
-    """cutoff= keeps the hits with that share of the best score: never none, and more is told."""
+    """cutoff= keeps the hits with that share of the best score: never none, and more is told.
+
+    What is called so is kept, whatever its score is.
+    """
     everything = ask(app, q="cat")
     assert everything == ask(app, q="cat", cutoff=0)
-    best = everything[0]["score"]
+    best = max(hit["score"] for hit in everything)
     sizes = []
     for cutoff in (0.01, 0.5, 0.75, 1):
         body = app.get("/search", q="cat", cutoff=cutoff, limit=100).json()
         assert body["results"] == [
-            h for h in everything if h["score"] >= cutoff * best
+            hit
+            for hit in everything
+            if hit["score"] >= cutoff * best or hit["matches"]
         ]
         assert body["more"]
         sizes.append(len(body["results"]))
@@ -636,10 +641,7 @@ def test_photos_are_found_by_name(app: App) -> None:
 def test_names_are_asked_for_beside_what_is_seen(app: App) -> None:
     """What is called so comes first, and says so; all others follow as they look."""
     found = body(app, q="trips/rome", limit=100)
-    assert {*names(found["results"][:2])} == {
-        "trips/rome/a.jpg",
-        "trips/rome/b.jpg",
-    }
+    assert {*names(found["results"][:3])} == {*DATED}
     assert found["results"][0]["why"][0] == "name"
     assert found["results"][0]["matches"] == {"name": ["trips", "rome"]}
     assert found["fits"] is True
@@ -650,11 +652,12 @@ def test_names_are_asked_for_beside_what_is_seen(app: App) -> None:
 
 def test_a_search_may_be_for_names_alone(app: App) -> None:
     """Then nothing else is found, and no photo has a score."""
+    by_name: dict[str, Any] = {"in": "name"}
     for q in ("formats/raccoon.webp", "raccoon webp formats"):
-        found = body(app, q=q, **{"in": "name"})
+        found = body(app, q=q, **by_name)
         assert names(found["results"]) == ["formats/raccoon.webp"]
         assert (found["total"], found["results"][0]["score"]) == (1, None)
-    by_beginning = ask(app, None, q="racc", **{"in": "name"})
+    by_beginning = ask(app, q="racc", **by_name)
     assert {*names(by_beginning)} == {"raccoon.webp", *FORMATS}
     assert names(ask(app, q='"rome trips"')) == []
     table = app.get("/search", q="trips/rome", format="csv", limit=1).text

@@ -13,6 +13,7 @@ from image_search.replica_store import ReplicaStore
 from image_search.server_layout import Layout
 from image_search.server_store import ServerStore
 from image_search.settings import StartupError
+from image_search.store import Query
 from image_search.store_errors import CollectionMissing, StoreRefuses
 from tests.qdrant_standin import WRITES, QdrantStandIn
 from tests.unit.memory_store import id_of, payload_of
@@ -108,6 +109,8 @@ def test_another_model_is_never_compared(
         replica.check()
     with pytest.raises(StoreRefuses, match="has vectors of /b"):
         replica.search(np.eye(4, dtype=np.float32)[1], 1)
+    with pytest.raises(StoreRefuses, match="has vectors of /b"):
+        replica.query_all([Query(1)])
     with server.turn:
         server.qdrant.delete_collection("photos")
     fill(server)

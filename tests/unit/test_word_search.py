@@ -42,6 +42,7 @@ DETAILS = {
 NAMED = [
     "camera/IMG_4006.jpg",
     "camera/IMG_4007.jpg",
+    "camera/DSC_00815.jpg",
     "2024/summer/x.jpg",
     "2024/winter/x.jpg",
     "trips/SwissAlps/y.jpg",
@@ -282,7 +283,8 @@ def test_what_was_found_by_words_is_never_below_a_floor(
         ("text", "4006", []),
         ("description", "stromboli", ["described/b.jpg"]),
         ("text", "img", []),
-        ("name", "camera", ["camera/IMG_4006.jpg", "camera/IMG_4007.jpg"]),
+        ("text", "invoice 4711", ["scans/one.jpg"]),
+        ("name", "img", ["camera/IMG_4006.jpg", "camera/IMG_4007.jpg"]),
         ("name", "!!!", []),
     ],
 )
@@ -302,6 +304,15 @@ def test_in_narrows(
             assert hit.score is None
             assert hit.why
     assert embedder.asked == []
+
+
+def test_some_of_the_words_are_enough_where_none_has_all(
+    searcher: Searcher,
+) -> None:
+    """A word that was misread hides no photo, if the others are rare."""
+    found = ask(searcher, "invoice 0815", **{"in": "text"})
+    assert names(found) == ["scans/three.jpg"]
+    assert found.results[0].matches == {"text": ["0815"]}
 
 
 def test_the_meaning_alone_reads_nothing(searcher: Searcher) -> None:
