@@ -260,7 +260,7 @@ def prepare_answers(
     model = encoder.unloaded if indexes_only else embedder.text.tower().model
     equipment = Equipment.of(model, settings.clip_model, store)
     board = roles.board_of(settings, store, equipment)
-    searcher = Searcher(embedder, store, board.unfinished)
+    searcher = Searcher(embedder, store, board.unfinished, board.unread)
     app.state.indexes = []
     app.state.status_board = board
     app.state.searches = roles.searches_of(settings, searcher)

@@ -73,7 +73,7 @@ Each room imports only from lower floors:
               early_answers, pieces
               programs, model_config
               text_lines, text_model
-              store_errors
+              store_errors, search_errors
 
 A photo of the folder:
     sources -> CocoIndex -> embedding

@@ -11,7 +11,7 @@ from image_search.filters import READABLE, Condition, Filter
 from image_search.hits import Hit, hit_of
 from image_search.near_equals import BrokenOff, Group, find_groups
 from image_search.place_files import PlaceFiles
-from image_search.search import NotIndexedYet
+from image_search.search_errors import NotIndexedYet
 from image_search.status import StatusBoard
 from image_search.store import Store
 from image_search.store_errors import StoreError

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from image_search.pieces import in_pieces
-from image_search.search import NotIndexedYet
+from image_search.search_errors import NotIndexedYet
 from image_search.status import StatusBoard
 from image_search.store import Point
 

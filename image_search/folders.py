@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from image_search.filters import READABLE
 from image_search.name_words import words_of
 from image_search.points import MOST_FOLDERS
-from image_search.search import NotIndexedYet
+from image_search.search_errors import NotIndexedYet
 from image_search.status import StatusBoard
 from image_search.store import Store
 

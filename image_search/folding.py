@@ -78,7 +78,7 @@ def nearly_equal(
 
 
 def say_the_same(one: str | None, other: str | None) -> bool:
-    """Whether what was read on two photos lets them be one."""
+    """Whether the words on two photos let them be one."""
     words = [{*(text or "").casefold().split()} for text in (one, other)]
     fewer = min(map(len, words))
     if fewer < TELLING_WORDS:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from image_search.filters import Condition, Filter
 from image_search.likes import BadWeight, by_name
 from image_search.question import Filters, conditions
-from image_search.search import NotIndexedYet, SearchError
+from image_search.search_errors import NotIndexedYet, SearchError
 from image_search.status import StatusBoard
 from image_search.store import Store
 

@@ -11,7 +11,7 @@ from image_search.hits import Hit, hit_of
 from image_search.place_files import PlaceFiles
 from image_search.points import Payload
 from image_search.reasons import PhotoError
-from image_search.search import NotIndexedYet, UnknownPhoto
+from image_search.search_errors import NotIndexedYet, UnknownPhoto
 from image_search.status import StatusBoard
 from image_search.store import Point
 

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from image_search.bucket_errors import BucketError
 from image_search.reasons import PhotoError
 from image_search.roles import NotOfThisRole
-from image_search.search import NotIndexedYet, SearchError, UnknownPhoto
+from image_search.search_errors import NotIndexedYet, SearchError, UnknownPhoto
 from image_search.store_errors import StoreError
 from image_search.turns import TooManySearches
 from image_search.workers import PoolUnavailable, WorkerError

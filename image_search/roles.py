@@ -9,7 +9,8 @@ from starlette.requests import Request
 from image_search.filters import EVERYTHING, lies_in
 from image_search.hits import SearchResponse
 from image_search.question import Search
-from image_search.search import Searcher, SearchError
+from image_search.search import Searcher
+from image_search.search_errors import SearchError
 from image_search.settings import BASE, Settings, StartupError
 from image_search.status import Equipment, StatusBoard
 from image_search.store import Store

@@ -30,6 +30,13 @@ from image_search.hits import (
 from image_search.likes import BadWeight, NoSuchPhoto, by_name, examples
 from image_search.question import Search, conditions
 from image_search.remarks import Asked, Remarks
+from image_search.search_errors import (
+    NotAmongResults,
+    NothingLeft,
+    NotIndexedYet,
+    SearchError,
+    UnknownPhoto,
+)
 from image_search.store import Point, Store
 from image_search.store_errors import StoreRefuses
 from image_search.word_search import NOTHING, Results, WordSearch
@@ -44,37 +51,6 @@ MODEL_SECONDS = prometheus_client.Histogram(
 )
 
 
-class SearchError(Exception):
-    """A search that can't be answered as it was asked."""
-
-
-class UnknownPhoto(SearchError):
-    """The index has no photo of that name that can be read."""
-
-    def __init__(self, filename: str) -> None:
-        super().__init__(f"No photo {filename} is in the index.")
-
-
-class NotAmongResults(UnknownPhoto):
-    """What others are asked around is no result."""
-
-    def __init__(self, reason: str) -> None:
-        SearchError.__init__(self, reason)
-
-
-class NothingLeft(SearchError):
-    """What is not wanted takes away all that was asked for."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "minus and unlike take away all that was asked for: leave some out."
-        )
-
-
-class NotIndexedYet(SearchError):
-    """Nothing was found, but photos are still being indexed."""
-
-
 class Searcher:
     """Answers searches, by the model and the store."""
 
@@ -83,11 +59,16 @@ class Searcher:
         embedder: Embedder,
         store: Store,
         unfinished: Callable[[], str | None] = lambda: None,
+        unread: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`unfinished` tells how far the indexing is, and None once it is done."""
+        """`unfinished` tells how far the indexing is, and None once it is done.
+
+        `unread`: the same of the words on photos.
+        """
         self.embedder = embedder
         self.store = store
         self.unfinished = unfinished
+        self.unread = unread
         self.remarks = Remarks(embedder, store)
 
     def search(
@@ -243,11 +224,22 @@ class Searcher:
         points = results.points(start, count, with_vectors=with_vectors)
         # Nothing is an answer only beyond the last page, or once the whole folder is
         # in the index.
-        if points or not (so_far := self.unfinished()):
+        if points or not (why := self._why_not_yet(results)):
             return points
         if start and results.points(0, 1):
             return []
-        raise NotIndexedYet(f"The photos are being indexed, {so_far} so far.")
+        raise NotIndexedYet(why)
+
+    def _why_not_yet(self, results: Results) -> str | None:
+        """Why something may be found later, if it may."""
+        if so_far := self.unfinished():
+            return f"The photos are being indexed, {so_far} so far."
+        asked = results.asked
+        is_alone = asked.are_all or results.vector is None
+        may_be_on_one = asked.words and is_alone and "text" in asked.kinds
+        if may_be_on_one and (so_far := self.unread()):
+            return f"The words on photos are being read, {so_far} so far."
+        return None
 
     def query_vector(
         self, query: Search, photo: bytes | None = None

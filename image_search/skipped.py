@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from image_search.filters import UNREADABLE
 from image_search.pieces import in_pieces
 from image_search.roles import refuse_retry
-from image_search.search import NotIndexedYet
+from image_search.search_errors import NotIndexedYet
 from image_search.spreadsheet import csv_answer
 from image_search.status import StatusBoard
 

@@ -98,6 +98,18 @@ class StatusBoard:
         # How many there are to come is not known before a look, or by a replica.
         return f"{indexed:,} of {total:,}" if total else f"{indexed:,}"
 
+    def unread(self) -> str | None:
+        """How far the words on photos are read; None once they are, or if none are."""
+        if self.words is None:
+            return None
+        where = self.told & READABLE
+        photos = self.store.count(where)
+        try:
+            read = self.store.count(where & self.words.read)
+        except StoreRefuses:
+            return None  # as far as can be told
+        return f"{read:,} of {photos:,}" if read < photos else None
+
     def has_waiting(self) -> bool:
         """Whether photos wait for their vectors, or a place for its first look."""
         return any(one.is_under_way for one in self._progress.values())

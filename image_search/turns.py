@@ -17,7 +17,8 @@ from starlette.requests import Request
 from image_search.guests import network_of
 from image_search.hits import SearchResponse
 from image_search.question import Search
-from image_search.search import MODEL_SECONDS, Searcher, SearchError
+from image_search.search import MODEL_SECONDS, Searcher
+from image_search.search_errors import SearchError
 
 STORE_THREADS = 8
 # Searches that may ask the store or wait for it; each takes it some milliseconds.

@@ -16,7 +16,7 @@ from image_search import duplicates, refusals
 from image_search.bucket_errors import BucketError
 from image_search.clip import l2_normalize
 from image_search.duplicates import MOST_SHOWN, DuplicateFinder
-from image_search.search import NotIndexedYet
+from image_search.search_errors import NotIndexedYet
 from image_search.status import Equipment, StatusBoard
 from image_search.store import Point
 from image_search.store_errors import StoreUnavailable

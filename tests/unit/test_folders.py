@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from image_search.folders import folders
-from image_search.search import NotIndexedYet
+from image_search.search_errors import NotIndexedYet
 from image_search.store_errors import StoreUnavailable
 from tests.unit.memory_store import MemoryStore
 

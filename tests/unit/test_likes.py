@@ -11,7 +11,8 @@ from image_search import months, refusals
 from image_search.clip import l2_normalize
 from image_search.likes import LEAST, MOST, weights_of
 from image_search.question import Search
-from image_search.search import Searcher, SearchError, UnknownPhoto
+from image_search.search import Searcher
+from image_search.search_errors import SearchError, UnknownPhoto
 from image_search.status import Equipment, StatusBoard
 from tests.unit.memory_store import MemoryStore
 

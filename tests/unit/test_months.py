@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from image_search import months
 from image_search.filters import READABLE
 from image_search.months import count_months
-from image_search.search import NotIndexedYet
+from image_search.search_errors import NotIndexedYet
 from image_search.status import Equipment, StatusBoard
 from image_search.store_errors import StoreUnavailable
 from tests.unit.memory_store import MemoryStore

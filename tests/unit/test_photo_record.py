@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from image_search import photo_record
 from image_search.place_files import PlaceFiles
 from image_search.reasons import PhotoError
-from image_search.search import NotIndexedYet, UnknownPhoto
+from image_search.search_errors import NotIndexedYet, UnknownPhoto
 from image_search.status import Equipment, StatusBoard
 from image_search.store_errors import StoreUnavailable
 from image_search.text_model import TextModel

@@ -14,12 +14,11 @@ from image_search.clip import Embedding, l2_normalize
 from image_search.hits import SearchResponse
 from image_search.question import Search
 from image_search.reasons import PhotoError
-from image_search.search import (
-    CANDIDATES,
+from image_search.search import CANDIDATES, Searcher
+from image_search.search_errors import (
     NotAmongResults,
     NothingLeft,
     NotIndexedYet,
-    Searcher,
     UnknownPhoto,
 )
 from image_search.server_store import ServerStore

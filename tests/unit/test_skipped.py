@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from image_search import skipped
-from image_search.search import NotIndexedYet
+from image_search.search_errors import NotIndexedYet
 from image_search.skipped import list_skipped
 from image_search.status import Equipment, StatusBoard
 from image_search.store_errors import StoreUnavailable

@@ -54,6 +54,16 @@ def test_trouble_is_told() -> None:
     assert told(filled(), None) is None
 
 
+def test_who_finds_nothing_is_told_how_far_it_is() -> None:
+    """Until the words on all photos are read; nobody waits where none are."""
+    board = StatusBoard(filled(), EQUIPMENT)
+    assert board.unread() is None
+    board.words = WordsBoard.of(TextModel(), reads=True)
+    assert board.unread() == "1 of 3"
+    board.store.delete(EVERYTHING)
+    assert board.unread() is None
+
+
 def test_a_collection_without_the_index_says_so() -> None:
     """A server in strict mode refuses, and all else of the status is told."""
 

@@ -13,7 +13,8 @@ from image_search.clip import Embedding, l2_normalize
 from image_search.hits import Hit, SearchResponse
 from image_search.points import point_id
 from image_search.question import Search
-from image_search.search import NotIndexedYet, Searcher
+from image_search.search import Searcher
+from image_search.search_errors import NotIndexedYet
 from image_search.server_store import ServerStore
 from image_search.store import Store
 from image_search.store_errors import StoreRefuses
@@ -423,6 +424,18 @@ def test_nothing_found_is_not_told_while_photos_are_indexed(
     searcher = Searcher(embedder, store, lambda: "3 of 9")
     with pytest.raises(NotIndexedYet, match="3 of 9"):
         ask(searcher, '"no such phrase"')
+
+
+def test_words_that_are_not_read_yet_are_no_empty_answer(
+    store: Store, embedder: Any
+) -> None:
+    """Where only words count, and may be on a photo that nobody has read yet."""
+    searcher = Searcher(embedder, store, unread=lambda: "3 of 9")
+    for asked in ({}, {"in": "text"}, {"in": "text,description"}):
+        with pytest.raises(NotIndexedYet, match=r"words .*3 of 9 so far"):
+            ask(searcher, '"no such phrase"', **asked)
+    assert ask(searcher, "nosuchname", **{"in": "name"}).results == []
+    assert ask(searcher, "a dog", folder="nowhere").results == []
 
 
 def test_an_owners_limits_leave_the_meaning(embedder: Any) -> None:
