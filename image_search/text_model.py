@@ -2,7 +2,7 @@
 
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # Count up when photos are to be read again: at most 2**11 times.
 READER_VERSION = 1
@@ -15,13 +15,9 @@ class TextModel(NamedTuple):
     The former read Chinese, Japanese, and languages in Latin letters.
     """
 
-    languages: tuple[
-        str, ...
-    ] = ()  # as RapidOCR calls them; none: all it knows
+    languages: tuple[str, ...] = ()  # as RapidOCR calls them; none: all
     recogniser: str = ""  # a file in ONNX
-    dictionary: str = (
-        ""  # its letters, a line each, unless they are in the model
-    )
+    dictionary: str = ""  # its letters, a line each, if they are not in it
 
     @classmethod
     def of(cls, setting: str, base: Path) -> "TextModel":
@@ -41,6 +37,24 @@ class TextModel(NamedTuple):
         key = ",".join((*self.languages, name)).encode()
         low = zlib.crc32(key) % (1 << MODEL_BITS)
         return READER_VERSION << MODEL_BITS | low
+
+    def engine_options(self) -> dict[str, Any]:
+        """RapidOCR's: one thread, no resizing, and no lines in the log."""
+        threads = "EngineConfig.onnxruntime.{}_op_num_threads"
+        options: dict[str, Any] = {
+            "Global.log_level": "critical",
+            "Global.min_side_len": 1,
+            "Global.max_side_len": 2**16,
+            "Det.limit_type": "max",
+            "Det.limit_side_len": 2**16,
+            threads.format("intra"): 1,
+            threads.format("inter"): 1,
+        }
+        if self.recogniser:
+            options["Rec.model_path"] = self.recogniser
+            if Path(self.dictionary).is_file():
+                options["Rec.rec_keys_path"] = self.dictionary
+        return options
 
     @property
     def known_languages(self) -> list[str] | None:

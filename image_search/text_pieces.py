@@ -1,4 +1,7 @@
-"""A long picture, of a chat say, is read in pieces: whole it would be too small."""
+"""A long picture, of a chat say, is read in pieces: whole it would be too small.
+
+A wide one is not cut, since its lines would be cut through: it is looked at larger.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,13 +14,14 @@ OVERLAP = (
     0.15  # of the width at each end: what is cut through there is whole here
 )
 MOST_PIECES = 24
+MOST_STRETCHED = 6.0
 
 
 class Piece(NamedTuple):
     """A part of an image, and what of it no other piece has."""
 
     box: tuple[int, int, int, int]  # left, top, right, bottom, in pixels
-    begin: float  # of its own part, along the longer side, 0 to 1
+    begin: float  # of its own part, from the top, 0 to 1
     end: float
 
     def own_lines(
@@ -30,8 +34,7 @@ class Piece(NamedTuple):
         found = []
         for line in lines:
             box = self._moved(line.box, size)
-            along = box[::2] if size[0] > size[1] else box[1::2]
-            if self.begin <= sum(along) / 4 < self.end:
+            if self.begin <= sum(box[1::2]) / 4 < self.end:
                 found.append(line._replace(box=box))
         return found
 
@@ -50,28 +53,29 @@ class Piece(NamedTuple):
 
 def cut_in_pieces(width: int, height: int) -> list[Piece]:
     """All of an image of that size: one piece, or several if it is long."""
-    short, long = sorted((width, height))
-    if not is_long(width, height):
+    if height <= LONG * width:
         return [Piece((0, 0, width, height), 0, 2)]
-    step = max(STEP * short, long / MOST_PIECES)
-    overlap = OVERLAP * short
+    step = max(STEP * width, height / MOST_PIECES)
+    overlap = OVERLAP * width
     pieces = []
     begin = 0.0
-    while begin < long:
+    while begin < height:
         end = begin + step
-        is_last = end + overlap >= long
-        low = int(max(0, begin - overlap))
-        high = int(min(long, end + overlap))
-        box = (0, low, width, high)
-        if width > height:
-            box = (low, 0, high, height)
+        is_last = end + overlap >= height
+        top = int(max(0, begin - overlap))
+        bottom = int(min(height, end + overlap))
         # The last has what is left.
-        own = begin / long, 2 if is_last else end / long
-        pieces.append(Piece(box, *own))
+        own = begin / height, 2 if is_last else end / height
+        pieces.append(Piece((0, top, width, bottom), *own))
         if is_last:
             break
         begin = end
     return pieces
+
+
+def stretch(width: int, height: int) -> float:
+    """How many times as large as others a wide image is looked at."""
+    return min(MOST_STRETCHED, max(1.0, width / (LONG * max(1, height))))
 
 
 def is_long(width: int, height: int) -> bool:

@@ -26,7 +26,7 @@ from image_search.text_lines import (
     written_in,
 )
 from image_search.text_model import TextModel
-from image_search.text_pieces import cut_in_pieces
+from image_search.text_pieces import cut_in_pieces, is_long, stretch
 
 # A photo is decoded to no less than this a side, if it has as much: so letters of
 # 16 pixels on a screen of 2560 are read as they are.
@@ -34,6 +34,7 @@ ENOUGH = 2000
 HEAT = 0.3  # from which on the detector takes a pixel for one of text
 LEAST_BLOB = 12  # pixels of these side by side
 MARGIN = 0.03  # of the photo, around what may be text
+AROUND = 1.5  # times the thickest blob, too
 # Thinner or thicker blobs may be small letters, of which a small copy does not show
 # all: then a larger one is looked at.
 THIN, FAT = 3, 40
@@ -133,7 +134,7 @@ class TextReader:
                     f"OCR_LANGUAGES={name} is none of {', '.join(known)}, and no"
                     " .onnx file of a recognition model"
                 )
-        self.engine: Any = RapidOCR(params=_options(model))
+        self.engine: Any = RapidOCR(params=model.engine_options())
         # It loads its parts when they are first asked for.
         nothing = np.zeros((48, 96, 3), np.uint8)
         self.engine(nothing, use_det=True, use_cls=False, use_rec=False)
@@ -143,8 +144,9 @@ class TextReader:
         self, image: Image.Image, size: int = THUMBNAIL_SIZE
     ) -> Glance | None:
         """Where there may be text, by a look at a copy of some size."""
+        wide_one = stretch(*image.size)
         small = image.copy()
-        small.thumbnail((size, size))
+        small.thumbnail((int(size * wide_one),) * 2)
         if min(small.size) < LEAST_IMAGE:
             return None
         detector = self.engine.text_det
@@ -161,14 +163,17 @@ class TextReader:
         side = max(small.size) * THICK / thinnest
         is_unsure = thinnest < THIN or bool(thickness.max() > FAT)
         high, wide = heat.shape
+        # Letters are larger than their blobs, and are read by what is around them:
+        # of those that are cut too tightly the spaces are lost.
+        around = AROUND * thickness.max()
         box = (
-            float(left[is_large].min() / wide),
-            float(top[is_large].min() / high),
-            float((left + width)[is_large].max() / wide),
-            float((top + height)[is_large].max() / high),
+            float((left[is_large].min() - around) / wide),
+            float((top[is_large].min() - around) / high),
+            float(((left + width)[is_large].max() + around) / wide),
+            float(((top + height)[is_large].max() + around) / high),
         )
-        side = int(np.clip(side, LEAST_SIDE, MOST_SIDE))
-        return Glance(box, side, is_unsure)
+        side = np.clip(side, LEAST_SIDE * wide_one, MOST_SIDE * wide_one)
+        return Glance(box, int(side), is_unsure)
 
     def read(
         self, image: Image.Image, glance: Glance | None = None
@@ -182,7 +187,8 @@ class TextReader:
             pieces = cut_in_pieces(*image.size)
             for piece in pieces:
                 part, look = image, glance
-                if len(pieces) > 1:
+                if is_long(*image.size):
+                    # A small copy has shown nothing of its letters.
                     part, look = image.crop(piece.box), None
                 read = self._read_piece(part, look)
                 lines += piece.own_lines(read, image.size)
@@ -275,25 +281,6 @@ class TextReader:
 
     def _is_upside_down(self, strip: Pixels) -> bool:
         return bool(self.engine.text_cls([strip]).cls_res[0][0] == "180")
-
-
-def _options(model: TextModel) -> dict[str, Any]:
-    """One thread, no resizing, and no lines in the log."""
-    threads = "EngineConfig.onnxruntime.{}_op_num_threads"
-    options: dict[str, Any] = {
-        "Global.log_level": "critical",
-        "Global.min_side_len": 1,
-        "Global.max_side_len": 2**16,
-        "Det.limit_type": "max",
-        "Det.limit_side_len": 2**16,
-        threads.format("intra"): 1,
-        threads.format("inter"): 1,
-    }
-    if model.recogniser:
-        options["Rec.model_path"] = model.recogniser
-        if Path(model.dictionary).is_file():
-            options["Rec.rec_keys_path"] = model.dictionary
-    return options
 
 
 def _as_bgr(image: Image.Image) -> Pixels:

@@ -106,6 +106,16 @@ def render_texts(folder: Path, seed: int, count: int) -> list[RenderedText]:
     return made
 
 
+def write_sign(path: Path, *lines: str) -> None:
+    """Write a photo of a plain sign."""
+    board = Image.new("RGB", (900, 130 * len(lines) + 80), (250, 250, 245))
+    draw = ImageDraw.Draw(board)
+    for number, line in enumerate(lines):
+        draw.text((60, 40 + 130 * number), line, (20, 20, 20), _font(SANS, 80))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    board.save(path)
+
+
 Made = tuple[Image.Image, list[str], str]
 
 

@@ -1,6 +1,5 @@
 """What programs ask the app for: MCP, CSV, and the whole index."""
 
-import asyncio
 import base64
 import csv
 import io
@@ -9,12 +8,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
-import httpx2
 import pytest
 from mcp import Client, types
-from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
+from tests import assistant
 from tests.harness import App, NewApp
 
 LOCK = ("", "a secret")
@@ -39,22 +37,11 @@ def ask(
     question: Callable[[Client], Awaitable[Any]],
     auth: tuple[str, str] | None = LOCK,
 ) -> Any:
-    """Let a client of MCP's own makers ask something."""
-
-    async def session() -> Any:
-        async with httpx2.AsyncClient(auth=auth, timeout=30) as http:
-            url = f"{app.url}/photos/mcp"
-            transport = streamable_http_client(url, http_client=http)
-            async with Client(transport) as client:
-                return await question(client)
-
-    return asyncio.run(session())
+    return assistant.ask(f"{app.url}/photos/mcp", question, auth)
 
 
 def call(app: App, tool: str, **arguments: Any) -> types.CallToolResult:
-    result = ask(app, lambda client: client.call_tool(tool, arguments))
-    assert isinstance(result, types.CallToolResult)
-    return result
+    return assistant.call(f"{app.url}/photos/mcp", tool, LOCK, **arguments)
 
 
 def told(result: types.CallToolResult) -> Any:
