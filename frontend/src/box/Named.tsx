@@ -22,7 +22,7 @@ type Props = {
 
 const NO_COUNTS = new Map<string, number>();
 
-/** Photos and folders that are called what was typed: a row of their own above the results. */
+/** Folders that are called what was typed, and photos where they are not the first results. */
 export function Named(props: Props) {
   const { overview, best, query, onQuery, onAsk, onOpen, onLike, density, recovered } = props;
   const { named, namedFolders, fits } = overview;
@@ -57,7 +57,7 @@ export function Named(props: Props) {
           })}
         </ul>
       )}
-      {named.length > 0 && (
+      {!isSeen && (
         <Grid
           photos={named}
           query={query}
@@ -74,7 +74,7 @@ export function Named(props: Props) {
           onAsk={onAsk}
         />
       )}
-      <h2>{texts.byWhatTheyShow}</h2>
+      {!isSeen && <h2>{texts.byWhatTheyShow}</h2>}
     </section>
   );
 }

@@ -63,7 +63,7 @@ def test_everyone_can_use_it(page: Page) -> None:
     page.keyboard.press("Escape")
     search(page, "trips")
     expect(
-        page.get_by_role("list", name="Photos named like this")
+        page.get_by_role("list", name="Folders and times named like this")
     ).to_be_visible()
     search(page, "qzxv")
     page.keyboard.press("Control+k")
