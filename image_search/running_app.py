@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -102,7 +103,8 @@ class RunningApp:
         except urllib.error.HTTPError as error:
             said = _detail_in(error.read())
             raise NotAnswered(said, error.code) from None
-        except OSError as error:
+        # The latter: what listens there speaks something else.
+        except (OSError, http.client.HTTPException) as error:
             raise NotAnswered(
                 f"{self.url}{path} does not answer: {error}."
             ) from None

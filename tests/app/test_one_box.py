@@ -78,8 +78,9 @@ def asked_by_command(app: App, q: str, *options: str) -> Any:
     words = "search", q, "--json", *options
     done = subprocess.run(
         [sys.executable, "-m", "image_search", *words], cwd=ROOT, env=app.env,
-        capture_output=True, text=True, timeout=120, check=True,
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["results"]
 
 

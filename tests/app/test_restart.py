@@ -323,7 +323,7 @@ def test_another_model_embeds_everything_anew(
 TOLD = """
 import json, main
 from image_search.store import Query
-[point] = main.get_store()._query(Query(limit=1, fields=("kind",)))
+[point] = main.get_store()._query(Query(1, fields=(*Query(1).fields, "kind")))
 print(json.dumps([*point.payload]))
 """
 
