@@ -9,7 +9,9 @@ from image_search.running_app import RunningApp
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"no HTTP\r\n", b"\x00\x00\x12\x04\x00\x00", b"x" * 70_000]
+    "answer",
+    [b"", b"no HTTP\r\n", b"\x00\x00\x12\x04\x00\x00", b"x" * 70_000],
+    ids=["nothing", "text", "bytes", "no end of a line"],
 )
 def test_what_speaks_something_else_is_none(answer: bytes) -> None:
     """Postgres, Qdrant's gRPC, or one that hangs up: it is passed by."""
