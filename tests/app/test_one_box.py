@@ -12,7 +12,7 @@ import pytest
 from tests import assistant
 from tests.browser import chromium
 from tests.harness import ROOT, App, NewApp, eventually, names
-from tests.page import first_photo
+from tests.page import first_photo, search
 from tests.texts import write_sign
 
 SEEN = ("cat.png", "coffee.png", "temple.jpg")
@@ -101,8 +101,7 @@ def test_on_the_page(app: App) -> None:
         page = browser.new_page(base_url=app.url)
         for q, name, _ in QUESTIONS:
             page.goto("/")
-            page.keyboard.type(q)
-            page.keyboard.press("Enter")
+            search(page, q)
             shown = Path(name).name
             eventually(lambda shown=shown: first_photo(page) == shown)  # type: ignore[misc]
 
