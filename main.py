@@ -153,6 +153,19 @@ def describe_photo(
     return Described.by(filename, taken.time, taken.source)
 
 
+def source_of(folder: AnyPlace) -> cocoindex.op.SourceSpec:
+    """Where CocoIndex finds the photos of a place."""
+    if not isinstance(folder, PhotoFolder):
+        return PhotosOfBucket.of(folder)
+    return cocoindex.sources.LocalFile(
+        path=str(folder.shown),
+        binary=True,
+        included_patterns=PHOTO_PATTERNS,
+        excluded_patterns=folder.excluded_patterns(),
+        max_file_size=MAX_FILE_BYTES,
+    )
+
+
 @flow_def(name="ImageSearch", places=places)
 def image_search_flow(
     flow_builder: cocoindex.FlowBuilder,
@@ -167,19 +180,8 @@ def image_search_flow(
     folder.check_at_start(is_set_up=is_set_up)
     embed_image = EmbedImage(encoder.key, encoder.dimension)
 
-    source: cocoindex.op.SourceSpec
-    if isinstance(folder, PhotoFolder):
-        source = cocoindex.sources.LocalFile(
-            path=str(folder.shown),
-            binary=True,
-            included_patterns=PHOTO_PATTERNS,
-            excluded_patterns=folder.excluded_patterns(),
-            max_file_size=MAX_FILE_BYTES,
-        )
-    else:
-        source = PhotosOfBucket.of(folder)
     data_scope["images"] = flow_builder.add_source(
-        source,
+        source_of(folder),
         refresh_interval=timedelta(seconds=settings.refresh_seconds),
         max_inflight_rows=folder.rows_in_flight(),
         max_inflight_bytes=INFLIGHT_BYTES,
