@@ -54,7 +54,8 @@ from image_search.bucket_source import PhotosOfBucket
 from image_search.clip import DualEncoder, Embedding
 from image_search.dates import Taken
 from image_search.early_answers import EarlyAnswerMiddleware
-from image_search.embedding import BEHAVIOR_VERSION, EmbeddedPhoto, Embedder
+from image_search.embedded_photo import EmbeddedPhoto
+from image_search.embedding import BEHAVIOR_VERSION, Embedder
 from image_search.engines import open_store
 from image_search.flows import flow_def
 from image_search.follow import Follower
@@ -134,7 +135,7 @@ class EmbedImageExecutor:
 
 
 @cocoindex.op.function()
-def describe_photo(
+async def describe_photo(
     file: str,
     taken: Taken,
     error: str | None,
@@ -149,7 +150,7 @@ def describe_photo(
     get_embedder().pulse.beat()
     log_reading(logger, filename, error, remarks)
     if not taken.time:
-        taken = places_by_name[place].taken(file)
+        taken = await asyncio.to_thread(places_by_name[place].taken, file)
     return Described.by(filename, taken.time, taken.source)
 
 

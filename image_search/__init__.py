@@ -57,6 +57,7 @@ Each room imports only from lower floors:
               spans, queue_events
               spreadsheet, remote_files
               text_pieces, text_status
+              embedded_photo
     floor 0   bucket_addresses
               patterns, hardware
               stopping, name_words
@@ -74,6 +75,7 @@ Each room imports only from lower floors:
               programs, model_config
               text_lines, text_model
               store_errors, search_errors
+              grouped_writes
 
 A photo of the folder:
     sources -> CocoIndex -> embedding

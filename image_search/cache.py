@@ -3,9 +3,10 @@
 import json
 import sqlite3
 import threading
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,17 @@ from image_search.settings import logger
 FACTS_VERSION = 2
 # A vector of shape (d,).
 Vector = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a photo; None: it is not."""
+
+    vector: Vector | None = None
+    facts: Facts | None = None
+    thumbhash: str | None = None  # a picture of it in some 25 bytes, in base64
+    is_damaged: bool = False  # though it is shown
 
 
 class EmbeddingCache:
@@ -50,12 +62,60 @@ class EmbeddingCache:
         self._database: sqlite3.Connection | None = None
         self._lock = threading.Lock()
 
-    def vector(self, digest: bytes) -> Vector | None:
-        """The vector of shape (d,) of a photo with this SHA-256, if it is known."""
-        ask = "SELECT vector FROM vectors WHERE (model, photo) = (?, ?)"
-        for (vector,) in self._execute(ask, self.space, digest):
-            return np.frombuffer(vector, np.float32)
-        return None
+    def known(self, digest: bytes) -> Known:
+        """What is known of the photo with this SHA-256."""
+        # In one question: it is asked of each photo.
+        ask = """
+            SELECT
+                (SELECT vector FROM vectors WHERE (model, photo) = (?1, ?2)),
+                (SELECT facts FROM headers WHERE (version, photo) = (?3, ?2)),
+                (SELECT thumbhash FROM thumbhashes WHERE photo = ?2),
+                EXISTS (SELECT 1 FROM damaged WHERE photo = ?2)
+        """
+        values = self.space, digest, FACTS_VERSION
+        ((vector, facts, thumbhash, is_damaged),) = self._execute(ask, *values)
+        return Known(
+            None if vector is None else np.frombuffer(vector, np.float32),
+            None if facts is None else _read_facts(facts),
+            thumbhash,
+            bool(is_damaged),
+        )
+
+    def keep(
+        self,
+        digest: bytes,
+        *,
+        vector: Vector | None = None,
+        facts: Facts | None = None,
+        thumbhash: str | None = None,
+        is_damaged: bool | None = None,
+    ) -> None:
+        """Keep what is given of a photo: all of it, or nothing."""
+        changes: list[tuple[str, tuple[Any, ...]]] = []
+        if facts:
+            put = "INSERT OR REPLACE INTO headers VALUES (?, ?, ?)"
+            told = json.dumps(asdict(facts))
+            changes.append((put, (FACTS_VERSION, digest, told)))
+        if thumbhash:
+            put = "INSERT OR REPLACE INTO thumbhashes VALUES (?, ?)"
+            changes.append((put, (digest, thumbhash)))
+        if is_damaged:
+            put = "INSERT OR IGNORE INTO damaged VALUES (?)"
+            changes.append((put, (digest,)))
+        elif is_damaged is not None:
+            forget = "DELETE FROM damaged WHERE photo = ?"
+            changes.append((forget, (digest,)))
+        if vector is not None:
+            put = "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)"
+            changes.append((put, (self.space, digest, vector)))
+
+        def write(database: sqlite3.Connection) -> None:
+            with database:
+                database.execute("BEGIN")
+                for change, values in changes:
+                    database.execute(change, values)
+
+        self._run(write)
 
     def has_earlier_vector(self, digest: bytes) -> bool:
         """Whether there is one of when photos were seen in another way."""
@@ -77,38 +137,6 @@ class EmbeddingCache:
             digest,
         )
 
-    def is_damaged(self, digest: bytes) -> bool:
-        """Whether a photo that is shown is damaged."""
-        ask = "SELECT 1 FROM damaged WHERE photo = ?"
-        return bool(self._execute(ask, digest))
-
-    def put_damage(self, digest: bytes, *, is_damaged: bool) -> None:
-        """Remember that a photo is damaged, or is not."""
-        change = "DELETE FROM damaged WHERE photo = ?"
-        if is_damaged:
-            change = "INSERT OR IGNORE INTO damaged VALUES (?)"
-        self._execute(change, digest)
-
-    def facts(self, digest: bytes) -> Facts | None:
-        """What its header tells, if it is known."""
-        ask = "SELECT facts FROM headers WHERE (version, photo) = (?, ?)"
-        for (facts,) in self._execute(ask, FACTS_VERSION, digest):
-            told = json.loads(facts)
-            taken = told.pop("taken")
-            return Facts(**told, taken=taken and Taken(**taken))
-        return None
-
-    def thumbhash(self, digest: bytes) -> str | None:
-        """A picture of it in some 25 bytes, in base64, if one was made."""
-        ask = "SELECT thumbhash FROM thumbhashes WHERE photo = ?"
-        for (thumbhash,) in self._execute(ask, digest):
-            return str(thumbhash)
-        return None
-
-    def put_thumbhash(self, digest: bytes, thumbhash: str) -> None:
-        put = "INSERT OR REPLACE INTO thumbhashes VALUES (?, ?)"
-        self._execute(put, digest, thumbhash)
-
     def text(self, reader: int, digest: bytes) -> str | None:
         """What this version of the reader kept of a photo, if it has read it."""
         ask = "SELECT text FROM texts WHERE (reader, photo) = (?, ?)"
@@ -119,14 +147,6 @@ class EmbeddingCache:
     def put_text(self, reader: int, digest: bytes, text: str) -> None:
         put = "INSERT OR REPLACE INTO texts VALUES (?, ?, ?)"
         self._execute(put, reader, digest, text)
-
-    def put_vector(self, digest: bytes, vector: Vector) -> None:
-        put = "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)"
-        self._execute(put, self.space, digest, vector)
-
-    def put_facts(self, digest: bytes, facts: Facts) -> None:
-        put = "INSERT OR REPLACE INTO headers VALUES (?, ?, ?)"
-        self._execute(put, FACTS_VERSION, digest, json.dumps(asdict(facts)))
 
     def has_vectors(self) -> bool:
         """Whether there is any; makes no database.
@@ -147,9 +167,15 @@ class EmbeddingCache:
             self._close()
 
     def _execute(self, statement: str, *values: Any) -> list[Any]:
+        return self._run(
+            lambda database: database.execute(statement, values).fetchall()
+        )
+
+    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do something with the database; again with a new one if it is damaged."""
         with self._lock:
             try:
-                return self._connect().execute(statement, values).fetchall()
+                return work(self._connect())
             except sqlite3.OperationalError:
                 raise  # such as a full disk
             except sqlite3.DatabaseError as error:
@@ -157,7 +183,7 @@ class EmbeddingCache:
             self._close()
             for file in self.file.parent.glob(f"{self.file.name}*"):
                 file.unlink()
-            return self._connect().execute(statement, values).fetchall()
+            return work(self._connect())
 
     def _connect(self) -> sqlite3.Connection:
         if self._database is None:
@@ -177,3 +203,9 @@ class EmbeddingCache:
         if self._database is not None:
             self._database.close()
             self._database = None
+
+
+def _read_facts(written: str) -> Facts:
+    told = json.loads(written)
+    taken = told.pop("taken")
+    return Facts(**told, taken=taken and Taken(**taken))

@@ -6,7 +6,7 @@ import functools
 import shutil
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,23 @@ class EdgeStore(Store):
         self._lock = threading.RLock()
 
     def target(self, place: str = "", *, is_set_up: bool = True) -> QdrantEdge:
-        QdrantEdgeConnector.stores[self.collection] = self
+        QdrantEdgeConnector.write_to(self.collection, self)
         return QdrantEdge(self.collection, self.model, self.dimension, place)
 
     def check(self, *, is_set_up: bool = True) -> None:
         """Nobody else writes here, and `shard` mends what can be mended."""
+
+    def find_out(
+        self, photos: Collection[str], where: Filter = EVERYTHING
+    ) -> None:
+        """As in Store; a point of another photo, which only this app wrote, goes.
+
+        A loss of power takes what CocoIndex noted last, so that it knows nothing of it.
+        """
+        self.check()
+        every = self.every(where)
+        gone = [one.id for one in every if one.payload.filename not in photos]
+        self.write(dict.fromkeys(gone))
 
     def count(self, where: Filter = EVERYTHING) -> int:
         with _as_store_errors():

@@ -10,6 +10,7 @@ import cocoindex
 from cocoindex.op import TargetStateCompatibility
 
 from image_search.filters import Filter, lies_in
+from image_search.grouped_writes import GroupedWrites
 
 Points = dict[uuid.UUID, dict[str, Any] | None]
 
@@ -44,6 +45,14 @@ class QdrantEdgeConnector:
     """What CocoIndex calls to set a shard up and to write to it."""
 
     stores: ClassVar[dict[str, Shard]] = {}  # by collection
+    # CocoIndex writes each photo by itself, many at a time.
+    writes: ClassVar[dict[str, GroupedWrites[uuid.UUID, Any]]] = {}
+
+    @classmethod
+    def write_to(cls, collection: str, store: Shard) -> None:
+        """Have a store take what is written to a collection."""
+        cls.stores[collection] = store
+        cls.writes[collection] = GroupedWrites(store.write)
 
     @staticmethod
     def get_persistent_key(spec: QdrantEdge) -> str:
@@ -76,6 +85,6 @@ class QdrantEdgeConnector:
         return spec
 
     @classmethod
-    def mutate(cls, *changes: tuple[QdrantEdge, Points]) -> None:
+    async def mutate(cls, *changes: tuple[QdrantEdge, Points]) -> None:
         for spec, points in changes:
-            cls.stores[spec.collection].write(points)
+            await cls.writes[spec.collection].write(points)

@@ -5,16 +5,15 @@ import contextlib
 import functools
 import hashlib
 import os
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from image_search.batches import Batches
-from image_search.cache import FACTS_VERSION, EmbeddingCache
+from image_search.cache import FACTS_VERSION, EmbeddingCache, Known
 from image_search.clip import DualEncoder, Embedding, TextEncoder, embed_images
 from image_search.colour import Pixels
-from image_search.dates import NOT_TOLD, Taken
+from image_search.dates import NOT_TOLD
+from image_search.embedded_photo import EmbeddedPhoto
 from image_search.listing import STAND_IN
 from image_search.looks import PREPROCESSING, READERS, looks_as_before
 from image_search.photos import (
@@ -40,29 +39,12 @@ UPLOAD_SECONDS = 10  # the most that one that is sent may take
 # More than any photo takes that is not refused: the system ends who wants more.
 DECODER_BYTES = 3 * 2**30
 EMBED_SECONDS = 600
+# Bytes whose hash takes no longer than to have another thread make it.
+HASHED_AT_ONCE = 2**18
 CORES = os.cpu_count() or 1
 # The threads that numpy's BLAS starts, which no decoder needs, spin for a while.
 # Only in the workers that decode: some builds of PyTorch use a BLAS of this name.
 DECODER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "VIPS_CONCURRENCY": "1"}
-
-
-@dataclass
-class EmbeddedPhoto:
-    """What came of a photo: a vector and facts, or the reason why there are none."""
-
-    embedding: Embedding | None
-    error: str | None
-    width: int  # pixels, upright; 0 if it can't be read
-    height: int
-    taken: Taken  # NOT_TOLD by its header: CocoIndex hands no null over
-    sha256: str  # of the file, in hexadecimal
-    damaged: bool = (
-        False  # a part of its file is missing, or wrong, and it is shown
-    )
-    remarks: str | None = None  # what its decoder said, for the log
-    # metadata.Details; CocoIndex would take a dict's type for a table.
-    details: Any = field(default_factory=dict)
-    thumbhash: str | None = None  # a picture of it in some 25 bytes, in base64
 
 
 class PhotoAway(Exception):
@@ -120,44 +102,38 @@ class Embedder:
             return await self._embed_photo(content)
 
     async def _embed_photo(self, content: bytes) -> EmbeddedPhoto:
-        digest, vector, facts = await asyncio.to_thread(self._look_up, content)
-        if vector is None:
-            vector = await self._earlier_vector(digest, content)
+        digest, known = await self._look_up(content)
         remarks: list[str] = []
         try:
-            if vector is None:
+            if known.vector is None:
+                known = await self._earlier_vector(digest, content, known)
+            if known.vector is None:
                 reading = await self._decode(content)
-                facts, remarks = reading.facts, reading.remarks
+                remarks = reading.remarks
                 vector = await self._batches.embed(reading.pixels)
-                await asyncio.to_thread(self._keep, digest, vector, reading)
-            elif facts is None:
+                known = await asyncio.to_thread(
+                    self._keep, digest, vector, reading
+                )
+            facts = known.facts
+            if facts is None:
                 async with self._decoding:
                     facts = await asyncio.to_thread(
                         self._read_facts, digest, content
                     )
         except (PhotoError, WorkerError) as error:
-            notes = getattr(error, "__notes__", [])
-            return EmbeddedPhoto(
-                embedding=None,
-                error=str(error),
-                width=0,
-                height=0,
-                taken=NOT_TOLD,
-                sha256=digest.hex(),
-                damaged=False,
-                remarks="; ".join(notes) or None,
-            )
+            return EmbeddedPhoto.skipped(digest, error)
+        thumbhash = known.thumbhash or await self._thumbhash(digest, content)
         return EmbeddedPhoto(
-            embedding=vector,
+            embedding=known.vector,
             error=None,
             width=facts.width,
             height=facts.height,
             taken=facts.taken or NOT_TOLD,
             sha256=digest.hex(),
-            damaged=await asyncio.to_thread(self.cache.is_damaged, digest),
+            damaged=known.is_damaged,
             remarks="; ".join(remarks) or None,
             details={**facts.details},
-            thumbhash=await self._thumbhash(digest, content),
+            thumbhash=thumbhash,
         )
 
     @property
@@ -216,18 +192,20 @@ class Embedder:
         self.text.close()
         self.cache.close()
 
-    def _look_up(
-        self, content: bytes
-    ) -> tuple[bytes, Embedding | None, Facts | None]:
-        digest = hashlib.sha256(content).digest()
-        return digest, self.cache.vector(digest), self.cache.facts(digest)
+    async def _look_up(self, content: bytes) -> tuple[bytes, Known]:
+        """Its SHA-256, and what is known of it."""
+        if len(content) > HASHED_AT_ONCE:
+            digest = await asyncio.to_thread(_digest, content)
+        else:
+            digest = _digest(content)
+        return digest, self.cache.known(digest)
 
     async def _earlier_vector(
-        self, digest: bytes, content: bytes
-    ) -> Embedding | None:
-        """The vector that the version before computed, if it saw the same."""
+        self, digest: bytes, content: bytes, known: Known
+    ) -> Known:
+        """With the vector that the version before computed, if it saw the same."""
         if not await asyncio.to_thread(self.cache.has_earlier_vector, digest):
-            return None
+            return known
         look = functools.partial(
             self.decode_pool.run, looks_as_before, content, tries=1
         )
@@ -236,7 +214,7 @@ class Embedder:
                 if await asyncio.to_thread(look):
                     keep = self.cache.keep_earlier_vector
                     await asyncio.to_thread(keep, digest)
-        return await asyncio.to_thread(self.cache.vector, digest)
+        return await asyncio.to_thread(self.cache.known, digest)
 
     async def _decode(self, content: bytes) -> Reading:
         """Read a photo beside others; by itself if that fails.
@@ -260,14 +238,11 @@ class Embedder:
     def _read_facts(self, digest: bytes, content: bytes) -> Facts:
         """For a photo whose vector was computed by a version that kept no facts."""
         facts: Facts = self.decode_pool.run(read_facts, content)
-        self.cache.put_facts(digest, facts)
+        self.cache.keep(digest, facts=facts)
         return facts
 
     async def _thumbhash(self, digest: bytes, content: bytes) -> str | None:
-        """A known photo's; where it has none yet, its small copy is looked at."""
-        look_up = self.cache.thumbhash
-        if known := await asyncio.to_thread(look_up, digest):
-            return known
+        """Of a known photo that has none yet: its small copy is looked at."""
         small = self.thumbnails.find(version_of(digest.hex()), THUMBNAIL_SIZE)
         async with self._decoding:
             with contextlib.suppress(OSError, PhotoError, WorkerError):
@@ -277,18 +252,27 @@ class Embedder:
                     self.decode_pool.run, read_thumbhash, content, tries=1
                 )
                 made: str = await asyncio.to_thread(look)
-                await asyncio.to_thread(self.cache.put_thumbhash, digest, made)
+                keep = functools.partial(self.cache.keep, thumbhash=made)
+                await asyncio.to_thread(keep, digest)
                 return made
         return None
 
-    def _keep(self, digest: bytes, vector: Embedding, reading: Reading) -> None:
+    def _keep(
+        self, digest: bytes, vector: Embedding, reading: Reading
+    ) -> Known:
         version = version_of(digest.hex())
         self.thumbnails.forget(version)
         self.thumbnails.put(version, THUMBNAIL_SIZE, reading.thumbnail)
-        self.cache.put_facts(digest, reading.facts)
-        self.cache.put_thumbhash(digest, reading.thumbhash)
-        self.cache.put_damage(digest, is_damaged=reading.is_damaged)
-        self.cache.put_vector(digest, vector)
+        facts, thumbhash = reading.facts, reading.thumbhash
+        is_damaged = reading.is_damaged
+        self.cache.keep(
+            digest,
+            vector=vector,
+            facts=facts,
+            thumbhash=thumbhash,
+            is_damaged=is_damaged,
+        )
+        return Known(vector, facts, thumbhash, is_damaged)
 
     def _run_image_tower(
         self, images: list[Pixels], tries: int = TRIES
@@ -298,3 +282,7 @@ class Embedder:
             embed_images, self.encoder, images, made_by, tries=tries
         )
         return vectors
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()

@@ -117,7 +117,6 @@ class Index:
         points = await asyncio.to_thread(self._count_or_mend)
         snapshot = await asyncio.to_thread(self._look, points)
         self._log_news(snapshot)
-
         self.progress.see(snapshot)
         if not self._in_turns:
             self.progress.pass_began = time.monotonic()
@@ -126,7 +125,8 @@ class Index:
         if self._is_up_to_date(points):
             return True
         check_free_space(self.settings.data_dir)
-        later = photos_for_later(snapshot.photos, self.record, points)
+        rate = self.progress.images_per_second(points)
+        later = photos_for_later(snapshot, self.record, points, rate)
         self._in_turns = bool(later)
         await self._bring_up_to_date(snapshot, later, points)
         await self._finish_pass(later)
@@ -190,12 +190,12 @@ class Index:
         )
         if await self._has_all(snapshot, later):
             return
-        expected = len(snapshot.photos) - len(later)
+        expected = snapshot.photos.keys() - later
         await asyncio.to_thread(self.points.find_out, expected)
         if not await self._has_all(snapshot, later):
             found = await asyncio.to_thread(self.points.count)
             raise StoreError(
-                f"{found} of {expected} photos are in the index."
+                f"{found} of {len(expected)} photos are in the index."
                 f" {self.reader.trouble}".rstrip()
             )
 

@@ -14,9 +14,11 @@ from image_search.record import Record
 NONE: Set[str] = frozenset()
 # New photos that one pass is shown: so many at first,
 FIRST_TURN = 100
-# and never more than these, or than this part of a large folder.
+# and never more than these, than this part of a large folder,
 LEAST_IN_LONGEST_TURN = 250
 LONGEST_TURNS = 25
+# or than are done in so many seconds: before each turn the whole folder is looked at.
+TURN_SECONDS = 10
 
 
 class Update(Protocol):
@@ -120,11 +122,14 @@ def _news(photos: Files, record: Record) -> set[str]:
     return {name for name, file in photos.items() if file != known.get(name)}
 
 
-def photos_for_later(photos: Files, record: Record, points: int) -> set[str]:
+def photos_for_later(
+    snapshot: Snapshot, record: Record, points: int, rate: float | None = None
+) -> set[str]:
     """New photos that come in another turn than the next: older, or large ones.
 
-    `points`: how many photos are in the store.
+    `points`: how many photos are in the store. `rate`: how many come in a second.
     """
+    photos = snapshot.photos
     known = record.photos.keys() | record.begun
     if points > len(known):
         # Which they are the record does not know: what is left out is deleted.
@@ -137,15 +142,18 @@ def photos_for_later(photos: Files, record: Record, points: int) -> set[str]:
     ordinary = [name for name in new if name not in large]
     waiting = ordinary or list(large)
     waiting.sort(key=lambda name: photos[name][0], reverse=True)
-    later = set(waiting[photos_in_turn(len(known), len(photos)) :])
+    turn = photos_in_turn(len(known), len(photos), rate or 0)
+    later = set(waiting[turn:])
     return later | large if ordinary else later
 
 
-def photos_in_turn(known: int, total: int) -> int:
+def photos_in_turn(known: int, total: int, rate: float) -> int:
     """How many new photos one pass is shown, of a folder that holds so many.
 
     Few at first, so that the newest are there at once. Each pass looks at the whole
-    folder: in a large one there must not be too many of them.
+    folder: in a large one there must not be too many of them. `rate`: photos a second.
     """
-    longest = max(LEAST_IN_LONGEST_TURN, total // LONGEST_TURNS)
+    longest = max(
+        LEAST_IN_LONGEST_TURN, total // LONGEST_TURNS, int(rate * TURN_SECONDS)
+    )
     return min(max(FIRST_TURN, known), longest)

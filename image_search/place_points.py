@@ -1,5 +1,7 @@
 """The points of one place, of all that a store holds."""
 
+from collections.abc import Collection
+
 from image_search.filters import EVERYTHING, Filter, lies_in
 from image_search.store import Store
 
@@ -23,6 +25,9 @@ class PlacePoints:
         where = self.of_place & where
         return self.store.names(where, limit)
 
-    def find_out(self, photos: int) -> None:
-        """Look into why there are not so many."""
+    def find_out(self, photos: Collection[str]) -> None:
+        """Look into why they are not those of these photos.
+
+        `photos`: their names.
+        """
         self.store.find_out(photos, self.of_place)

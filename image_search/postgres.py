@@ -32,6 +32,8 @@ SOCKET = f".s.PGSQL.{PORT}"
 LOCK_FILES = ("postmaster.pid", SOCKET, f"{SOCKET}.lock")
 LOG = "log"
 REPLACED = {*LOCK_FILES, LOG}  # at each start
+# What a loss of power takes then, half a second's work at most, CocoIndex does again.
+LESS_WAITING = ("-c", "synchronous_commit=off")
 LONGEST_SOCKET = 100  # bytes; every system takes 103
 START_SECONDS = 120  # after a loss of power it has work to do before it answers
 LONGEST_PAUSE = 0.5  # seconds between two questions whether it answers
@@ -197,7 +199,12 @@ class EmbeddedPostgres:
         with log_file.open("xb") as log:
             self._programs.give(log_file)
             server = self._programs.start(
-                "postgres", *data, *address, folder=self.folder, log=log
+                "postgres",
+                *data,
+                *address,
+                *LESS_WAITING,
+                folder=self.folder,
+                log=log,
             )
         try:
             self._wait_until_it_answers(server, log_file)

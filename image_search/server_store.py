@@ -3,7 +3,7 @@
 import functools
 import math
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from operator import methodcaller
 from typing import Any
@@ -107,10 +107,12 @@ class ServerStore(Store):
         nothing = models.PointIdsList(points=[str(uuid.uuid4())])
         self.qdrant.ask(lambda qdrant: qdrant.delete(name, nothing))
 
-    def find_out(self, photos: int, where: Filter = EVERYTHING) -> None:
+    def find_out(
+        self, photos: Collection[str], where: Filter = EVERYTHING
+    ) -> None:
         """As in Store; what looks like a point of ours, and is none, is found out."""
         self.check()
-        if self.count(where) > photos:
+        if self.count(where) > len(photos):
             for one in self._scroll(where, with_vectors=False):
                 if not self._is_ours(read_point(one)):
                     self._leave_out([one.id])

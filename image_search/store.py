@@ -5,7 +5,7 @@ A point is a photo's vector and its payload. `EdgeStore` keeps them in this proc
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -90,8 +90,13 @@ class Store(ABC):
             explain=lambda error: error.details or str(error),
         )
 
-    def find_out(self, photos: int, where: Filter = EVERYTHING) -> None:
-        """Look into why there are not as many points as photos; raises as `check`."""
+    def find_out(
+        self, photos: Collection[str], where: Filter = EVERYTHING
+    ) -> None:
+        """Look into why the points are not those of these photos, by their names.
+
+        Raises as `check`.
+        """
         self.check()
 
     @abstractmethod

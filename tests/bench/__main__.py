@@ -32,6 +32,7 @@ import psutil
 import torch
 from numpy.typing import NDArray
 
+from tests.bench import flow as flow_alone
 from tests.bench.material import FOLDER, QUICK, gigaflops, model, photos
 from tests.browser import chromium, visit
 from tests.harness import PHOTOS, ROOT, SCRATCH, App, environment
@@ -42,6 +43,7 @@ LARGE, STARTER = "ViT-L/14", "the starter model"
 VISITS = 1 if QUICK else 5
 SEARCHES = 20 if QUICK else 100  # a round
 SECONDS = 0.5 if QUICK else 4.0  # for each rate of requests
+KNOWN_PHOTOS = 400 if QUICK else 10_000
 STORES = (1_000, 3_000) if QUICK else (10_000, 50_000, 200_000)
 REPLICAS = (1, 2, 4)  # processes
 CLIENTS = 16
@@ -505,6 +507,13 @@ def end_to_end() -> Iterator[Row]:
         )
 
 
+def flow() -> Iterator[Row]:
+    """What is left of the time for a photo when the model costs nothing."""
+    say("the flow alone")
+    for what, here in flow_alone.measure(RUN / "flow", KNOWN_PHOTOS):
+        yield Row(what, here=here)
+
+
 # --- The page -------------------------------------------------------------------------------------
 
 
@@ -659,6 +668,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "starting-large": lambda: starting(LARGE),
     "replicas": replicas,
     "end-to-end": end_to_end,
+    "flow": flow,
     "seeing": seeing,
     "stores": stores,
     "words": words,

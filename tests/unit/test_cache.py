@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from image_search.cache import EmbeddingCache, Vector
+from image_search.cache import EmbeddingCache, Known, Vector
 from image_search.dates import Taken
 from image_search.looks import PREPROCESSING
 from image_search.metadata import Details
@@ -60,20 +60,29 @@ def test_texts_are_known_by_what_read_them(cache: EmbeddingCache) -> None:
 
 def test_a_cache_knows_what_it_was_told(cache: EmbeddingCache) -> None:
     """What is kept is found again, by digest, also after a restart."""
-    assert cache.vector(DIGEST) is None
-    assert cache.facts(DIGEST) is None
+    assert cache.known(DIGEST) == Known()
     vector = vector_of(0.6, 0.8)
-    cache.put_vector(DIGEST, vector)
-    cache.put_facts(DIGEST, FACTS)
-    cache.put_thumbhash(DIGEST, "3EgKFwhpaIVP")
+    cache.keep(DIGEST, vector=vector, facts=FACTS, is_damaged=True)
+    cache.keep(DIGEST, thumbhash="3EgKFwhpaIVP")
     with another(cache) as second:
         for opened in (cache, second):
-            assert opened.thumbhash(DIGEST) == "3EgKFwhpaIVP"
-            assert opened.thumbhash(b"of another photo") is None
-            assert np.array_equal(opened.vector(DIGEST), vector)  # type: ignore[arg-type]
-            assert opened.facts(DIGEST) == FACTS
-            assert opened.vector(b"of another photo") is None
-            assert opened.facts(b"of another photo") is None
+            known = opened.known(DIGEST)
+            assert np.array_equal(known.vector, vector)  # type: ignore[arg-type]
+            assert known.facts == FACTS
+            assert known.thumbhash == "3EgKFwhpaIVP"
+            assert known.is_damaged
+            assert opened.known(b"of another photo") == Known()
+
+
+def test_a_photo_is_damaged_until_it_is_told_not_to_be(
+    cache: EmbeddingCache,
+) -> None:
+    """What is kept of it besides says nothing about that."""
+    cache.keep(DIGEST, is_damaged=True)
+    cache.keep(DIGEST, facts=FACTS)
+    assert cache.known(DIGEST).is_damaged
+    cache.keep(DIGEST, is_damaged=False)
+    assert not cache.known(DIGEST).is_damaged
 
 
 @pytest.mark.parametrize("taken", [None, TAKEN])
@@ -82,23 +91,23 @@ def test_facts_come_back_as_they_were(
 ) -> None:
     """A photo without a date has none afterwards either."""
     facts = Facts(1, 2, taken)
-    cache.put_facts(DIGEST, facts)
-    assert cache.facts(DIGEST) == facts
+    cache.keep(DIGEST, facts=facts)
+    assert cache.known(DIGEST).facts == facts
 
 
 def test_each_model_has_vectors_of_its_own(cache: EmbeddingCache) -> None:
     """One model never finds another's vectors; what a photo is holds for all."""
     assert not cache.has_vectors()
     assert not cache.file.exists()
-    cache.put_vector(DIGEST, vector_of(1, 0))
-    cache.put_facts(DIGEST, FACTS)
+    cache.keep(DIGEST, vector=vector_of(1, 0))
+    cache.keep(DIGEST, facts=FACTS)
     assert cache.has_vectors()
     with another(cache, "another model") as second:
         assert not second.has_vectors()
-        assert second.vector(DIGEST) is None
-        assert second.facts(DIGEST) == FACTS
-        second.put_vector(DIGEST, vector_of(0, 1))
-    found = cache.vector(DIGEST)
+        assert second.known(DIGEST).vector is None
+        assert second.known(DIGEST).facts == FACTS
+        second.keep(DIGEST, vector=vector_of(0, 1))
+    found = cache.known(DIGEST).vector
     assert found is not None
     assert found.tolist() == [1, 0]
 
@@ -106,8 +115,8 @@ def test_each_model_has_vectors_of_its_own(cache: EmbeddingCache) -> None:
 def test_the_last_vector_counts(cache: EmbeddingCache) -> None:
     """To put a vector again replaces the first, and is no error."""
     for number in range(3):
-        cache.put_vector(DIGEST, vector_of(number, 1))
-    found = cache.vector(DIGEST)
+        cache.keep(DIGEST, vector=vector_of(number, 1))
+    found = cache.known(DIGEST).vector
     assert found is not None
     assert found.tolist() == [2, 1]
 
@@ -118,8 +127,8 @@ def test_a_cache_is_used_by_many_at_once(cache: EmbeddingCache) -> None:
 
         def put_and_ask(number: int) -> bool:
             mine = (cache, second)[number % 2]
-            mine.put_vector(bytes([number]), vector_of(number))
-            found = mine.vector(bytes([number]))
+            mine.keep(bytes([number]), vector=vector_of(number))
+            found = mine.known(bytes([number])).vector
             return found is not None and found.tolist() == [number]
 
         assert all(pool.map(put_and_ask, range(100)))
@@ -145,17 +154,17 @@ def test_a_damaged_database_is_made_anew(
 ) -> None:
     """What is broken can be computed again: the app goes on with an empty table."""
     for number in range(200):
-        cache.put_vector(bytes([number]), np.ones(24, np.float32))
+        cache.keep(bytes([number]), vector=np.ones(24, np.float32))
     cache.close()
     damage(cache.file)
     for number in range(200):
-        cache.vector(bytes([number]))
-    cache.put_vector(DIGEST, vector_of(0.6, 0.8))
-    cache.put_facts(DIGEST, FACTS)
+        cache.known(bytes([number]))
+    cache.keep(DIGEST, vector=vector_of(0.6, 0.8))
+    cache.keep(DIGEST, facts=FACTS)
     cache.close()
     with another(cache) as second:
-        assert second.vector(DIGEST) is not None
-        assert second.facts(DIGEST) == FACTS
+        assert second.known(DIGEST).vector is not None
+        assert second.known(DIGEST).facts == FACTS
 
 
 def test_a_database_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
@@ -195,19 +204,19 @@ def write_old_layout(
 def test_an_older_database_is_used_on(cache: EmbeddingCache) -> None:
     """Vectors of a version that kept no facts are found, and facts can be added."""
     write_old_layout(cache.file, "model", DIGEST, vector_of(0.6, 0.8))
-    found = cache.vector(DIGEST)
+    found = cache.known(DIGEST).vector
     assert found is not None
     assert found.tolist() == pytest.approx([0.6, 0.8])
-    assert cache.facts(DIGEST) is None
-    cache.put_facts(DIGEST, FACTS)
-    assert cache.facts(DIGEST) == FACTS
+    assert cache.known(DIGEST).facts is None
+    cache.keep(DIGEST, facts=FACTS)
+    assert cache.known(DIGEST).facts == FACTS
 
 
 def test_facts_of_a_version_that_knew_less_are_read_anew(
     cache: EmbeddingCache,
 ) -> None:
     """Its vectors are used on; what it told of a header is not all there is to tell."""
-    cache.put_vector(DIGEST, vector_of(0.6, 0.8))
+    cache.keep(DIGEST, vector=vector_of(0.6, 0.8))
     cache.close()
     with contextlib.closing(
         sqlite3.connect(cache.file, isolation_level=None)
@@ -221,7 +230,7 @@ def test_facts_of_a_version_that_knew_less_are_read_anew(
         row = 1, DIGEST, 30, 40, "2019-05-01T12:00:00"
         database.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", row)
     with another(cache) as second:
-        assert second.vector(DIGEST) is not None
-        assert second.facts(DIGEST) is None
-        second.put_facts(DIGEST, FACTS)
-        assert second.facts(DIGEST) == FACTS
+        assert second.known(DIGEST).vector is not None
+        assert second.known(DIGEST).facts is None
+        second.keep(DIGEST, facts=FACTS)
+        assert second.known(DIGEST).facts == FACTS

@@ -20,12 +20,8 @@ from image_search.cache import EmbeddingCache
 from image_search.clip import DualEncoder, Embedding, embed_images, embed_text
 from image_search.colour import Pixels
 from image_search.dates import NOT_TOLD, Taken
-from image_search.embedding import (
-    UPLOAD_SECONDS,
-    EmbeddedPhoto,
-    Embedder,
-    PhotoAway,
-)
+from image_search.embedded_photo import EmbeddedPhoto
+from image_search.embedding import UPLOAD_SECONDS, Embedder, PhotoAway
 from image_search.listing import STAND_IN
 from image_search.photos import (
     THUMBNAIL_SIZE,
@@ -182,7 +178,7 @@ def test_facts_of_a_known_vector_cost_no_model(
     embedder = new_embedder(decode_pool, PoolHere(embed_images=no_work))
     content = photo(20)
     digest = hashlib.sha256(content).digest()
-    embedder.cache.put_vector(digest, vector_of(0.6, 0.8))
+    embedder.cache.keep(digest, vector=vector_of(0.6, 0.8))
     for _ in range(2):
         [made] = embed_all(embedder, content)
         assert made.embedding is not None
@@ -206,7 +202,7 @@ def test_a_thumbhash_comes_of_the_thumbnail_if_there_is_one(
 
     decode_pool = PoolHere(read_photo=no_work, read_thumbhash=look)
     embedder = new_embedder(decode_pool, PoolHere(embed_images=no_work))
-    embedder.cache.put_vector(digest, vector_of(0.6, 0.8))
+    embedder.cache.keep(digest, vector=vector_of(0.6, 0.8))
     small = encode(Image.new("RGB", (512, 384), "red"), "JPEG")
     if has_thumbnail:
         version = version_of(digest.hex())
@@ -228,7 +224,7 @@ def test_a_photo_without_a_thumbhash_is_a_photo(
     embedder = new_embedder(decode_pool, PoolHere(embed_images=no_work))
     content = photo(20)
     digest = hashlib.sha256(content).digest()
-    embedder.cache.put_vector(digest, vector_of(0.6, 0.8))
+    embedder.cache.keep(digest, vector=vector_of(0.6, 0.8))
     [made] = embed_all(embedder, content)
     assert (made.error, made.thumbhash) == (None, None)
     assert made.embedding is not None
@@ -261,8 +257,7 @@ def test_what_is_seen_as_before_keeps_its_vector(
     now, cache.space = cache.space, cache.earlier_space
     for content in (same, different):
         digest = hashlib.sha256(content).digest()
-        cache.put_vector(digest, vector_of(0.6, 0.8))
-        cache.put_facts(digest, FACTS)
+        cache.keep(digest, vector=vector_of(0.6, 0.8), facts=FACTS)
     cache.space = now
     look = "looks_as_before"
     for jobs in ([look, look, "read_photo", "read_thumbhash"], []):
@@ -443,7 +438,7 @@ def test_a_photo_that_is_sent_is_not_kept(new_embedder: NewEmbedder) -> None:
     # Whoever sends photos that crash a decoder costs us no more than that.
     assert decode_pool.options == [{"tries": 1, "seconds": UPLOAD_SECONDS}]
     digest = hashlib.sha256(content).digest()
-    assert embedder.cache.vector(digest) is None
+    assert embedder.cache.known(digest).vector is None
     assert not embedder.thumbnails.folder.exists()
     [indexed] = embed_all(embedder, content)
     assert indexed.embedding is not None

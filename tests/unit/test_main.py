@@ -1,5 +1,6 @@
 """The flow's steps, and what CocoIndex reads of their types."""
 
+import asyncio
 import dataclasses
 import uuid
 from datetime import datetime
@@ -8,7 +9,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from image_search.dates import NOT_TOLD, Taken
-from image_search.embedding import EmbeddedPhoto
+from image_search.embedded_photo import EmbeddedPhoto
 from tests.harness import PHOTOS
 
 TAKEN = Taken("2019-05-01T12:00:00", "exif")
@@ -20,7 +21,8 @@ def describe(
     """As of the sample photos, which are the places where none are named."""
     import main
 
-    return main.describe_photo(file, taken, error, None, place)
+    described = main.describe_photo(file, taken, error, None, place)
+    return asyncio.run(described)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 
 from image_search.in_flight import LARGE, LEAST_ROWS, MOST_BYTES, MOST_ROWS
 from image_search.index import Index
+from image_search.passes import photos_in_turn
 from image_search.place import Place
 from tests.unit.folder_world import Pass, World, sync
 
@@ -192,6 +193,23 @@ def test_new_photos_come_in_turns_the_newest_first(world: World) -> None:
     assert max(len(turn) for turn in shown) == 250
     assert len(world.shown()) == 1002
     assert {"cat.jpg", "trips/dog.jpg"} <= {*shown[-1]}  # the oldest
+
+
+@pytest.mark.parametrize(
+    ("known", "rate", "turn"),
+    [
+        (0, 1_000, 100),  # a first sight at once, whatever the model
+        (400, 1_000, 400),
+        (9_000, 2, 250),
+        (9_000, 100, 1_000),
+        (9_000, 500, 5_000),
+    ],
+)
+def test_a_turn_of_a_quick_model_is_longer(
+    known: int, rate: float, turn: int
+) -> None:
+    """What comes meanwhile waits some ten seconds; a slow one has turns of 250."""
+    assert photos_in_turn(known, 2_000, rate) == turn
 
 
 def test_what_comes_meanwhile_is_in_the_next_turn(world: World) -> None:

@@ -1,5 +1,6 @@
 """Points go in and come out the same way, whatever engine holds them; each fault has its name."""
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from image_search.filters import (
     Circle,
     Condition,
     Filter,
+    lies_in,
 )
 from image_search.months import count_months
 from image_search.points import PAYLOAD_INDEXES, Payload
@@ -83,6 +85,7 @@ PAYLOADS = {
         payload_of(BROKEN[1], error="it is empty", width=0, height=0),
     )
 }
+A_FEW = ["cat.jpg", "trips/rome/a.jpg", *BROKEN]
 FINE = {*PAYLOADS} - {*BROKEN}
 PAYLOADS["trips/rome/b.jpg"]["damaged"] = True
 PAYLOADS["trips/rome/a.jpg"]["damaged"] = False  # others don't say, as before
@@ -159,7 +162,7 @@ def on_server(server: QdrantStandIn) -> Iterator[ServerStore]:
     """A store on that server, set up, with a few photos."""
     store = server_store(server)
     store.check()
-    write_to_server(server, ["cat.jpg", "trips/rome/a.jpg", *BROKEN])
+    write_to_server(server, A_FEW)
     server.calls.clear()
     yield store
     store.close()
@@ -558,7 +561,7 @@ def test_a_check_changes_nothing_that_is_whole(store: Store) -> None:
     store.check()
     store.check_at_start(is_set_up=True)
     assert store.count() == len(PAYLOADS)
-    store.find_out(0)
+    store.find_out(PAYLOADS)
     assert store.count() == len(PAYLOADS)
     assert store.notice() is None
 
@@ -687,20 +690,34 @@ def test_what_cocoindex_writes_is_found(edge: EdgeStore) -> None:
         id_of(name): PAYLOADS[name] | {"embedding": VECTORS.get(name)}
         for name in ("cat.jpg", "trips/rome/a.jpg", *BROKEN)
     }
-    QdrantEdgeConnector.mutate((spec, written))
+    asyncio.run(QdrantEdgeConnector.mutate((spec, written)))
     assert (edge.count(), edge.count(UNREADABLE)) == (4, 2)
     cat = payload_of("cat.jpg", sha256="new") | {
         "embedding": VECTORS["cat.jpg"]
     }
-    QdrantEdgeConnector.mutate(
+    changes: list[tuple[QdrantEdge, Points]] = [
         (spec, {id_of("cat.jpg"): cat, id_of(BROKEN[0]): None}),
         (spec, {id_of(BROKEN[1]): None}),
-    )
+    ]
+    asyncio.run(QdrantEdgeConnector.mutate(*changes))
     assert edge.count() == 2
     assert edge.digest_of("cat.jpg") == "new"
     key = QdrantEdgeConnector.get_persistent_key(spec)
     QdrantEdgeConnector.apply_setup_change(key, spec, spec)
     assert edge.count() == 0
+
+
+def test_a_point_that_nobody_else_knows_of_goes(edge: EdgeStore) -> None:
+    """After a loss of power: of a photo that is gone, while those of other places stay."""
+    few = [*A_FEW, "trips/rome/b.jpg"]
+    edge.write(
+        {
+            id_of(name): PAYLOADS[name] | {"embedding": VECTORS.get(name)}
+            for name in few
+        }
+    )
+    edge.find_out({"trips/rome/a.jpg"}, lies_in("trips"))
+    assert {one.payload.filename for one in edge.every()} == {*A_FEW}
 
 
 @pytest.mark.parametrize(
@@ -952,7 +969,7 @@ def test_points_of_somebody_elses_are_never_met(
     known = on_server.vectors_of(["cat.jpg"])["cat.jpg"]
     vector = {"embedding": cat.tolist()} if has_vector else {}
     put_theirs(server, {their_id: payload}, vector)
-    on_server.find_out(4)
+    on_server.find_out(A_FEW)
     assert (on_server.count(), on_server.count(UNREADABLE)) == (4, 2)
     after = [names(on_server.search(vector, 9)) for vector in (cat, None)]
     assert after == before
@@ -974,7 +991,7 @@ def test_a_search_finds_out_by_itself(
     put_theirs(server, many, {"embedding": cat.tolist()})
     for limit in (1, 3, 9):
         assert names(on_server.search(cat, limit)) == expected[:limit]
-    on_server.find_out(4)
+    on_server.find_out(A_FEW)
     assert on_server.count() == 4
     assert on_server.notice() == (
         "30 points in the collection photos are not this app's: they are left alone."
@@ -1045,7 +1062,7 @@ def test_strict_mode_changes_no_answer(
     assert on_server.count(of_many) == 170
     assert on_server.count() == 174
     assert on_server.notice() is None
-    on_server.find_out(4)
+    on_server.find_out(A_FEW)
 
 
 def test_a_strict_mode_in_the_way_is_said(server: QdrantStandIn) -> None:
