@@ -58,7 +58,7 @@ Each room imports only from lower floors:
               spreadsheet, remote_files
               text_pieces, text_status
     floor 0   bucket_addresses
-              patterns, hardware
+              patterns, hardware, packing
               stopping, name_words
               filters, kinds
               dates, metadata
