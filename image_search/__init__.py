@@ -59,7 +59,7 @@ Each room imports only from lower floors:
               text_pieces, text_status
               embedded_photo
     floor 0   bucket_addresses
-              patterns, hardware
+              patterns, hardware, packing
               stopping, name_words
               filters, kinds
               dates, metadata

@@ -22,11 +22,11 @@ from image_search.colour import Pixels
 from image_search.hardware import (
     best_batch_size,
     choose_hardware,
-    prepack_linear_weights,
     return_freed_memory,
 )
 from image_search.model_config import Unloaded, digest_of_weights, dimension_of
 from image_search.model_input import ModelInput
+from image_search.packing import pack
 from image_search.pixel_values import pixel_values
 from image_search.settings import Settings, StartupError
 
@@ -215,7 +215,7 @@ def load_tower(encoder: DualEncoder, half: Half) -> Tower:
         delattr(model, other_half)
     model.requires_grad_(False)  # noqa: FBT003, torch's; nothing is trained here
     if device == "cpu":
-        prepack_linear_weights(model)
+        pack(model)
     tower = Tower(model.to(device).eval(), encoder.load_processor())
     return_freed_memory()
     return tower

@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import functools
 from typing import Any
 
 GPU_BATCH = 16  # images
@@ -57,36 +56,6 @@ def best_batch_size(device: str, image_size: int, patch_size: int) -> int:
     if device != "cpu":
         return GPU_BATCH
     return max(1, CPU_BATCH_PATCHES // patches)
-
-
-def prepack_linear_weights(model: Any) -> None:
-    """Lay out bfloat16 weights as oneDNN wants them, once, not at each call.
-
-    These operators are PyTorch's own, not public: Inductor's
-    `fx_passes/mkldnn_fusion.py` uses them in the same way, but needs a C++ compiler
-    at run time. Where PyTorch or the CPU lacks them, the model stays as it is.
-    """
-    import torch
-
-    if not torch.cpu.get_capabilities().get("avx512_bf16"):
-        return
-    onednn = torch.ops.mkldnn
-    with contextlib.suppress(AttributeError):
-        reorder = onednn._reorder_linear_weight
-        linear = onednn._linear_pointwise
-        layers: list[Any] = list(model.modules())
-        for layer in layers:
-            is_linear = type(layer) is torch.nn.Linear
-            if is_linear and layer.weight.dtype == torch.bfloat16:
-                layer.forward = functools.partial(
-                    linear,
-                    W=reorder(layer.weight),
-                    B=layer.bias,
-                    attr="none",
-                    scalars=[],
-                    algorithm="",
-                )
-                layer.weight.data = layer.weight.new_empty(0)
 
 
 def return_freed_memory() -> None:

@@ -11,7 +11,7 @@ import torch
 from transformers import BertConfig, BertModel
 
 from image_search.clip import DualEncoder, Tower, load_tower
-from image_search.hardware import prepack_linear_weights
+from image_search.packing import pack
 from image_search.photos import read_pixels
 from tests.harness import PHOTOS, STARTER, NewApp
 from tests.models import true_clip
@@ -35,8 +35,7 @@ def test_precision_moves_no_vector(
     found = []
     for dtype in (torch.float32, torch.bfloat16, torch.float16):
         model = copy.deepcopy(exact).to(dtype)
-        if torch.cpu.get_capabilities().get("avx512_bf16"):
-            prepack_linear_weights(model)
+        pack(model)
         tower = Tower(model, processor)
         vectors = tower.embed_images([image])
         found.append([*vectors, *map(tower.embed_text, words)])

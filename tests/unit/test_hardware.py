@@ -1,22 +1,18 @@
 """What the machine computes with: the best device, precision and batch size it has."""
 
-import copy
 from pathlib import Path
 
 import pytest
 import torch
 
-from image_search.clip import DualEncoder, Tower, load_tower
+from image_search.clip import DualEncoder, load_tower
 from image_search.hardware import (
     CPU_BFLOAT16,
     GPU_BATCH,
     best_batch_size,
     best_hardware,
     choose_hardware,
-    prepack_linear_weights,
 )
-from image_search.photos import read_pixels
-from tests.harness import PHOTOS
 
 
 @pytest.fixture(scope="module")
@@ -88,19 +84,3 @@ def test_a_model_has_the_batch_size_of_its_patches(
     """The tiny model, which cuts images of 32 pixels into 16 patches, takes 16."""
     device, _ = choose_hardware()
     assert encoder.batch_size == best_batch_size(device, 32, 8) == 16
-
-
-def test_prepacked_weights_give_the_same_vectors(encoder: DualEncoder) -> None:
-    """Weights in oneDNN's layout change no vector; a CPU without it changes nothing."""
-    processor = load_tower(encoder, "image").processor
-    plain = encoder.load("AutoModel", dtype=torch.bfloat16)
-    plain.requires_grad_(requires_grad=False)
-    packed = copy.deepcopy(plain)
-    prepack_linear_weights(packed)
-    was_packed = packed.visual_projection.weight.numel() == 0
-    has_layout = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-    assert was_packed == has_layout
-    image = read_pixels((PHOTOS / "cat.png").read_bytes(), encoder.image_size)
-    [expected] = Tower(plain, processor).embed_images([image])
-    [vector] = Tower(packed, processor).embed_images([image])
-    assert vector @ expected > 0.9999
