@@ -5,6 +5,7 @@ takes; so it has something to do at any time.
 """
 
 import contextlib
+import functools
 import importlib
 import os
 import time
@@ -115,7 +116,7 @@ class CudaStreams(Streams):
 
         self.cuda: Any = torch.cuda
         self.cuda.set_device(device)
-        self._copies = self.cuda.Stream(device)
+        self._copies = _copy_stream(device)
         self._copied = self.cuda.Event()
         # A thread that waits leaves the core to the decoders.
         self._done = self.cuda.Event(blocking=True)
@@ -151,6 +152,15 @@ class CudaStreams(Streams):
         if free < total * LEFT_FREE:
             self.cuda.empty_cache()
             raise OutOfMemory
+
+
+@functools.cache  # PyTorch keeps memory for each stream that there ever was
+def _copy_stream(device: Any) -> Any:
+    """The one of a device for copies."""
+    import torch
+
+    cuda: Any = torch.cuda
+    return cuda.Stream(device)
 
 
 class DeviceBatch(Staged):
@@ -201,6 +211,6 @@ def device_errors() -> Iterator[None]:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         raise OutOfMemory from None
-    except torch.AcceleratorError:
+    except getattr(torch, "AcceleratorError", ()):  # from PyTorch 2.8 on
         # It answers no later call of this process either.
         os._exit(CRASH)
