@@ -261,7 +261,7 @@ def prepare_answers(
     """Put what the routes ask for into the app's state."""
     indexes_only = settings.role == "index"
     model = encoder.unloaded if indexes_only else embedder.text.tower().model
-    equipment = Equipment.of(model, settings.clip_model, store)
+    equipment = Equipment.of(model, encoder, store)
     board = roles.board_of(settings, store, equipment)
     searcher = Searcher(embedder, store, board.unfinished, board.unread)
     app.state.indexes = []

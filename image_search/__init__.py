@@ -35,16 +35,18 @@ Each room imports only from lower floors:
     floor 4   clip, cache, state, listing
               photo_files, bucket_files
               proxies, running_app
-              batches, question
+              question, towers, device_batch
               qdrant_nodes, drive, text_reader
     floor 3   photos, looks
-              thumbnails, workers
-              postgres, attempts, connections
+              thumbnails, batches, pipeline
+              batch_sizes, devices
+              model_files, postgres, attempts, connections
               qdrant_errors, exclusions
               key_file, own_places
               starting_servers, pixel_values
               buckets, served_photos, drive_api
     floor 2   decode, settings, folding
+              workers
               fusion, matches, model_input
               drive_entries, drive_errors
               status_fields
@@ -55,6 +57,7 @@ Each room imports only from lower floors:
               asked_words
               addresses, bucket_errors
               spans, queue_events
+              staged_jobs
               spreadsheet, remote_files
               text_pieces, text_status
               embedded_photo
@@ -80,7 +83,7 @@ Each room imports only from lower floors:
 A photo of the folder:
     sources -> CocoIndex -> embedding
     -> photos -> decode (in a worker)
-    -> clip (in another)
+    -> towers -> clip (in another)
     -> store
 One of a bucket: photo_buckets
     (buckets, drive) -> bucket_source

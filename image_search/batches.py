@@ -1,57 +1,148 @@
-"""Images that wait for the model go through it together, where that is quicker."""
+"""Images that wait go through the model together.
+
+Where that is quicker, and on all devices.
+"""
 
 import asyncio
-import itertools
-from collections.abc import Callable
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from image_search.colour import Pixels
+from image_search.reasons import OutOfMemory
 from image_search.workers import TRIES, WorkerError
 
 # A vector of shape (d,).
 Vector = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
-# Some images, and how often it may try -> their vectors; raises WorkerError.
-Run = Callable[[list[Pixels], int], list[Vector]]
+# Batches of a device: one is computed, the next is on its way.
+UNDER_WAY = 2
+
+
+class BatchSize(NamedTuple):
+    """What a device is given at a time."""
+
+    most: int  # images
+    # So many are enough to make up another batch while one is computed.
+    early: int
+
+    @classmethod
+    def of(cls, device: str, most: int) -> "BatchSize":
+        """A CPU has the less to gain by a batch, the smaller it is."""
+        return cls(most, most if device == "cpu" else max(1, most // 4))
+
+
+class Lane(Protocol):
+    """What embeds batches, on a device of its own."""
+
+    @property
+    def size(self) -> BatchSize:
+        """How many images at a time."""
+
+    def run(self, images: list[Pixels], tries: int) -> list[Vector]:
+        """Embed them; raises WorkerError and OutOfMemory, among others."""
+
+    def shrink(self, images: int) -> None:
+        """There was no memory for so many."""
 
 
 class Batches:
-    """Embeds images first come, first served, some at a time."""
+    """Embeds images first come, first served."""
 
-    def __init__(self, run: Run, size: Callable[[], int]) -> None:
-        """`size`: how many at a time, asked once there are some: the model knows."""
-        self.run = run
-        self.size = size
-        self._turn = asyncio.Lock()
+    def __init__(self, lanes: Callable[[], Sequence[Lane]]) -> None:
+        """`lanes`: asked once there are some images, as it may load PyTorch."""
+        self._ask_for_lanes = lanes
+        self._lanes: Sequence[Lane] = ()
+        self._under_way: Counter[int] = Counter()  # by the number of the lane
+        self._tasks: set[asyncio.Task[None]] = set()
+        # By what waits for it; who was there first comes first.
         self._waiting: dict[asyncio.Future[Vector], Pixels] = {}
+        self._threads: ThreadPoolExecutor | None = None
 
     async def embed(self, image: Pixels) -> Vector:
         """Embed an image, together with others that wait; raises WorkerError."""
-        mine = asyncio.Future[Vector]()
+        if not self._lanes:
+            self._lanes = self._ask_for_lanes()
+            # Of their own: those of the loop are busy with decoding.
+            most = UNDER_WAY * len(self._lanes)
+            self._threads = ThreadPoolExecutor(most, "batches")
+        mine: asyncio.Future[Vector] = asyncio.Future()
         self._waiting[mine] = image
+        self._form_batches()
         try:
-            async with self._turn:
-                if not mine.done():
-                    await self._embed_batch_with(mine)
-            return mine.result()
+            return await mine
         finally:
-            self._waiting.pop(mine)
+            self._waiting.pop(mine, None)
 
-    async def _embed_batch_with(self, mine: asyncio.Future[Vector]) -> None:
-        """Embed the images that have waited longest: `mine` comes first."""
-        batch = dict(itertools.islice(self._waiting.items(), self.size()))
+    def close(self) -> None:
+        if self._threads:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _form_batches(self) -> None:
+        """Form one for each lane that has room for it.
+
+        Those without any come first.
+        """
+        while self._waiting:
+            lanes = filter(self._has_room, range(len(self._lanes)))
+            number = min(lanes, key=self._under_way.__getitem__, default=None)
+            if number is None:
+                return
+            batch = self._next_batch(self._lanes[number].size.most)
+            self._under_way[number] += 1
+            task = asyncio.create_task(self._embed(number, batch))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _has_room(self, number: int) -> bool:
+        """Whether a lane is idle, or what waits is a batch to come next."""
+        under_way = self._under_way[number]
+        enough = len(self._waiting) >= self._lanes[number].size.early
+        return not under_way or (under_way < UNDER_WAY and enough)
+
+    def _next_batch(self, most: int) -> dict[asyncio.Future[Vector], Pixels]:
+        """Take out the images that have waited longest."""
+        chosen = [*self._waiting][:most]
+        return {one: self._waiting.pop(one) for one in chosen}
+
+    async def _embed(
+        self, number: int, batch: dict[asyncio.Future[Vector], Pixels]
+    ) -> None:
+        lane = self._lanes[number]
+        try:
+            await self._embed_together(lane, batch)
+        finally:
+            self._under_way[number] -= 1
+            self._form_batches()
+
+    async def _embed_together(
+        self, lane: Lane, batch: dict[asyncio.Future[Vector], Pixels]
+    ) -> None:
+        """Embed a batch; should that fail, each image by itself."""
         tries = 1 if len(batch) > 1 else TRIES
         try:
-            vectors = await self._run([*batch.values()], tries)
-        except WorkerError:
-            if len(batch) == 1:
-                raise
-            # By itself, so that it does not fail for another one.
-            batch = {mine: self._waiting[mine]}
-            vectors = await self._run([*batch.values()], TRIES)
+            vectors = await self._run(lane, [*batch.values()], tries)
+        except Exception as error:  # noqa: BLE001, who waits is told of any
+            if isinstance(error, OutOfMemory):
+                lane.shrink(len(batch))
+            if len(batch) > 1 and isinstance(error, WorkerError | OutOfMemory):
+                for waiting, image in batch.items():
+                    await self._embed_together(lane, {waiting: image})
+                return
+            for waiting in batch:
+                if not waiting.done():
+                    waiting.set_exception(error)
+            return
         for waiting, vector in zip(batch, vectors, strict=True):
-            waiting.set_result(vector)
+            if not waiting.done():  # nobody has given it up
+                waiting.set_result(vector)
 
-    async def _run(self, images: list[Pixels], tries: int) -> list[Vector]:
-        return await asyncio.to_thread(self.run, images, tries)
+    async def _run(
+        self, lane: Lane, images: list[Pixels], tries: int
+    ) -> list[Vector]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._threads, lane.run, images, tries
+        )

@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -19,12 +19,15 @@ import numpy as np
 from PIL import Image
 
 from image_search.colour import Pixels
+from image_search.devices import choose_devices
 from image_search.hardware import (
     best_batch_size,
     choose_hardware,
+    devices_here,
     return_freed_memory,
 )
 from image_search.model_config import Unloaded, digest_of_weights, dimension_of
+from image_search.model_files import load_part
 from image_search.model_input import ModelInput
 from image_search.packing import pack
 from image_search.pixel_values import pixel_values
@@ -110,18 +113,38 @@ class DualEncoder:
 
     name: str
     folder: Path | None = None  # where it lies, if it is not the hub's
-    # Such as "float16"; None: the hardware's quickest.
-    precision: str | None = None
+    precision: str | None = None  # such as "float16"; None: the quickest
+    devices_asked: tuple[str, ...] = ()  # none: the machine's best
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "DualEncoder":
         return cls(
-            settings.clip_model, settings.model_folder, settings.clip_dtype
+            settings.clip_model,
+            settings.model_folder,
+            settings.clip_dtype,
+            settings.clip_devices,
         )
 
     def __reduce__(self) -> Any:
         """Workers are sent it without the cached properties below."""
-        return DualEncoder, (self.name, self.folder, self.precision)
+        return DualEncoder, astuple(self)
+
+    @functools.cached_property
+    def devices(self) -> tuple[str, ...]:
+        """That compute vectors; words go to the first. Raises StartupError."""
+        return choose_devices(self.devices_asked, devices_here())
+
+    def on(self, device: str) -> "DualEncoder":
+        """The same model, on one device alone."""
+        return replace(self, devices_asked=(device,))
+
+    def hardware(self) -> tuple[str, Any]:
+        """The first device, and the precision there, a torch.dtype."""
+        return choose_hardware(self.precision, self.devices[0])
+
+    def tower(self, half: Half) -> Tower:
+        """One half of it, loaded once; raises StartupError."""
+        return load_tower(self, half)
 
     @functools.cached_property
     def config(self) -> Any:
@@ -138,7 +161,7 @@ class DualEncoder:
     @property
     def unloaded(self) -> Unloaded:
         """It, for a process that has none of its weights in memory."""
-        return Unloaded(self.config, *choose_hardware(self.precision))
+        return Unloaded(self.config, *self.hardware())
 
     @property
     def dimension(self) -> int:
@@ -168,8 +191,8 @@ class DualEncoder:
 
     @functools.cached_property
     def batch_size(self) -> int:
-        """How many images are best embedded at once."""
-        device, _ = choose_hardware(self.precision)
+        """How many images at once: a guess, until it is measured."""
+        device = self.devices[0]
         patch_size = getattr(self.config.vision_config, "patch_size", 1)
         return best_batch_size(device, self.image_size, patch_size)
 
@@ -179,34 +202,14 @@ class DualEncoder:
 
     def load(self, auto_class: str, **options: Any) -> Any:
         """Load a part with a transformers Auto class; raises StartupError."""
-        import transformers  # costly: torch comes with it
-
-        load = getattr(transformers, auto_class).from_pretrained
-        name = str(self.folder or self.name)
-        log: Any = transformers.utils.logging
-        log.disable_progress_bar()
-        try:
-            # What is on this machine is used without asking the hub.
-            try:
-                return load(name, local_files_only=True, **options)
-            except OSError:
-                log.enable_progress_bar()
-                return load(name, **options)
-        # Of any type: there are many ways to be no model.
-        except Exception as error:
-            message = str(error) or repr(error)
-            reason = message.strip().splitlines()[0].rstrip(".")
-            raise StartupError(
-                f"CLIP_MODEL={self.name} cannot be loaded: {reason}."
-                " Set CLIP_MODEL to the name of a CLIP-like model on the"
-                " Hugging Face Hub, or to a folder that holds one."
-            ) from error
+        place = str(self.folder or self.name)
+        return load_part(auto_class, self.name, place, **options)
 
 
 @functools.cache  # a process holds one half of one model
 def load_tower(encoder: DualEncoder, half: Half) -> Tower:
     """Load one half of a model: no process needs both. Raises StartupError."""
-    device, dtype = choose_hardware(encoder.precision)
+    device, dtype = encoder.hardware()
     _ = encoder.config  # says so where it is no dual encoder
     model = encoder.load("AutoModel", dtype=dtype)
     other_half = "vision_model" if half == "text" else "text_model"

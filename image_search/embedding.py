@@ -6,14 +6,16 @@ import functools
 import hashlib
 import os
 
-import numpy as np
-
-from image_search.batches import Batches
 from image_search.cache import FACTS_VERSION, EmbeddingCache, Known
-from image_search.clip import DualEncoder, Embedding, TextEncoder, embed_images
-from image_search.colour import Pixels
+from image_search.clip import DualEncoder, Embedding, TextEncoder
 from image_search.dates import NOT_TOLD
+from image_search.device_batch import (
+    import_libraries,
+    measured_batch,
+    start_images,
+)
 from image_search.embedded_photo import EmbeddedPhoto
+from image_search.in_flight import rows_for
 from image_search.listing import STAND_IN
 from image_search.looks import PREPROCESSING, READERS, looks_as_before
 from image_search.photos import (
@@ -25,11 +27,13 @@ from image_search.photos import (
     read_pixels,
     read_thumbhash,
 )
+from image_search.pipeline import Pipeline
 from image_search.pulse import Pulse
 from image_search.reasons import OutOfMemory, PhotoError
-from image_search.settings import Settings, StartupError
+from image_search.settings import Settings
 from image_search.thumbnails import ThumbnailCache, version_of
-from image_search.workers import TRIES, PoolUnavailable, WorkerError, WorkerPool
+from image_search.towers import TowerJobs, Towers
+from image_search.workers import TRIES, WorkerError, WorkerPool
 
 WITH_THUMBHASH = 1
 # When it changes, CocoIndex looks at every photo again.
@@ -54,8 +58,8 @@ class PhotoAway(Exception):
 class Embedder:
     """Embeds the folder's photos, photos that are sent, and words.
 
-    The folder's photos are decoded one by one and embedded batch by batch, so that
-    a photo which is sent never waits for more than one of them.
+    The folder's photos are decoded one by one and embedded batch by batch; a photo
+    which is sent never waits for more than one of them.
     """
 
     def __init__(
@@ -64,20 +68,17 @@ class Embedder:
         cache: EmbeddingCache,
         thumbnails: ThumbnailCache,
         decode_pool: WorkerPool,
-        image_pool: WorkerPool,
+        towers: Towers,
     ) -> None:
         self.encoder = encoder
         self.cache = cache
         self.thumbnails = thumbnails
         self.decode_pool = decode_pool
-        self.image_pool = image_pool  # its worker holds the model's image tower
+        self.towers = towers  # the model's image tower, on each device
         self.text = TextEncoder(encoder)  # this process holds the text tower
         self.pulse = Pulse()
         self._decoding = asyncio.Semaphore(CORES)
         self._one_at_a_time = asyncio.Lock()
-        self._batches = Batches(
-            self._run_image_tower, lambda: encoder.batch_size
-        )
 
     @classmethod
     def from_settings(
@@ -91,7 +92,11 @@ class Embedder:
             WorkerPool(
                 CORES + 1, DECODE_SECONDS, DECODER_ENVIRONMENT, DECODER_BYTES
             ),
-            WorkerPool(1, EMBED_SECONDS),
+            Towers(
+                encoder,
+                functools.partial(Pipeline, EMBED_SECONDS),
+                TowerJobs(import_libraries, start_images, measured_batch),
+            ),
         )
 
     async def embed_photo(self, content: bytes) -> EmbeddedPhoto:
@@ -110,7 +115,7 @@ class Embedder:
             if known.vector is None:
                 reading = await self._decode(content)
                 remarks = reading.remarks
-                vector = await self._batches.embed(reading.pixels)
+                vector = await self.towers.embed(reading.pixels)
                 known = await asyncio.to_thread(
                     self._keep, digest, vector, reading
                 )
@@ -144,12 +149,16 @@ class Embedder:
     @property
     def passing_errors(self) -> set[str]:
         """Why a photo can't be read that may well be read after a restart."""
-        return {self.image_pool.failure, str(OutOfMemory())}
+        return {self.towers.failure, str(OutOfMemory())}
+
+    def most_rows(self) -> int:
+        """How many photos under way keep the devices busy."""
+        return rows_for(self.towers.images_under_way())
 
     @property
     def trouble(self) -> str:
         """Why no worker can be had just now, or nothing."""
-        return self.decode_pool.trouble or self.image_pool.trouble
+        return self.decode_pool.trouble or self.towers.trouble
 
     def embed_upload(self, content: bytes) -> Embedding:
         """Embed a photo that was sent; raises PhotoError."""
@@ -158,11 +167,9 @@ class Embedder:
             pixels = self.decode_pool.run(
                 read_pixels, content, *view, tries=1, seconds=seconds
             )
-            vectors = self._run_image_tower([pixels])
+            return self.towers.embed_at_once(pixels)
         except WorkerError as error:
             raise PhotoError(str(error)) from None
-        vector: Embedding = vectors[0]
-        return vector
 
     def embed_query(self, text: str) -> Embedding:
         """Embed a description, in the photos' space; one asked again costs no model."""
@@ -177,15 +184,13 @@ class Embedder:
         return self.text.unread(text)
 
     def load_image_tower(self) -> None:
-        """Have the worker load it; should it fail, the first photo's error says why."""
-        black = np.zeros((64, 64, 3), np.uint8)
-        with contextlib.suppress(StartupError, WorkerError, PoolUnavailable):
-            self.image_pool.run(embed_images, self.encoder, [black])
+        """Have workers load it; should it fail, the first photo's error says why."""
+        self.towers.load()
 
     def end_workers(self) -> None:
         """End them without waiting for their work; from any thread."""
         self.decode_pool.close()
-        self.image_pool.close()
+        self.towers.close()
 
     def close(self) -> None:
         self.end_workers()
@@ -273,15 +278,6 @@ class Embedder:
             is_damaged=is_damaged,
         )
         return Known(vector, facts, thumbhash, is_damaged)
-
-    def _run_image_tower(
-        self, images: list[Pixels], tries: int = TRIES
-    ) -> list[Embedding]:
-        made_by = self.encoder.model_input
-        vectors: list[Embedding] = self.image_pool.run(
-            embed_images, self.encoder, images, made_by, tries=tries
-        )
-        return vectors
 
 
 def _digest(content: bytes) -> bytes:

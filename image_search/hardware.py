@@ -16,24 +16,50 @@ CPU_BATCH_PATCHES = 256
 CPU_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16", "arm_bf16"}
 
 
-def choose_hardware(precision: str | None = None) -> tuple[str, Any]:
+def choose_hardware(
+    precision: str | None = None, device: str | None = None
+) -> tuple[str, Any]:
     """The best device, and its quickest precision (a torch.dtype) unless one is given.
 
-    In 16 bits a vector's cosine to that of float32 stays above 0.999.
+    In 16 bits a vector's cosine to that of float32 stays above 0.999. `device`: the
+    one to compute with, such as "cuda:1".
     """
     import torch
 
-    features = {
-        name for name, has in torch.cpu.get_capabilities().items() if has
-    }
+    features = cpu_features()
     if torch.cuda.is_available():
         features.add("cuda")
         if torch.cuda.is_bf16_supported():
             features.add("cuda_bf16")
     if torch.backends.mps.is_available():
         features.add("mps")
-    device, quickest = best_hardware(features)
-    return device, getattr(torch, precision or quickest)
+    if device:
+        features -= {"cuda", "mps"} - {device.partition(":")[0]}
+    best, quickest = best_hardware(features)
+    return device or best, getattr(torch, precision or quickest)
+
+
+def cpu_features() -> set[str]:
+    """What the CPU can do, by the names of torch.cpu.get_capabilities.
+
+    A PyTorch without that tells of nothing: then float32 is the precision.
+    """
+    import torch
+
+    with contextlib.suppress(AttributeError):
+        has = torch.cpu.get_capabilities()
+        return {name for name, is_there in has.items() if is_there}
+    return set()
+
+
+def devices_here() -> list[str]:
+    """Every device that PyTorch can compute with here, the quickest first."""
+    import torch
+
+    found = [f"cuda:{one}" for one in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return [*found, "cpu"]
 
 
 def best_hardware(features: set[str]) -> tuple[str, str]:
@@ -51,7 +77,7 @@ def best_hardware(features: set[str]) -> tuple[str, str]:
 def best_batch_size(device: str, image_size: int, patch_size: int) -> int:
     """How many square images, cut into square patches, are best embedded at once."""
     patches = (image_size // patch_size) ** 2
-    if device == "cuda":
+    if device.startswith("cuda"):
         return min(CUDA_BATCH, max(GPU_BATCH, CUDA_BATCH_PATCHES // patches))
     if device != "cpu":
         return GPU_BATCH

@@ -11,9 +11,9 @@ from image_search.filters import UNREADABLE, Condition, Filter
 from image_search.hardware import return_freed_memory
 from image_search.listing import Files, Snapshot
 from image_search.passes import Passes, Update, photos_for_later
+from image_search.passes import Reader as PassReader
 from image_search.place import Place
 from image_search.place_points import PlacePoints
-from image_search.pulse import Pulse
 from image_search.record import Record, record_file
 from image_search.settings import Settings, logger
 from image_search.state import check_free_space, redact
@@ -29,7 +29,7 @@ from image_search.store_errors import (
 SKIPPED_RETRIED = 10_000
 
 
-class Reader(Protocol):
+class Reader(PassReader, Protocol):
     """What reads and embeds photos, as far as the index asks it."""
 
     @property
@@ -43,10 +43,6 @@ class Reader(Protocol):
     @property
     def trouble(self) -> str:
         """Why none can be read just now, or nothing."""
-
-    @property
-    def pulse(self) -> Pulse:
-        """When one was last read or embedded."""
 
 
 class Index:
@@ -76,7 +72,7 @@ class Index:
         self.absences = Absences(folder, store)
         self.record_file = record_file(settings, folder.address)
         self.record = Record()
-        self.passes = Passes(folder, update, self.record_file, reader.pulse)
+        self.passes = Passes(folder, update, self.record_file, reader)
 
         self.progress.photos = folder.first_look.photos
         # Whether the next sync is to look at every photo again that was skipped.

@@ -33,6 +33,17 @@ class Update(Protocol):
         """
 
 
+class Reader(Protocol):
+    """What reads and embeds photos, as far as a pass asks it."""
+
+    @property
+    def pulse(self) -> Pulse:
+        """When one was last read or embedded."""
+
+    def most_rows(self) -> int:
+        """How many of them under way keep what embeds them busy."""
+
+
 class Passes:
     """Has CocoIndex bring a store up to date with what a folder holds.
 
@@ -45,12 +56,12 @@ class Passes:
         folder: Place,
         update: Update,
         record_file: Path,
-        pulse: Pulse,
+        reader: Reader,
     ) -> None:
         self.folder = folder
         self.update = update
         self.record_file = record_file
-        self.pulse = pulse
+        self.reader = reader
         # What CocoIndex was shown when the flow was opened, and how much at a time.
         self._opened: Any = folder.shown, folder.excluded, folder.rows
 
@@ -103,14 +114,15 @@ class Passes:
         self.folder.snapshot = snapshot
         self.folder.excluded = snapshot.hidden | later
         self.folder.rows = rows_in_flight(
-            photos[name][1] for name in read - later
+            (photos[name][1] for name in read - later),
+            self.reader.most_rows(),
         )
         shown = self.folder.shown, self.folder.excluded, self.folder.rows
         reopen = shown != self._opened
         self._opened = None  # should it fail, the next one begins anew
         await wait_unless_stuck(
             self.update(self.folder, reopen=reopen, reexport=reexport),
-            self.pulse,
+            self.reader.pulse,
             patience_for(len(photos)),
         )
         self._opened = shown

@@ -28,7 +28,12 @@ def pixel_values(
     from torch.nn.utils.rnn import pad_sequence
 
     def on_device(array: Any) -> Any:
-        return torch.from_numpy(array).to(model.device)
+        tensor = torch.from_numpy(array)
+        if model.device.type == "cuda":
+            # Only from memory that stays in its place does the device fetch it by
+            # itself, while it computes something else.
+            tensor = tensor.pin_memory()
+        return tensor.to(model.device, non_blocking=True)
 
     # What the processor does, (pixels * factor - mean) / deviation, in float32.
     mean = torch.tensor(processor.image_mean, device=model.device)

@@ -91,6 +91,10 @@ Urls = Annotated[
     BeforeValidator(_split_addresses),
     Field(min_length=1),
 ]
+Device = Annotated[str, Field(pattern=r"^(cpu|mps|cuda(:\d+)?)$")]
+Devices = Annotated[
+    tuple[Device, ...], NoDecode, BeforeValidator(_split_addresses)
+]
 Folder = Annotated[Path, AfterValidator(_absolute)]
 File = Annotated[Path, AfterValidator(_at_base)]
 Networks = Annotated[
@@ -134,6 +138,7 @@ class Settings(BaseSettings):
     exclude: Patterns = ()
     clip_model: str = "openai/clip-vit-large-patch14"
     clip_dtype: Literal["float32", "float16", "bfloat16"] | None = None
+    clip_devices: Devices = ()  # see devices.choose_devices
     ocr: bool = True
     ocr_languages: str = ""  # see text_model.TextModel
     qdrant_url: Urls | None = None

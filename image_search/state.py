@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import cocoindex
 import portalocker
 
-from image_search.in_flight import INFLIGHT_BYTES, MOST_ROWS
+from image_search.in_flight import INFLIGHT_BYTES, rows_of_machine
 from image_search.postgres import EmbeddedPostgres
 from image_search.postgres_programs import PostgresError
 from image_search.settings import Settings, StartupError, logger, settings
@@ -182,7 +182,7 @@ def cocoindex_settings() -> cocoindex.Settings:
         app_namespace=state_name(settings),
         # Of all places together, which share the memory.
         global_execution_options=cocoindex.GlobalExecutionOptions(
-            source_max_inflight_rows=MOST_ROWS,
+            source_max_inflight_rows=rows_of_machine(),
             source_max_inflight_bytes=INFLIGHT_BYTES,
         ),
     )

@@ -36,11 +36,13 @@ class Equipment:
     languages: list[str] | None = None  # that it reads; None: many
 
     @classmethod
-    def of(cls, model: Any, name: str, store: Store) -> "Equipment":
-        """`model`: transformers'; `name`: what it is called unless it tells itself."""
+    def of(cls, model: Any, encoder: Any, store: Store) -> "Equipment":
+        """`model`: transformers', of an `encoder`, which knows all its devices."""
+        devices = encoder.devices
+        several = ", ".join(devices) if len(devices) > 1 else ""
         return cls(
-            model=getattr(model.config, "display_name", name),
-            device=str(model.device),
+            model=getattr(model.config, "display_name", encoder.name),
+            device=several or str(model.device),
             precision=str(model.dtype).removeprefix("torch."),
             store=store.name,
             languages=languages_of(model.config),

@@ -44,12 +44,16 @@ class WorkerProcess(NamedTuple):
         environment: Mapping[str, str],
         memory: int | None,
         niceness: int,
+        kind: str = "",
     ) -> "WorkerProcess":
-        """Start one whose jobs may take `seconds`, with some more variables."""
+        """Start one whose jobs may take `seconds`, with some more variables.
+
+        `kind`: "staged" for one that takes the next job while it does one.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             numbers = theirs.fileno(), seconds, memory or 0, niceness
-            arguments = map(str, numbers)
+            arguments = *map(str, numbers), kind
             process = subprocess.Popen(
                 [sys.executable, "-m", PROGRAM, *arguments],
                 cwd=ROOT,  # where `-m` finds this package

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+from image_search.staged_jobs import StagedJobs
 from image_search.worker_process import READY, WorkerProcess
 
 TRIES = 3  # that a job has, if its workers die of it
@@ -229,4 +230,7 @@ if __name__ == "__main__":
     os.nice(int(sys.argv[4]))
     if memory := int(sys.argv[3]):
         _limit_memory(memory)
-    _serve(Connection(int(sys.argv[1])), float(sys.argv[2]))
+    pipe, limit = Connection(int(sys.argv[1])), float(sys.argv[2])
+    if sys.argv[5] == "staged":
+        StagedJobs(pipe, limit, _run_job).serve()
+    _serve(pipe, limit)

@@ -32,6 +32,7 @@ import psutil
 import torch
 from numpy.typing import NDArray
 
+from image_search.hardware import cpu_features
 from tests.bench import flow as flow_alone
 from tests.bench.material import FOLDER, QUICK, gigaflops, model, photos
 from tests.browser import chromium, visit
@@ -134,7 +135,7 @@ def embedding() -> Iterator[Row]:
         (STARTER, 40, {}),
     ]
     # What other CPUs with bfloat16 come to.
-    if torch.cpu.get_capabilities().get("amx_bf16"):
+    if "amx_bf16" in cpu_features():
         cases.append((LARGE, 8, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}))
     for name, number, isa in cases:
         title, limits, alone = f"{name} without AMX" if isa else name, [], []

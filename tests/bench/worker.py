@@ -131,14 +131,13 @@ def images(paths: list[str]) -> float:
 
 def prepared_image(path: str, times: int) -> float:
     """Photos a second that the embedding process does with one that is decoded."""
-    from image_search.clip import embed_images
     from image_search.photos import read_pixels
 
-    encoder, pool = embedder().encoder, embedder().image_pool
-    image = read_pixels(Path(path).read_bytes(), encoder.image_size)
+    encoder, towers = embedder().encoder, embedder().towers
+    image = read_pixels(Path(path).read_bytes(), *encoder.view)
     began = time.perf_counter()
     for _ in range(times):
-        pool.run(embed_images, encoder, [image])
+        towers.embed_at_once(image)
     return times / (time.perf_counter() - began)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from image_search.addresses import Address
+from image_search.in_flight import USUAL_ROWS
 from image_search.index import Index
 from image_search.kinds import is_photo
 from image_search.listing import STAND_IN
@@ -29,6 +30,10 @@ class Reader:
         self.passing_errors = {"it crashed the decoder three times"}
         self.trouble = ""
         self.pulse = Pulse()
+        self.rows = USUAL_ROWS
+
+    def most_rows(self) -> int:
+        return self.rows
 
 
 EQUIPMENT = Equipment(model="", device="", precision="", store="")

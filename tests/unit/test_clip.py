@@ -222,6 +222,7 @@ def test_an_encoder_is_sent_without_what_it_has_read(
         "name",
         "folder",
         "precision",
+        "devices_asked",
     }
 
 

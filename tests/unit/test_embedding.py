@@ -20,6 +20,11 @@ from image_search.cache import EmbeddingCache
 from image_search.clip import DualEncoder, Embedding, embed_images, embed_text
 from image_search.colour import Pixels
 from image_search.dates import NOT_TOLD, Taken
+from image_search.device_batch import (
+    import_libraries,
+    measured_batch,
+    start_images,
+)
 from image_search.embedded_photo import EmbeddedPhoto
 from image_search.embedding import UPLOAD_SECONDS, Embedder, PhotoAway
 from image_search.listing import STAND_IN
@@ -34,6 +39,7 @@ from image_search.photos import (
 from image_search.reasons import OutOfMemory, PhotoError
 from image_search.settings import Settings
 from image_search.thumbnails import ThumbnailCache, version_of
+from image_search.towers import Runner, TowerJobs, Towers
 from image_search.workers import TRIES, PoolClosed, WorkerError, WorkerPool
 from tests.harness import PHOTOS, eventually
 
@@ -99,15 +105,21 @@ def new_embedder(tmp_path: Path) -> Iterator[NewEmbedder]:
     embedders = []
 
     def make(
-        decode_pool: WorkerPool, image_pool: WorkerPool, batch_size: int = 1
+        decode_pool: WorkerPool, image_pool: Runner, batch_size: int = 1
     ) -> Embedder:
         encoder: Any = SimpleNamespace(
-            view=(SIDE, None), model_input=None, batch_size=batch_size
+            view=(SIDE, None),
+            model_input=None,
+            batch_size=batch_size,
+            devices=("cpu",),
+            on=lambda _: encoder,
         )
+        jobs = TowerJobs(import_libraries, start_images, measured_batch)
+        towers = Towers(encoder, lambda: image_pool, jobs)
         cache = EmbeddingCache(tmp_path / "vectors.sqlite", "model")
         thumbnails = ThumbnailCache(tmp_path / "thumbs")
         embedders.append(
-            Embedder(encoder, cache, thumbnails, decode_pool, image_pool)
+            Embedder(encoder, cache, thumbnails, decode_pool, towers)
         )
         return embedders[-1]
 
@@ -130,7 +142,7 @@ def test_all_of_a_photo_is_known_after_one_visit(
 ) -> None:
     """A photo is read once: vector, facts, digest, thumbnail and ThumbHash come of it."""
     decode_pool = PoolHere()
-    embedder = new_embedder(decode_pool, PoolHere(embed_images=fake_vectors))
+    embedder = new_embedder(decode_pool, PoolHere(start_images=fake_vectors))
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     exif[ExifTags.Base.DateTime] = "2019:05:01 12:00:00"
@@ -156,13 +168,13 @@ def test_a_known_photo_costs_no_work(new_embedder: NewEmbedder) -> None:
     """A photo that is moved or copied, or seen after a restart, costs no work at all."""
     content = photo(20)
     [first] = embed_all(
-        new_embedder(PoolHere(), PoolHere(embed_images=fake_vectors)), content
+        new_embedder(PoolHere(), PoolHere(start_images=fake_vectors)), content
     )
     idle = PoolHere(
         read_photo=no_work,
         read_facts=no_work,
         read_thumbhash=no_work,
-        embed_images=no_work,
+        start_images=no_work,
     )
     [again] = embed_all(new_embedder(idle, idle), content)
     assert np.array_equal(again.embedding, first.embedding)  # type: ignore[arg-type]
@@ -175,7 +187,7 @@ def test_facts_of_a_known_vector_cost_no_model(
 ) -> None:
     """A photo that a version embedded which kept no facts has them read, once."""
     decode_pool = PoolHere(read_photo=no_work)
-    embedder = new_embedder(decode_pool, PoolHere(embed_images=no_work))
+    embedder = new_embedder(decode_pool, PoolHere(start_images=no_work))
     content = photo(20)
     digest = hashlib.sha256(content).digest()
     embedder.cache.keep(digest, vector=vector_of(0.6, 0.8))
@@ -201,7 +213,7 @@ def test_a_thumbhash_comes_of_the_thumbnail_if_there_is_one(
         return read_thumbhash(content)
 
     decode_pool = PoolHere(read_photo=no_work, read_thumbhash=look)
-    embedder = new_embedder(decode_pool, PoolHere(embed_images=no_work))
+    embedder = new_embedder(decode_pool, PoolHere(start_images=no_work))
     embedder.cache.keep(digest, vector=vector_of(0.6, 0.8))
     small = encode(Image.new("RGB", (512, 384), "red"), "JPEG")
     if has_thumbnail:
@@ -221,7 +233,7 @@ def test_a_photo_without_a_thumbhash_is_a_photo(
         raise WorkerError("it crashed the decoder")
 
     decode_pool = PoolHere(read_photo=no_work, read_thumbhash=fail)
-    embedder = new_embedder(decode_pool, PoolHere(embed_images=no_work))
+    embedder = new_embedder(decode_pool, PoolHere(start_images=no_work))
     content = photo(20)
     digest = hashlib.sha256(content).digest()
     embedder.cache.keep(digest, vector=vector_of(0.6, 0.8))
@@ -232,7 +244,7 @@ def test_a_photo_without_a_thumbhash_is_a_photo(
 
 def test_what_is_no_photo_says_so(new_embedder: NewEmbedder) -> None:
     """A photo that can't be read has a reason in place of a vector, and no facts."""
-    embedder = new_embedder(PoolHere(), PoolHere(embed_images=no_work))
+    embedder = new_embedder(PoolHere(), PoolHere(start_images=no_work))
     [made] = embed_all(embedder, b"no photo")
     digest = hashlib.sha256(b"no photo").hexdigest()
     reason = "a text with a photo's name"
@@ -246,7 +258,7 @@ def test_what_is_seen_as_before_keeps_its_vector(
 ) -> None:
     """Of an earlier version's vectors those stay whose photos look the same; a header tells."""
     decode_pool = PoolHere()
-    image_pool = PoolHere(embed_images=fake_vectors)
+    image_pool = PoolHere(start_images=fake_vectors)
     embedder = new_embedder(decode_pool, image_pool)
     sorts = Image.new("RGB", (20, 20), "red"), Image.new("RGBA", (20, 20))
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
@@ -274,7 +286,7 @@ def test_damage_is_remembered(new_embedder: NewEmbedder) -> None:
     """A damaged photo that is shown is known for it, after a restart too."""
     whole = encode(Image.new("RGB", (40, 30), "red"), "JPEG")
     for _ in range(2):
-        embedder = new_embedder(PoolHere(), PoolHere(embed_images=fake_vectors))
+        embedder = new_embedder(PoolHere(), PoolHere(start_images=fake_vectors))
         made = embed_all(embedder, whole, whole[:-2])
         assert [one.error for one in made] == [None, None]
         assert [one.damaged for one in made] == [False, True]
@@ -318,7 +330,7 @@ def test_memory_that_was_short_is_tried_again_alone(
                 at_work[0] -= 1
 
     pool = PoolHere(read_photo=decode)
-    embedder = new_embedder(pool, PoolHere(embed_images=fake_vectors))
+    embedder = new_embedder(pool, PoolHere(start_images=fake_vectors))
     made = embed_all(embedder, *(photo(20) for _ in range(number)))
     assert [one.error for one in made] == [None] * number
     assert others[number:] == [0] * number
@@ -340,7 +352,7 @@ def test_a_disk_without_room_for_thumbnails_stops_nothing(
 ) -> None:
     """A photo is embedded where its thumbnail can't be kept."""
     (tmp_path / "thumbs").write_text("not a folder")
-    embedder = new_embedder(PoolHere(), PoolHere(embed_images=fake_vectors))
+    embedder = new_embedder(PoolHere(), PoolHere(start_images=fake_vectors))
     [made] = embed_all(embedder, photo(20))
     assert made.error is None
 
@@ -366,7 +378,7 @@ def test_each_photo_of_many_gets_its_own_vector(
         return fake_vectors(encoder, images)
 
     embedder = new_embedder(
-        PoolHere(read_photo=decode), PoolHere(embed_images=embed), batch_size
+        PoolHere(read_photo=decode), PoolHere(start_images=embed), batch_size
     )
     made = embed_all(embedder, *photos)
     for side, found in zip(range(20, 32), made, strict=True):
@@ -387,7 +399,7 @@ def test_a_photo_that_crashes_takes_no_other_along(
         return fake_vectors(encoder, images)
 
     embedder = new_embedder(
-        PoolHere(), PoolHere(embed_images=embed), batch_size=3
+        PoolHere(), PoolHere(start_images=embed), batch_size=3
     )
     made = embed_all(embedder, *(photo(side) for side in (20, 21, 13, 22, 23)))
     assert [one.error for one in made] == [None, None, "it crashed", None, None]
@@ -417,7 +429,7 @@ def test_only_as_many_are_decoded_as_there_are_cores(
         return read_photo(content, *view)
 
     embedder = new_embedder(
-        PoolHere(read_photo=decode), PoolHere(embed_images=fake_vectors)
+        PoolHere(read_photo=decode), PoolHere(start_images=fake_vectors)
     )
     photos = [photo(20) for _ in range(3 * wait_for_others.parties)]
     made = embed_all(embedder, *photos)
@@ -431,7 +443,7 @@ def test_only_as_many_are_decoded_as_there_are_cores(
 def test_a_photo_that_is_sent_is_not_kept(new_embedder: NewEmbedder) -> None:
     """An upload is embedded as a photo of the folder is, and leaves no trace."""
     decode_pool = PoolHere()
-    embedder = new_embedder(decode_pool, PoolHere(embed_images=fake_vectors))
+    embedder = new_embedder(decode_pool, PoolHere(start_images=fake_vectors))
     content = photo(20)
     assert embedder.embed_upload(content).tolist() == [20, 20, 20, 235, 100]
     assert decode_pool.jobs == ["read_pixels"]
@@ -452,7 +464,7 @@ def test_an_upload_that_crashes_is_the_senders(
     """What no worker gets through is a PhotoError, which the sender is told."""
     crash = PoolHere(
         read_pixels=lambda *_: fail("it crashed"),
-        embed_images=lambda *_: fail("it crashed"),
+        start_images=lambda *_: fail("it crashed"),
     )
     pools = {"decode_pool": PoolHere(), "image_pool": crash} | {broken: crash}
     with pytest.raises(PhotoError, match="it crashed"):
@@ -491,17 +503,16 @@ def test_photos_and_words_meet_in_one_space(
         assert np.array_equal(words, embed_text(encoder, "a cat"))
         assert words.shape == made.embedding.shape
 
-        modules = embedder.image_pool.run(
-            eval, "list(__import__('sys').modules)"
-        )
+        [tower] = embedder.towers.all()
+        modules = tower.runner.run(eval, "list(__import__('sys').modules)")
         loaded = {module.partition(".")[0] for module in modules}
         assert "torch" in loaded
         assert not loaded & {"fastapi", "uvicorn", "cocoindex", "qdrant_client"}
-        workers = embedder.decode_pool.workers() + embedder.image_pool.workers()
+        workers = embedder.decode_pool.workers() + embedder.towers.workers()
         assert len(workers) == 2
     finally:
         embedder.close()
-    for pool in (embedder.decode_pool, embedder.image_pool):
-        assert pool.workers() == []
+    assert embedder.decode_pool.workers() == []
+    assert embedder.towers.workers() == []
     with pytest.raises(PoolClosed):
         embed_all(embedder, b"another photo")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from image_search.in_flight import LARGE, LEAST_ROWS, MOST_BYTES, MOST_ROWS
+from image_search.in_flight import LARGE, LEAST_ROWS, MOST_BYTES, USUAL_ROWS
 from image_search.index import Index
 from image_search.passes import photos_in_turn
 from image_search.place import Place
@@ -53,7 +53,7 @@ def test_large_photos_come_after_the_others(world: World, index: Index) -> None:
     rows = rows_of_passes(world, index)
     assert sync(index) is None
     assert [one.excluded for one in world.passes] == [large, PLAIN]
-    assert rows == [MOST_ROWS, 2]
+    assert rows == [USUAL_ROWS, 2]
     assert large <= {*world.shown()}
 
 
@@ -90,6 +90,17 @@ def test_a_large_photo_that_changes_stays_in_the_index(
     assert rows == [1]
 
 
+def test_rows_follow_what_embeds_them(world: World, index: Index) -> None:
+    """Where more devices compute than were known at the start, more photos are under way."""
+    rows = rows_of_passes(world, index)
+    world.reader.rows = 4 * USUAL_ROWS
+    world.write("new.jpg", "new")
+    assert sync(index) is None
+    assert rows == [4 * USUAL_ROWS]
+    [only] = world.passes
+    assert only.reopen
+
+
 @pytest.mark.usefixtures("index")
 def test_a_start_reads_large_photos_only_if_it_must(world: World) -> None:
     """With photos known already and the same readers none holds others up; with others, they do."""
@@ -103,7 +114,7 @@ def test_a_start_reads_large_photos_only_if_it_must(world: World) -> None:
     rows += rows_of_passes(world, index)
     later = rows_of_passes(world, index)
     assert sync(index) is None
-    assert (rows, later) == ([MOST_ROWS], [1])
+    assert (rows, later) == ([USUAL_ROWS], [1])
 
 
 def test_what_was_begun_is_not_taken_back(world: World) -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -88,12 +89,17 @@ def test_equipment_is_told_as_people_call_it(
     model = SimpleNamespace(
         config=SimpleNamespace(**config), device="cuda:0", dtype="torch.float16"
     )
-    assert Equipment.of(model, "a name", store) == Equipment(
+    encoder = SimpleNamespace(name="a name", devices=("cuda:0",))
+    expected = Equipment(
         model=shown,
         device="cuda:0",
         precision="float16",
         store="a store in memory",
     )
+    assert Equipment.of(model, encoder, store) == expected
+    encoder.devices = "cuda:0", "cuda:1"
+    told = Equipment.of(model, encoder, store)
+    assert told == replace(expected, device="cuda:0, cuda:1")
 
 
 def test_before_the_first_look_nothing_is_ready(board: StatusBoard) -> None:
