@@ -114,6 +114,8 @@ class Batches:
         try:
             await self._embed_together(lane, batch)
         finally:
+            for waiting in batch:
+                waiting.cancel()  # of no effect, unless this was cancelled
             self._under_way[number] -= 1
             self._form_batches()
 
