@@ -7,17 +7,13 @@ by turns with the tutorial's; what is printed are medians of the rounds, and rat
 """
 
 import contextlib
-import http.client
 import json
 import os
 import platform
-import random
 import shutil
-import string
 import subprocess
 import sys
 import time
-import urllib.parse
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import psutil
@@ -33,32 +29,39 @@ import torch
 from numpy.typing import NDArray
 
 from image_search.hardware import cpu_features
-from tests.bench import flow as flow_alone
-from tests.bench.material import FOLDER, QUICK, gigaflops, model, photos
+from tests.bench.apps import (
+    RUN,
+    Client,
+    add_photos,
+    installation,
+    new_text,
+    wait_until_ready,
+)
+from tests.bench.flow import known_photos
+from tests.bench.indexing import end_to_end
+from tests.bench.material import (
+    LARGE,
+    QUICK,
+    SMALL,
+    STARTER,
+    gigaflops,
+    model,
+    photos,
+)
+from tests.bench.rclip import beside_rclip
+from tests.bench.table import Row, percentiles, row, say
 from tests.browser import chromium, visit
 from tests.harness import PHOTOS, ROOT, SCRATCH, App, environment
 
 ROUNDS = 3
-RUN = FOLDER / "run"  # what this run alone needs
-LARGE, STARTER = "ViT-L/14", "the starter model"
 VISITS = 1 if QUICK else 5
 SEARCHES = 20 if QUICK else 100  # a round
 SECONDS = 0.5 if QUICK else 4.0  # for each rate of requests
-KNOWN_PHOTOS = 400 if QUICK else 10_000
 STORES = (1_000, 3_000) if QUICK else (10_000, 50_000, 200_000)
 REPLICAS = (1, 2, 4)  # processes
 CLIENTS = 16
 WAYS = "meaning,name,text,description"
 FILES = 2_000 if QUICK else 200_000
-
-
-class Row(NamedTuple):
-    """One of the table; `times` is how many times better it is here."""
-
-    what: str
-    tutorial: str = ""
-    here: str = ""
-    times: str = ""
 
 
 class Worker:
@@ -88,32 +91,6 @@ class Worker:
         self.process.communicate()
 
 
-def say(what: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr)
-
-
-def row(what: str, both: Any, unit: str, *, less: bool = False) -> Row:
-    """A row of the tutorial's figure and ours; `less`: the lower of the two is the better one."""
-    tutorial, here = both
-    times = tutorial / here if less else here / tutorial
-    return Row(
-        what,
-        f"{figure(tutorial)} {unit}",
-        f"{figure(here)} {unit}",
-        f"{times:.1f}",
-    )
-
-
-def figure(number: float) -> str:
-    """Three digits, without an exponent."""
-    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
-
-
-def percentiles(seconds: list[float]) -> str:
-    p50, p95, p99 = 1000 * np.percentile(seconds, [50, 95, 99])
-    return f"{p50:.1f} / {p95:.1f} / {p99:.1f} ms"
-
-
 def megabytes(pid: int) -> NDArray[np.float64]:
     """What a process holds in memory: with its share of what is shared (PSS), with all of it (RSS).
 
@@ -131,7 +108,7 @@ def embedding() -> Iterator[Row]:
     sizes = {"12 megapixels": photos(4000, 3000), "640 x 480": photos(640, 480)}
     cases: list[tuple[str, int, dict[str, str | Path]]] = [
         (LARGE, 8, {}),
-        ("ViT-B/32", 40, {}),
+        (SMALL, 40, {}),
         (STARTER, 40, {}),
     ]
     # What other CPUs with bfloat16 come to.
@@ -200,35 +177,6 @@ def embedding() -> Iterator[Row]:
 # --- Searches over HTTP ---------------------------------------------------------------------------
 
 
-def new_text() -> str:
-    """A text that nobody asked for before, of 10 tokens: start, 8 letters, end."""
-    return "".join(random.choices(string.ascii_lowercase, k=8))
-
-
-class Client:
-    """One that asks over one connection, with little work of its own."""
-
-    def __init__(self, app: App) -> None:
-        self.connection = http.client.HTTPConnection(
-            "127.0.0.1", app.port, timeout=120
-        )
-
-    def get(self, path: str, **params: Any) -> Any:
-        self.connection.request(
-            "GET", f"{path}?{urllib.parse.urlencode(params)}"
-        )
-        response = self.connection.getresponse()
-        content = response.read()
-        assert response.status in {200, 503}, content
-        return json.loads(content) if response.status == 200 else None
-
-    def seconds(self, text: str) -> float:
-        """Ask for a text that has to be answered."""
-        began = time.perf_counter()
-        assert self.get("/search", q=text)["results"]
-        return time.perf_counter() - began
-
-
 def load(
     apps: App | Sequence[App], number: int, text: str | None = None
 ) -> float:
@@ -250,36 +198,6 @@ def load(
         clients = [Client(apps[one % len(apps)]) for one in range(number)]
         answers = sum(threads.map(ask, clients))
     return answers / (time.perf_counter() - began)
-
-
-@contextlib.contextmanager
-def installation(name: str, of_model: str = LARGE) -> Iterator[App]:
-    """An app with a model and the sample photos, with its defaults for threads."""
-    folder = RUN / name
-    folder.mkdir(parents=True)
-    samples = tuple(file.name for file in (ROOT / "img").glob("*.[jpw]*"))
-    app = App(folder, samples, {"CLIP_MODEL": str(model(of_model))})
-    del app.env["OMP_NUM_THREADS"]
-    try:
-        yield app
-    finally:
-        app.clear_away()
-        shutil.rmtree(folder)
-
-
-def wait_until_ready(client: Client) -> None:
-    while client.get("/status")["state"] != "ready":
-        time.sleep(0.2)
-
-
-def add_photos(app: App, number: int) -> None:
-    """Put large photos into the folder, all at once, that nobody has seen before."""
-    aside = app.img.with_name("aside") / uuid.uuid4().hex
-    aside.mkdir(parents=True)
-    for file in (photos(4000, 3000) * number)[:number]:
-        content = file.read_bytes() + uuid.uuid4().bytes
-        (aside / f"{uuid.uuid4().hex}.jpg").write_bytes(content)
-    aside.rename(app.img / aside.name)
 
 
 def searching() -> Iterator[Row]:
@@ -482,39 +400,6 @@ def replicas() -> Iterator[Row]:
     )
 
 
-def end_to_end() -> Iterator[Row]:
-    """Photos a second from the folder to the index, through CocoIndex and the store."""
-    for of_model, number in ((LARGE, 8), (STARTER, 48)):
-        rates = []
-        with installation("end-to-end", of_model) as app:
-            app.start()
-            client = Client(app)
-            wait_until_ready(client)
-            for _ in range(ROUNDS):
-                say(f"end to end, {of_model}")
-                # Uvicorn ends connections that are idle for 5 s.
-                client = Client(app)
-                before = client.get("/status")["indexed"]
-                began = time.perf_counter()
-                add_photos(app, 4 if QUICK else number)
-                total = before + (4 if QUICK else number)
-                while client.get("/status")["indexed"] < total:
-                    time.sleep(0.05)
-                rates.append((total - before) / (time.perf_counter() - began))
-            app.stop()
-        yield Row(
-            f"{of_model}, 12 megapixels, from the folder to the index",
-            here=f"{median(rates):.3g} photos/s",
-        )
-
-
-def flow() -> Iterator[Row]:
-    """What is left of the time for a photo when the model costs nothing."""
-    say("the flow alone")
-    for what, here in flow_alone.measure(RUN / "flow", KNOWN_PHOTOS):
-        yield Row(what, here=here)
-
-
 # --- The page -------------------------------------------------------------------------------------
 
 
@@ -669,25 +554,29 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "starting-large": lambda: starting(LARGE),
     "replicas": replicas,
     "end-to-end": end_to_end,
-    "flow": flow,
+    "flow": known_photos,
     "seeing": seeing,
     "stores": stores,
     "words": words,
     "scanning": scanning,
+    "rclip": beside_rclip,
 }
+# Whose figures stand beside ours, if not the tutorial's.
+OTHERS = {"rclip": "rclip"}
 
 
 def main(names: list[str]) -> None:
     """Measure the parts that are named, or all of them."""
-    parts = [PARTS[name] for name in names or PARTS]
+    names = names or [*PARTS]
     shutil.rmtree(RUN, ignore_errors=True)
     RUN.mkdir(parents=True)
     try:
-        print(
-            f"{machine()}\n\n| | the tutorial's way | here | times |\n|---|--:|--:|--:|"
-        )
-        for part in parts:
-            for row in part():
+        print(machine())
+        others = [OTHERS.get(name, "the tutorial's way") for name in names]
+        for number, (name, other) in enumerate(zip(names, others, strict=True)):
+            if number == 0 or other != others[number - 1]:
+                print(f"\n| | {other} | here | times |\n|---|--:|--:|--:|")
+            for row in PARTS[name]():
                 print(f"| {' | '.join(row)} |", flush=True)
         print(f"\n{LEGEND}")
     finally:

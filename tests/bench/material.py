@@ -7,24 +7,28 @@ of it is kept below .data/bench for the next run.
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from tests.harness import PHOTOS, ROOT, STARTER
+from tests import harness
+from tests.harness import PHOTOS, ROOT
 from tests.models import save_clip
 
 # A trial run, of no meaning.
 QUICK = "--quick" in sys.argv or bool(os.environ.get("QUICK"))
 FOLDER = ROOT / ".data" / "bench"
 
-Sizes = dict[str, int]
+LARGE, SMALL, STARTER = "ViT-L/14", "ViT-B/32", "the starter model"
+OF_RCLIP = "ViT-B/32 at 256 pixels"
+Sizes = dict[str, Any]
 
 
-def tower(width: int, layers: int, heads: int, **more: int) -> Sizes:
+def tower(width: int, layers: int, heads: int, **more: Any) -> Sizes:
     """The sizes of a transformer, in transformers' words."""
     layers = 2 if QUICK else layers
-    sizes = {"hidden_size": width, "intermediate_size": 4 * width}
+    sizes: Sizes = {"hidden_size": width, "intermediate_size": 4 * width}
     return (
         sizes
         | {"num_hidden_layers": layers, "num_attention_heads": heads}
@@ -32,16 +36,22 @@ def tower(width: int, layers: int, heads: int, **more: int) -> Sizes:
     )
 
 
-# Text half, vision half, length of the vectors: openai/clip-vit-large-patch14 and -base-patch32.
+# Text half, vision half, length of the vectors: openai/clip-vit-large-patch14 and -base-patch32,
+# and the DataComp model of rclip.
 MODELS: dict[str, tuple[Sizes, Sizes, int]] = {
-    "ViT-L/14": (
+    LARGE: (
         tower(768, 12, 12, vocab_size=49408),
         tower(1024, 24, 16, image_size=224, patch_size=14),
         768,
     ),
-    "ViT-B/32": (
+    SMALL: (
         tower(512, 12, 8, vocab_size=49408),
         tower(768, 12, 12, image_size=224, patch_size=32),
+        512,
+    ),
+    OF_RCLIP: (
+        tower(512, 12, 8, vocab_size=49408, hidden_act="gelu"),
+        tower(768, 12, 12, image_size=256, patch_size=32, hidden_act="gelu"),
         512,
     ),
 }
@@ -50,11 +60,14 @@ MODELS: dict[str, tuple[Sizes, Sizes, int]] = {
 def model(name: str) -> Path:
     """The folder of a model; it is made at the first time."""
     if name not in MODELS:
-        return STARTER
+        return harness.STARTER
     folder = (
         FOLDER
         / "models"
-        / (name.replace("/", "-") + ("-quick" if QUICK else ""))
+        / (
+            name.replace("/", "-").replace(" ", "-")
+            + ("-quick" if QUICK else "")
+        )
     )
     if not folder.exists():
         partial = folder.with_suffix(".part")
@@ -73,7 +86,7 @@ def gigaflops(name: str) -> float:
     # Attention: scores, and the sum by them.
     layer = tokens * linear + 2 * tokens**2 * width
     ends = patches * 3 * patch**2 * width + width * dimension
-    return 2 * (vision["num_hidden_layers"] * layer + ends) / 1e9
+    return float(2 * (vision["num_hidden_layers"] * layer + ends) / 1e9)
 
 
 def photos(width: int, height: int) -> list[Path]:
