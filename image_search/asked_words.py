@@ -9,6 +9,7 @@ says of it: that is the kind of a match.
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from image_search.filters import Condition, Either, Filter
 from image_search.name_words import folded, words_of
@@ -77,6 +78,18 @@ class AskedWords:
     def beside_names(self) -> "AskedWords":
         """The same, but for the names of photos."""
         return replace(self, kinds=tuple({*self.kinds} - {"name"}))
+
+    def may_be_in(self, text: str) -> bool:
+        """False if a text, folded, can't have any of the words or phrases.
+
+        Most have none of them, and need not be divided into words to be told.
+        """
+        return any(all(part in text for part in parts) for parts in self._parts)
+
+    @cached_property
+    def _parts(self) -> list[list[str]]:
+        """What each word and each phrase is made of, in names and elsewhere."""
+        return [words_of(one) for one in (*self.words, *self.phrases)]
 
     def has(self, word: str) -> Either:
         """A photo has a word, or a name that begins with it."""
