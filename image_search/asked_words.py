@@ -80,16 +80,18 @@ class AskedWords:
         return replace(self, kinds=tuple({*self.kinds} - {"name"}))
 
     def may_be_in(self, text: str) -> bool:
-        """False if a text, folded, can't have any of the words or phrases.
+        """Whether a text, folded, has the letters of any.
 
-        Most have none of them, and need not be divided into words to be told.
+        Most have none of them, and need not be divided
+        into words to be told.
         """
-        return any(all(part in text for part in parts) for parts in self._parts)
+        return any(all(part in text for part in its) for its in self._parts)
 
     @cached_property
     def _parts(self) -> list[list[str]]:
-        """What each word and each phrase is made of, in names and elsewhere."""
-        return [words_of(one) for one in (*self.words, *self.phrases)]
+        """What words and phrases are made of in names."""
+        asked = (*self.words, *self.phrases)
+        return [words_of(one) for one in asked]
 
     def has(self, word: str) -> Either:
         """A photo has a word, or a name that begins with it."""

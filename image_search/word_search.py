@@ -281,7 +281,7 @@ class WordSearch:
 
     def _ranks(self, queries: Sequence[Query]) -> list[Ranks]:
         bare = [replace(query, fields=()) for query in queries]
-        return [*map(_ranks_of, bare and self.store.query_all(bare))]
+        return [*map(_ranks_of, self.store.query_all(bare) if bare else ())]
 
 
 @dataclass(frozen=True)
