@@ -9,6 +9,7 @@ says of it: that is the kind of a match.
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from image_search.filters import Condition, Either, Filter
 from image_search.name_words import folded, words_of
@@ -77,6 +78,20 @@ class AskedWords:
     def beside_names(self) -> "AskedWords":
         """The same, but for the names of photos."""
         return replace(self, kinds=tuple({*self.kinds} - {"name"}))
+
+    def may_be_in(self, text: str) -> bool:
+        """Whether a text, folded, has the letters of any.
+
+        Most have none of them, and need not be divided
+        into words to be told.
+        """
+        return any(all(part in text for part in its) for its in self._parts)
+
+    @cached_property
+    def _parts(self) -> list[list[str]]:
+        """What words and phrases are made of in names."""
+        asked = (*self.words, *self.phrases)
+        return [words_of(one) for one in asked]
 
     def has(self, word: str) -> Either:
         """A photo has a word, or a name that begins with it."""

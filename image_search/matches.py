@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 
 from image_search.asked_words import SHORTEST_BEGINNING, AskedWords, tokens_of
-from image_search.name_words import name_words, words_of
+from image_search.name_words import folded, name_words, words_of
 from image_search.points import Payload
 
 # The words that were found, by the kind of the place.
@@ -21,7 +21,10 @@ def matches_of(
     """
     found: Matches = {}
     for kind in asked.kinds:
-        there = _words_at(kind, payload)
+        text = _text_at(kind, payload)
+        if not asked.may_be_in(folded(text)):
+            continue
+        there = _words_in(kind, text)
         same = [one for one in asked.words if _has(kind, there, one)]
         phrases = [
             phrase for phrase in asked.phrases if _is_in(kind, there, phrase)
@@ -36,15 +39,19 @@ def matches_of(
     return dict(sorted(found.items(), key=lambda one: -len(one[1])))
 
 
-def _words_at(kind: str, payload: Payload) -> list[str]:
+def _text_at(kind: str, payload: Payload) -> str:
     if kind == "name":
-        return name_words(payload.filename).split()
+        return payload.filename
     if kind == "text":
-        return tokens_of(payload.text or "")
+        return payload.text or ""
     details = payload.details
     told = [details.get("title"), details.get("description")]
     told += details.get("keywords") or []
-    return tokens_of("\n".join(str(one) for one in told if one))
+    return "\n".join(str(one) for one in told if one)
+
+
+def _words_in(kind: str, text: str) -> list[str]:
+    return name_words(text).split() if kind == "name" else tokens_of(text)
 
 
 def _has(kind: str, there: Sequence[str], word: str) -> bool:

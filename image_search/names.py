@@ -94,12 +94,19 @@ class NameIndex:
         what is asked for; those in a folder of that name; all words are words of the
         name, or of the path; all words are beginnings of such. `folder`: below it.
         """
+        matches = [*_matches(question)]
+        if not matches:
+            return []
         found: dict[str, None] = {}
         within = below = ""
         if folder:
             whole = " ".join(map(_whole, folder.split("/")))
             within, below = f' AND whole_folders : "{whole}"', f"{folder}/"
-        for match in _matches(question):
+        # Most questions are no name: the last one, which lets all through that
+        # another would, tells at once.
+        if not self._ask(f"({matches[-1]}){within}", below, 1):
+            return []
+        for match in matches:
             rows = self._ask(f"({match}){within}", below, most)
             found |= dict.fromkeys(rows)
             if len(found) >= most:
@@ -172,7 +179,10 @@ def _path(question: str) -> list[str]:
 
 
 def _matches(question: str) -> Iterator[str]:
-    """What to ask SQLite one after another, in its language."""
+    """What to ask SQLite one after another, in its language.
+
+    The last one finds whatever another finds.
+    """
     words = words_of(question)
     if not words or len(words) > MOST_WORDS:
         return

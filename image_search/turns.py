@@ -7,6 +7,7 @@ most is the model's text half, which embeds one text at a time.
 import asyncio
 import contextlib
 import functools
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 
@@ -94,15 +95,20 @@ class SearchTurns:
         # Photos that are sent are few at a time, and wait for other things.
         turn = self._store_turn if photo is None else None
         with self._searches.take(network):
-            with MODEL_SECONDS.time():
-                await self._embed_new_texts(query, network)
-                vector = await to_thread.run_sync(
-                    self.searcher.query_vector, query, photo, limiter=turn
-                )
-            find = functools.partial(
-                self.searcher.find, query, vector, is_sent=photo is not None
-            )
-            return await to_thread.run_sync(find, limiter=self._store_turn)
+            began = time.perf_counter()
+            await self._embed_new_texts(query, network)
+            search = functools.partial(self._search, query, photo, began)
+            return await to_thread.run_sync(search, limiter=turn)
+
+    def _search(
+        self, query: Search, photo: bytes | None, began: float
+    ) -> SearchResponse:
+        """`began`: when the model was first waited for."""
+        try:
+            vector = self.searcher.query_vector(query, photo)
+        finally:
+            MODEL_SECONDS.observe(time.perf_counter() - began)
+        return self.searcher.find(query, vector, is_sent=photo is not None)
 
     async def _embed_new_texts(self, query: Search, network: str) -> None:
         """Have the model embed what it has not embedded yet, one by one."""

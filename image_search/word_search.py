@@ -227,24 +227,24 @@ class WordSearch:
         asked = self.asked
         where &= READABLE
         words = asked.words if len(asked.words) > 1 else ()
-        queries = [Query(LISTED + 1, where & asked.has_all())]
-        queries += [
-            Query(RARE + 1, where & Filter((asked.has(word),)))
-            for word in words
-        ]
+        have = [where & Filter((asked.has(word),)) for word in words]
+        ranks = self._ranks([Query(RARE + 1, one) for one in have])
+        by_word = dict(zip(words, ranks, strict=True))
+        # What most questions say is nowhere: then nothing else need be asked.
+        missing = {word for word in words if not by_word[word]}
+        queries: dict[str, Query] = {}
+        if not missing:
+            queries["all"] = Query(LISTED + 1, where & asked.has_all())
+        if asked.phrases and not missing & {*" ".join(asked.phrases).split()}:
+            queries["phrase"] = Query(LISTED + 1, where & asked.has_phrases())
         beside = asked.beside_names()
-        numbers = [word for word in words if has_digit(word) and beside.kinds]
-        queries += [
-            Query(RARE + 1, where & Filter((beside.has(word),)))
-            for word in numbers
-        ]
-        if asked.phrases:
-            queries.append(Query(LISTED + 1, where & asked.has_phrases()))
-        every, *lists = self._ranks(queries)
-        phrase = lists.pop() if asked.phrases else {}
-        by_word = dict(zip(words, lists, strict=False))
-        written = {id for ids in lists[len(words) :] for id in ids}
-        return Found(phrase, every, by_word, written)
+        for word in filter(has_digit, beside.kinds and {*words} - missing):
+            has = where & Filter((beside.has(word),))
+            queries[word] = Query(RARE + 1, has)
+        ranks = self._ranks([*queries.values()])
+        found = dict(zip(queries, ranks, strict=True))
+        phrase, every = found.pop("phrase", {}), found.pop("all", {})
+        return Found(phrase, every, by_word, set().union(*found.values()))
 
     def _strengths(self, found: "Found") -> tuple[Weights, dict[str, float]]:
         """What the words are worth, and each photo that has some of them."""
@@ -281,7 +281,7 @@ class WordSearch:
 
     def _ranks(self, queries: Sequence[Query]) -> list[Ranks]:
         bare = [replace(query, fields=()) for query in queries]
-        return [_ranks_of(found) for found in self.store.query_all(bare)]
+        return [*map(_ranks_of, self.store.query_all(bare) if bare else ())]
 
 
 @dataclass(frozen=True)

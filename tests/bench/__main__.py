@@ -7,6 +7,7 @@ by turns with the tutorial's; what is printed are medians of the rounds, and rat
 """
 
 import contextlib
+import itertools
 import json
 import os
 import platform
@@ -14,10 +15,10 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.parse
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from statistics import median
@@ -29,6 +30,7 @@ import torch
 from numpy.typing import NDArray
 
 from image_search.hardware import cpu_features
+from tests.bench import clients
 from tests.bench.apps import (
     RUN,
     Client,
@@ -37,6 +39,7 @@ from tests.bench.apps import (
     new_text,
     wait_until_ready,
 )
+from tests.bench.clients import Load
 from tests.bench.flow import known_photos
 from tests.bench.indexing import end_to_end
 from tests.bench.material import (
@@ -49,7 +52,7 @@ from tests.bench.material import (
     photos,
 )
 from tests.bench.rclip import beside_rclip
-from tests.bench.table import Row, percentiles, row, say
+from tests.bench.table import Row, figure, percentiles, row, say
 from tests.browser import chromium, visit
 from tests.harness import PHOTOS, ROOT, SCRATCH, App, environment
 
@@ -60,6 +63,9 @@ SECONDS = 0.5 if QUICK else 4.0  # for each rate of requests
 STORES = (1_000, 3_000) if QUICK else (10_000, 50_000, 200_000)
 REPLICAS = (1, 2, 4)  # processes
 CLIENTS = 16
+AT_ONCE = (1, 8, 64)
+KNOWN = "a cup of coffee"
+MANY = 100 if QUICK else 1_000  # photos, so that an answer has 24
 WAYS = "meaning,name,text,description"
 FILES = 2_000 if QUICK else 200_000
 
@@ -179,31 +185,38 @@ def embedding() -> Iterator[Row]:
 
 def load(
     apps: App | Sequence[App], number: int, text: str | None = None
-) -> float:
-    """Answers a second to a number of clients that ask for one text, or for new ones.
+) -> Load:
+    """What a number of clients get that ask for one text, or for new ones.
 
-    Of several apps each client asks one.
+    Of several apps each client asks one; the CPU time is that of the first.
     """
     apps = [apps] if isinstance(apps, App) else apps
-    began = time.perf_counter()
+    assert apps[0].process is not None
+    texts = itertools.repeat(text) if text else iter(new_text, None)
+    paths = (f"/search?{urllib.parse.urlencode({'q': q})}" for q in texts)
+    ports = [app.port for app in apps]
+    return clients.load(apps[0].process.pid, ports, number, paths, SECONDS)
 
-    def ask(client: Client) -> int:
-        answers = 0
-        while time.perf_counter() < began + SECONDS:
-            client.seconds(text or new_text())
-            answers += 1
-        return answers
 
-    with ThreadPoolExecutor(number) as threads:
-        clients = [Client(apps[one % len(apps)]) for one in range(number)]
-        answers = sum(threads.map(ask, clients))
-    return answers / (time.perf_counter() - began)
+def rows_of(loads: dict[tuple[str, int], list[Load]]) -> Iterator[Row]:
+    """Answers a second, the server's CPU time, and how long the most clients wait."""
+    for (what, number), rounds in loads.items():
+        rate, cpu = (
+            median(one)
+            for one in zip(*[(a.rate, a.cpu) for a in rounds], strict=True)
+        )
+        yield Row(f"Searches/s, {what}, {number} at once", here=figure(rate))
+        yield Row("The server's CPU for each", here=f"{1000 * cpu:.2f} ms")
+        if number == AT_ONCE[-1]:
+            seconds = [one for answers in rounds for one in answers.seconds]
+            yield Row("Each takes, p50 / p95 / p99", here=percentiles(seconds))
 
 
 def searching() -> Iterator[Row]:
     """How long searches take, alone and beside the indexing, and how much memory is held."""
     times: dict[str, list[float]] = defaultdict(list)
-    rates: dict[str, list[float]] = defaultdict(list)
+    loads: dict[tuple[str, int], list[Load]] = defaultdict(list)
+    meanwhile = []
     with (
         installation("searching") as app,
         Worker(model(LARGE), "tutorial") as tutorial,
@@ -221,12 +234,10 @@ def searching() -> Iterator[Row]:
             # Uvicorn ends connections that are idle for 5 s.
             client = Client(app)
             times["new"] += [client.seconds(new_text()) for _ in texts]
-            times["known"] += [client.seconds("a cup of coffee") for _ in texts]
-            for number in (1, 8, 32):
-                rates[f"{number} at once, new words"] += [load(app, number)]
-                rates[f"{number} at once, known words"] += [
-                    load(app, number, "a cup of coffee")
-                ]
+            times["known"] += [client.seconds(KNOWN) for _ in texts]
+            for number in AT_ONCE:
+                loads["new words", number] += [load(app, number)]
+                loads["known words", number] += [load(app, number, KNOWN)]
             say("searches beside the indexing")
             client = Client(app)
             before = client.get("/status")["indexed"]
@@ -239,7 +250,7 @@ def searching() -> Iterator[Row]:
                     client.seconds(new_text()) for _ in range(5)
                 ]
             spent = time.perf_counter() - began
-            rates["meanwhile"].append((status["indexed"] - start) / spent)
+            meanwhile.append((status["indexed"] - start) / spent)
             wait_until_ready(client)
         assert app.process is not None
         held = {
@@ -257,14 +268,13 @@ def searching() -> Iterator[Row]:
     )
     yield Row(
         "Photos/s indexed beside such searches without a pause",
-        here=f"{median(rates.pop('meanwhile')):.3g}",
+        here=f"{median(meanwhile):.3g}",
     )
     yield Row(
         "Search for known words, p50 / p95 / p99",
         here=percentiles(times["known"]),
     )
-    for what, numbers in rates.items():
-        yield Row(f"Searches/s, {what}", here=f"{median(numbers):.3g}")
+    yield from rows_of(loads)
 
     twice = memory_of_the_tutorial()
     vision, *others = sorted(held.values(), key=min, reverse=True)
@@ -287,6 +297,30 @@ def searching() -> Iterator[Row]:
         for parts in (twice, (server, vision))
     ]
     yield Row("The same by process", *(f"{each} MB" for each in parts))
+
+
+def answers() -> Iterator[Row]:
+    """How many searches a second are answered from a folder of ordinary size."""
+    loads: dict[tuple[str, int], list[Load]] = defaultdict(list)
+    with installation("answers", STARTER) as app:
+        samples = sorted(file.name for file in app.img.iterdir())
+        for number in range(MANY):
+            sample = samples[number % len(samples)]
+            name = f"{2000 + number % 20}/{number}-{sample}"
+            app.add(sample, name, alike=False)
+        app.start()
+        client = Client(app)
+        wait_until_ready(client)
+        named = f"{MANY // 2}-{samples[MANY // 2 % len(samples)]}"
+        asked = {"new words": None, "known words": KNOWN, "a name": named}
+        for known in (KNOWN, named):
+            client.seconds(known)
+        for _ in range(ROUNDS):
+            for what, text in asked.items():
+                for number in AT_ONCE:
+                    say(f"{number} ask for {what}")
+                    loads[what, number].append(load(app, number, text))
+    yield from rows_of(loads)
 
 
 def memory_of_the_tutorial() -> list[NDArray[np.float64]]:
@@ -380,14 +414,14 @@ def replicas() -> Iterator[Row]:
             app = stack.enter_context(installation(f"search-{number}"))
             app.env |= qdrant | {"ROLE": "search"}
             apps.append(app.start())
-            while not Client(app).get("/search", q="a cup of coffee"):
+            while not Client(app).get("/search", q=KNOWN):
                 time.sleep(0.2)
         for _ in range(ROUNDS):
             for number in REPLICAS:
                 say(f"{number} that search")
                 some = apps[:number]
-                rates[f"{number}, new words"].append(load(some, CLIENTS))
-                known = load(some, CLIENTS, "a cup of coffee")
+                rates[f"{number}, new words"].append(load(some, CLIENTS).rate)
+                known = load(some, CLIENTS, KNOWN).rate
                 rates[f"{number}, known words"].append(known)
         held = [megabytes(app.process.pid) for app in apps if app.process]
     for what, numbers in rates.items():
@@ -550,6 +584,7 @@ share the cores."""
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "embedding": embedding,
     "searching": searching,
+    "answers": answers,
     "starting": lambda: starting(STARTER),
     "starting-large": lambda: starting(LARGE),
     "replicas": replicas,

@@ -33,6 +33,21 @@ def index() -> Iterator[NameIndex]:
     index.close()
 
 
+@pytest.mark.parametrize("photo", PHOTOS)
+def test_whatever_it_is_called_finds_it(index: NameIndex, photo: str) -> None:
+    """Its name, with its suffix or without, its path, a folder of it, one word or its beginning."""
+    name = photo.rpartition("/")[2]
+    stem = name.rpartition(".")[0]
+    words = words_of(photo)
+    folders = {
+        photo[: len(photo) - len(name)].strip("/"),
+        photo.partition("/")[0],
+    }
+    questions = {name, stem, photo, photo.replace("/", "\\"), *folders - {""}}
+    for question in {*questions, *words, *(word[:4] for word in words)}:
+        assert photo in index.find(question, 100), question
+
+
 @pytest.mark.parametrize(
     ("asked", "found"),
     [

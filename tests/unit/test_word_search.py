@@ -1,7 +1,7 @@
 """One question finds what is seen, what is named and what is written, in an order that can be told."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from image_search.question import Search
 from image_search.search import Searcher
 from image_search.search_errors import NotIndexedYet
 from image_search.server_store import ServerStore
-from image_search.store import Store
+from image_search.store import Query, Store
 from image_search.store_errors import StoreRefuses
 from tests.qdrant_standin import QdrantStandIn
 from tests.unit.memory_store import MemoryStore, payload_of
@@ -415,6 +415,38 @@ def test_a_phrase_that_many_have_brings_all_of_them_first(
 
 
 # --- Where it can't be answered --------------------------------------------------------
+
+
+class CountingStore(MemoryStore):
+    """Notes how many queries it is asked, each time that it is asked several at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+
+    def query_all(self, queries: Sequence[Query]) -> Sequence[Sequence[Any]]:
+        self.asked.append(len(queries))
+        return super().query_all(queries)
+
+
+@pytest.mark.parametrize(
+    ("q", "asked"),
+    [
+        ("a boat in the harbour", [3]),  # boat, the, harbour
+        ("lemons", [1]),
+        ("lemons 4711", [2, 1]),  # the number, beside names
+        ("exit only", [2, 2]),
+    ],
+)
+def test_words_that_stand_nowhere_cost_little(
+    embedder: Any, q: str, asked: list[int]
+) -> None:
+    """The store is asked for all words at once, or a phrase, only where it has each of them."""
+    memory = CountingStore()
+    for name in TEXTS:
+        memory.points[name] = payload(name), vectors(name)
+    Searcher(embedder, memory).search(Search(q=q))
+    assert memory.asked[: len(asked)] == asked
 
 
 def test_nothing_found_is_not_told_while_photos_are_indexed(
