@@ -7,7 +7,8 @@ folders are called, and it, with the id where another file has that name already
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -134,13 +135,28 @@ class DriveFolder:
     ) -> AsyncIterator[bytes]:
         """The same, as it comes."""
         pieces = self._pieces(name, begin, end, version)
+        # Whoever leaves may do so while the next piece is waited for.
+        turn = threading.Lock()
+
+        def take() -> bytes:
+            with turn:
+                return next(pieces, b"")
+
+        def leave() -> None:
+            with turn:
+                pieces.close()
+
         run = asyncio.get_running_loop().run_in_executor
-        while piece := await run(self._threads, next, pieces, b""):
-            yield piece
+        try:
+            while piece := await run(self._threads, take):
+                yield piece
+        finally:
+            # Its connection is given back now, not when Python comes to it.
+            self._threads.submit(leave)
 
     def _pieces(
         self, name: str, begin: int, end: int | None, version: str
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes]:
         entry = self._known(name)
         if end is not None and end <= begin:
             return
