@@ -60,9 +60,9 @@ Each room imports only from lower floors:
               staged_jobs
               spreadsheet, remote_files
               text_pieces, text_status
-              embedded_photo
+              embedded_photo, packing
     floor 0   bucket_addresses
-              patterns, hardware, packing
+              patterns, hardware
               stopping, name_words
               filters, kinds
               dates, metadata

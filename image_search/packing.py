@@ -14,6 +14,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from image_search.hardware import cpu_features
+
 # By their classes in transformers: a linear layer, and the function of what it gives.
 FOLLOWED = {
     "BertIntermediate": ("dense", "intermediate_act_fn"),
@@ -64,9 +66,8 @@ def _can_pack(dtype: Any) -> bool:
     for name in ("_reorder_linear_weight", "_linear_pointwise"):
         if not hasattr(onednn, name):
             return False
-    features = torch.cpu.get_capabilities()
     needed = {torch.float32: "avx2", torch.bfloat16: "avx512_bf16"}
-    return bool(features.get(needed.get(dtype, "")))
+    return needed.get(dtype) in cpu_features()
 
 
 def _has_weight(layer: Any) -> bool:

@@ -47,7 +47,7 @@ FLOORS = {
     "hardware": 0,
     "grouped_writes": 0,
     "embedded_photo": 1,
-    "packing": 0,
+    "packing": 1,
     "postgres_programs": 0,
     "pytorch": 0,
     "early_answers": 0,
