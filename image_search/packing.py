@@ -32,6 +32,11 @@ class Function(NamedTuple):
     algorithm: str = ""
 
 
+# Its `attention` looks at (n, rows, width), and multiplies (rows, n, width).
+POOLING = {
+    "Siglip2MultiheadAttentionPoolingHead",
+    "SiglipMultiheadAttentionPoolingHead",
+}
 NONE = Function("none")
 FUNCTIONS = {
     "GELUActivation": Function("gelu", "none"),
@@ -51,6 +56,8 @@ def pack(model: Any) -> None:
     layers: list[Any] = list(model.modules())
     for layer in layers:
         _fuse_function(layer)
+        if type(layer).__name__ in POOLING:
+            layer.attention.register_forward_pre_hook(_put_in_order)
     for layer in layers:
         if type(layer) is torch.nn.Linear and _has_weight(layer):
             _pack_linear(layer)
@@ -116,6 +123,17 @@ def _fuse_function(layer: Any) -> None:
     if function:
         _pack_linear(first, function)
         setattr(layer, names[1], torch.nn.Identity())
+
+
+def _put_in_order(_: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Lay out what is looked at as it is multiplied.
+
+    Otherwise PyTorch copies the weight for each row, once there are two images:
+    600 MB and 0.3 s for images of 256 patches.
+    """
+    query, key, *_ = arguments
+    rows = key.transpose(0, 1).contiguous().transpose(0, 1)
+    return query, rows, rows
 
 
 def _cuts_patches(layer: Any) -> bool:

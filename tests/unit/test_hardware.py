@@ -67,20 +67,21 @@ def test_the_hardware_is_this_machines(encoder: DualEncoder) -> None:
         ("mps", 224, 32, GPU_BATCH),
         ("cpu", 224, 14, 1),
         ("cpu", 224, 16, 1),
-        ("cpu", 224, 32, 5),
+        ("cpu", 224, 32, 10),
+        ("cpu", 256, 32, 8),
         ("cpu", 384, 16, 1),
     ],
 )
 def test_batches_are_for_what_gains_by_them(
     device: str, side: int, patch: int, expected: int
 ) -> None:
-    """A GPU is given 64 images at once if they are small, a CPU as many as make 256 patches."""
+    """A GPU is given 64 images at once if they are small, a CPU as many as make 512 patches."""
     assert best_batch_size(device, side, patch) == expected
 
 
 def test_a_model_has_the_batch_size_of_its_patches(
     encoder: DualEncoder,
 ) -> None:
-    """The tiny model, which cuts images of 32 pixels into 16 patches, takes 16."""
+    """The tiny model, which cuts images of 32 pixels into 16 patches, takes 32."""
     device, _ = choose_hardware()
-    assert encoder.batch_size == best_batch_size(device, 32, 8) == 16
+    assert encoder.batch_size == best_batch_size(device, 32, 8) == 32
