@@ -16,7 +16,7 @@ import numpy as np
 from image_search.clip import Embedding
 from image_search.embedding import Embedder
 from image_search.filters import READABLE
-from image_search.store import Store
+from image_search.store import Query, Store
 
 # Of their scores: 96 of 100 other senseless texts
 # stay below it, and 99 of 100 words of what is on
@@ -24,7 +24,7 @@ from image_search.store import Store
 DEVIATIONS = 2.0
 # By which an index has to grow or shrink before it
 # is asked again.
-GROWTH = 1.1
+GROWTH = 1.25
 # What many people have photos of; those are shown
 # that are found best.
 EXAMPLES = (
@@ -95,8 +95,8 @@ class Floor:
     def measure(self, photos: int) -> None:
         """Ask the index, if it has so many photos by now.
 
-        Takes 60 texts of the model at first, and as many
-        searches each time. Raises StoreError.
+        Takes 60 texts of the model at first, and one
+        question of the store each time. Raises StoreError.
         """
         with self._measuring:
             low, high = sorted((photos, self._photos))
@@ -104,17 +104,23 @@ class Floor:
                 return
             for text in (*nonsense(), *EXAMPLES)[len(self._texts) :]:
                 self._texts.append(self.embedder.embed_query(text))
-            scores = [self._best(vector) for vector in self._texts]
+            scores = self._best_scores()
             senseless = scores[: -len(EXAMPLES)]
             deviation = DEVIATIONS * float(np.std(senseless))
             self.score = float(np.mean(senseless)) + deviation
             self.examples = self._found(scores[-len(EXAMPLES) :])
             self._photos = photos
 
-    def _best(self, vector: Embedding) -> float:
-        """The score of the nearest photo; 0 if there is none."""
-        found = self.store.search(vector, 1, READABLE)
-        return max((point.score for point in found), default=0.0)
+    def _best_scores(self) -> list[float]:
+        """The score of the nearest photo to each text; 0 if there is none."""
+        queries = [
+            Query(1, READABLE, vector=vector, fields=())
+            for vector in self._texts
+        ]
+        return [
+            max((point.score for point in found), default=0.0)
+            for found in self.store.query_all(queries)
+        ]
 
     def _found(self, scores: list[float]) -> list[str]:
         """The examples that fit best, of those that do."""

@@ -6,6 +6,10 @@ import shutil
 import threading
 from pathlib import Path
 
+from image_search.kinds import BROWSER_SIDE
+
+# Pixels on the longer side of those that are made: see web.ThumbnailSize.
+SIDES = (256, 512, 1024, 2048, BROWSER_SIDE)
 MAX_BYTES = 4 * 2**30  # some 120,000 thumbnails of 512 pixels
 # Larger ones are of photos that were opened. They have room of their own, some 500
 # whole photos': else a few evenings' would push out the small ones of all the folder.
@@ -64,9 +68,10 @@ class ThumbnailCache:
 
     def forget(self, version: str) -> None:
         """Delete all thumbnails of a photo, which is seen in another way now."""
-        for path in (self.folder / version[:2]).glob(f"{version}-*.jpg"):
-            with contextlib.suppress(OSError):  # somebody else deleted it
-                path.unlink()
+        # Its folder is not listed for them: of a million photos it holds thousands.
+        for side in SIDES:
+            with contextlib.suppress(OSError):  # it was not made
+                self.path(version, side).unlink()
 
     def prune(self) -> None:
         """Delete the oldest until what is left is a tenth below the limits."""

@@ -82,16 +82,16 @@ def test_examples_are_of_what_there_is(
 def test_it_is_measured_as_the_index_grows(
     embedder: Any, store: MemoryStore
 ) -> None:
-    """The model is asked once, the store whenever a tenth has come or gone."""
+    """The model is asked once, the store whenever a quarter has come or gone."""
     floor = Floor(embedder, store)
     floor.measure(0)
     assert floor.score is None
     floor.measure(100)
     assert sorted(embedder.asked) == sorted([*nonsense(), *EXAMPLES])
     store.calls.clear()
-    floor.measure(105)
+    floor.measure(120)
     assert store.calls == []
-    for photos in (120, 100):
+    for photos in (130, 100):
         floor.measure(photos)
         assert store.calls
         store.calls.clear()

@@ -7,11 +7,18 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from image_search.photos import FULL_SIZE
-from image_search.thumbnails import VERSION_LENGTH, ThumbnailCache, version_of
+from image_search.thumbnails import (
+    SIDES,
+    VERSION_LENGTH,
+    ThumbnailCache,
+    version_of,
+)
+from image_search.web import ThumbnailSize
 
 # A device on which each write says that the disk is full.
 FULL = Path("/dev/full")
@@ -78,6 +85,15 @@ def test_one_that_looks_different_now_is_forgotten(
     assert cache.find(first, 256) is None
     assert cache.find(first, 512) is None
     assert cache.find(second, 256) is not None
+
+
+def test_each_size_that_is_served_is_forgotten() -> None:
+    """What the web has made of a photo is known here by its size."""
+    sides = [
+        FULL_SIZE if size == "full" else int(size)
+        for size in get_args(ThumbnailSize)
+    ]
+    assert sides == [*SIDES]
 
 
 def test_the_oldest_go_first(cache: ThumbnailCache) -> None:
