@@ -24,7 +24,7 @@ from image_search.store import Query, Store
 DEVIATIONS = 2.0
 # By which an index has to grow or shrink before it
 # is asked again.
-GROWTH = 1.25
+GROWTH = 1.2
 # What many people have photos of; those are shown
 # that are found best.
 EXAMPLES = (

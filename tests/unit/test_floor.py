@@ -82,7 +82,7 @@ def test_examples_are_of_what_there_is(
 def test_it_is_measured_as_the_index_grows(
     embedder: Any, store: MemoryStore
 ) -> None:
-    """The model is asked once, the store whenever a quarter has come or gone."""
+    """The model is asked once, the store whenever a fifth has come or gone."""
     floor = Floor(embedder, store)
     floor.measure(0)
     assert floor.score is None
