@@ -67,7 +67,9 @@ def test_the_models_take_what_is_made(encoder: DualEncoder) -> None:
     expected = processor(images=images, return_tensors="pt")
     made = [made_by.make(image) for image in images]
     assert all(one.dtype == np.uint8 for one in made)
-    model: Any = SimpleNamespace(device="cpu", dtype=torch.float32)
+    model: Any = SimpleNamespace(
+        device=torch.device("cpu"), dtype=torch.float32
+    )
     found = pixel_values(made, made_by, processor, model)
     assert {*found} == {*expected}
     for name, values in found.items():
