@@ -67,12 +67,12 @@ class EmbeddingCache:
         # In one question: it is asked of each photo.
         ask = """
             SELECT
-                (SELECT vector FROM vectors WHERE (model, photo) = (?1, ?2)),
-                (SELECT facts FROM headers WHERE (version, photo) = (?3, ?2)),
-                (SELECT thumbhash FROM thumbhashes WHERE photo = ?2),
-                EXISTS (SELECT 1 FROM damaged WHERE photo = ?2)
+                (SELECT vector FROM vectors WHERE (model, photo) = (?, ?)),
+                (SELECT facts FROM headers WHERE (version, photo) = (?, ?)),
+                (SELECT thumbhash FROM thumbhashes WHERE photo = ?),
+                EXISTS (SELECT 1 FROM damaged WHERE photo = ?)
         """
-        values = self.space, digest, FACTS_VERSION
+        values = self.space, digest, FACTS_VERSION, *3 * (digest,)
         ((vector, facts, thumbhash, is_damaged),) = self._execute(ask, *values)
         return Known(
             None if vector is None else np.frombuffer(vector, np.float32),
