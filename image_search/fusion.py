@@ -7,12 +7,15 @@ By two ranks, and how much of what was asked the words are:
 
 So a photo that has all that was asked, in words that are
 rare, stands before what only looks like it; a sign that
-says "dog" is no answer to "a dog on the beach".
+says "dog" is no answer to "a dog on the beach", and with
+some of the words, but no number, none comes before what
+looks most like it.
 """
 
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from image_search.asked_words import AskedWords, has_digit
 
@@ -29,6 +32,13 @@ LONG = 8
 COUNTED = 0.5
 # Of photos: a word that is on more than were looked at.
 COMMON = 0.1
+
+
+class Strengths(NamedTuple):
+    """What photos are worth by their words, by their ids."""
+
+    of_photos: dict[str, float]
+    partly: frozenset[str]  # these have some words alone, and no number
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class Weights:
 
     def strengths(
         self, words: Mapping[str, Collection[str]], sure: Collection[str]
-    ) -> dict[str, float]:
+    ) -> "Strengths":
         """What photos are worth, by the words that each has; those by chance left out.
 
         `sure`: whose numbers are not in their names alone.
@@ -80,7 +90,13 @@ class Weights:
         for id in found.keys() - {*sure}:
             if any(map(has_digit, words[id])):
                 found[id] *= COUNTED
-        return {id: strength for id, strength in found.items() if strength}
+        of_photos = {id: one for id, one in found.items() if one}
+        partly = (id for id in of_photos if self._is_a_part(words[id]))
+        return Strengths(of_photos, frozenset(partly))
+
+    def _is_a_part(self, words: Collection[str]) -> bool:
+        """Whether they are not all that was asked, and have no number."""
+        return len(words) < len(self.rarity) and not any(map(has_digit, words))
 
     def _weight(self, word: str) -> float:
         return self.rarity[word] * _telling(word)
@@ -103,12 +119,14 @@ def fuse(
     strengths: Mapping[str, float],
     scores: Mapping[str, float],
     *,
+    partly: Collection[str] = (),
     is_all: bool,
 ) -> Fused:
     """Put photos in order that are nearest, and those with words.
 
     `strengths`: of those with words, none of them 0. `scores`:
-    what decides between equal ones. `is_all`: there are no
+    what decides between equal ones. `partly`: those that do
+    not come before the nearest. `is_all`: there are no
     others than the `nearest`; else one that would come after
     all of them is left out.
     """
@@ -126,5 +144,18 @@ def fuse(
     }
     ids = [id for id in total if id in meaning or total[id] > least]
     ids.sort(key=lambda one: -total[one])
+    if nearest:
+        ids = _put_before(nearest[0], partly, ids)
     more = [id for id in ids if words.get(id, 0) < meaning.get(id, 0)]
     return Fused(ids, frozenset(more))
+
+
+def _put_before(
+    first: str, others: Collection[str], ids: list[str]
+) -> list[str]:
+    """Have one of some ids come before others of them."""
+    at = ids.index(first)
+    before = ids[:at]
+    stay = [one for one in before if one not in others]
+    go = [one for one in before if one in others]
+    return [*stay, first, *go, *ids[at + 1 :]]

@@ -1,11 +1,8 @@
 """The results of a search by words, in their order.
 
-    first    what has the phrase, or is called so
-    then     what has the words, among the best by meaning
-    last     all others, by meaning alone
-
-The store is asked for the words at once, and for what
-a page shows by itself.
+first    what has the phrase, or is called so
+then     what has the words, among the best by meaning
+last     all others, by meaning alone
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +12,7 @@ from typing import Any
 from image_search.asked_words import AskedWords, has_digit
 from image_search.clip import Embedding
 from image_search.filters import READABLE, Filter, HasId
-from image_search.fusion import COMMON, Weights, fuse
+from image_search.fusion import COMMON, Strengths, Weights, fuse
 from image_search.hits import least_score
 from image_search.matches import Matches, matches_of
 from image_search.store import Point, Query, Store
@@ -177,7 +174,7 @@ class WordSearch:
             number = self.store.count(first)
             where = replace(where, must_not=(*where.must_not, first))
             found, phrase = self._found(where), {}
-        weights, strengths = self._strengths(found)
+        weights, (strengths, partly) = self._strengths(found)
         if not (number or strengths or self.needs_words):
             return self._of((Part(where),))
 
@@ -193,7 +190,8 @@ class WordSearch:
             if id not in phrase and self._is_above_cutoff(score, best)
         ]
         is_all = len(nearest) < NEAREST + len(phrase)
-        fused = fuse(others, among, scores, is_all=is_all and not self.cutoff)
+        is_all = is_all and not self.cutoff
+        fused = fuse(others, among, scores, partly=partly, is_all=is_all)
         parts = (
             Part(first, number),
             Part(where, len(fused.ids), tuple(fused.ids)),
@@ -246,7 +244,7 @@ class WordSearch:
         phrase, every = found.pop("phrase", {}), found.pop("all", {})
         return Found(phrase, every, by_word, set().union(*found.values()))
 
-    def _strengths(self, found: "Found") -> tuple[Weights, dict[str, float]]:
+    def _strengths(self, found: "Found") -> tuple[Weights, Strengths]:
         """What the words are worth, and each photo that has some of them."""
         indexed = SOME if self.indexed is None else self.indexed
         common = max(COMMON * indexed, RARE)

@@ -23,6 +23,7 @@ WRITTEN = {
     "c.png": ("EXIT", "Staff and visitors only"),
     "d.png": ("EXIT ONLY",),
     "e.png": ("A CUP OF TEA",),
+    "f.png": ("COFFEE",),
 }
 NAMED = {"IMG_4005.jpg", "IMG_4006.jpg", "2024/summer/x.jpg", "2024/y.jpg"}
 QUESTIONS = [

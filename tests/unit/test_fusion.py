@@ -54,3 +54,18 @@ def test_all_that_was_asked_in_rare_words_is_first() -> None:
     assert 10 < among.index("x") < 100
     assert "x" not in fuse(nearest, {"x": 0.05}, {}, is_all=False).ids
     assert fuse(nearest, {"x": 0.05}, {}, is_all=True).ids[-1] == "x"
+
+
+def test_some_of_the_words_are_not_before_what_looks_most_like_it() -> None:
+    """However rare they are; all of them are, and so is a number."""
+    asked = Weights.of({"coffee": 1, "cup": 3}, 300)
+    words = {"sign": ["coffee"], "both": ["coffee", "cup"]}
+    found = asked.strengths(words, words)
+    assert found.partly == {"sign"}
+    nearest = ["seen", *map(str, range(50)), "sign"]
+    fused = fuse(nearest, found.of_photos, {}, partly=found.partly, is_all=True)
+    assert fused.ids[:3] == ["both", "seen", "sign"]
+
+    asked = Weights.of({"invoice": 1, "4711": 1}, 300)
+    words = {"page": ["4711"]}
+    assert asked.strengths(words, words).partly == frozenset()
