@@ -112,10 +112,16 @@ def test_a_record_tells_how_large_it_is(app: World) -> None:
     assert told["file_bytes"] == CAT.stat().st_size
 
 
+def skipped(app: App) -> set[str]:
+    return {one["filename"] for one in app.status()["skipped_photos"]}
+
+
 def test_downloads_take_no_memory(app: World) -> None:
     """However many, of however large a photo: none lies in the app as a whole."""
     size = 40 * 2**20
     app.bucket.put("my photos/large.jpg", bytes(size))
+    # To index it takes its size a few times.
+    eventually(lambda: "far/large.jpg" in skipped(app.app))
     assert app.app.process is not None
     process = psutil.Process(app.app.process.pid)
 
