@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 from PIL import Image
 from qdrant_client import models
 
 from tests.harness import ROOT, App
+from tests.processes import kill_all
 from tests.qdrant_standin import QdrantStandIn
 
 IS_ROOT = os.geteuid() == 0
@@ -98,13 +98,10 @@ class Faults(abc.ABC):
     # To the folder, the processes and the disks.
 
     def kill_children(self) -> None:
-        for child in self.app.children():
-            child.kill()
+        kill_all(self.app.children())
 
     def kill_postgres(self) -> None:
-        for process in self.app.programs("postgres"):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        kill_all(self.app.programs("postgres"))
 
     def kill_app(self) -> None:
         self.restart(lambda: None)
@@ -124,9 +121,7 @@ class Faults(abc.ABC):
             starting = self.app.begin()
             time.sleep(self.random.uniform(0, 8))
             starting.kill()
-            for process in self.app.processes():
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
+            kill_all(self.app.processes())
             starting.wait()
 
         self.restart(start_and_kill)

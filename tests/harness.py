@@ -1,6 +1,5 @@
 """What the tests stand on: the app as a real process, real stores, real photos, a real browser."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -40,6 +39,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from image_search.settings import Settings
 from tests.fork_server import Forked, ForkServer, fork_server
+from tests.processes import kill_all, of_each
 
 T = TypeVar("T")
 Hits = list[dict[str, Any]]
@@ -296,11 +296,7 @@ class App:
         self, question: Callable[[psutil.Process], T]
     ) -> list[T]:
         """What each says; one that ends meanwhile says nothing."""
-        answers = []
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):
-                answers.append(question(process))
-        return answers
+        return of_each(self.processes(), question)
 
     def programs(self, name: str) -> list[psutil.Process]:
         """Its processes that run a program."""
@@ -311,7 +307,10 @@ class App:
         """The workers, which decode and embed."""
         assert self.process is not None
         found = psutil.Process(self.process.pid).children()
-        return [one for one in found if "image_search.workers" in one.cmdline()]
+        started = of_each(found, lambda one: (one.cmdline(), one))
+        return [
+            one for words, one in started if "image_search.workers" in words
+        ]
 
     def stop(
         self, how: signal.Signals = signal.SIGTERM, within: float = 15
@@ -331,8 +330,7 @@ class App:
         self.process = None
 
     def clear_away(self) -> None:
-        for process in self.processes():
-            process.kill()
+        kill_all(self.processes())
         if self.process is not None:
             self.process.wait(10)
 

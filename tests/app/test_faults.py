@@ -25,6 +25,7 @@ from tests.harness import (
     names,
     small_disk,
 )  # fmt: skip
+from tests.processes import kill_all, of_each
 
 FEW = ("cat.png", "coffee.png", "rocket.jpg")
 SOON = 30
@@ -112,13 +113,11 @@ def test_a_moved_photo_is_not_embedded_again(app: App) -> None:
 def test_killed_children_come_back(app: App) -> None:
     """Killed at rest and in the middle of work, they are started again, and nothing is missing."""
     many = [f"many/{number}.jpg" for number in range(12)]
-    for child in app.children():
-        child.kill()
+    kill_all(app.children())
     for name in many:
         app.add("motorcycle.jpg", name, alike=False)
     eventually(lambda: any(name in app.photos() for name in many))
-    for child in app.children():
-        child.kill()
+    kill_all(app.children())
     app.finds(*FEW, *many)
     assert app.status()["skipped"] == 0
     shutil.rmtree(app.img / "many")
@@ -128,8 +127,7 @@ def test_killed_children_come_back(app: App) -> None:
 def test_a_killed_postgres_comes_back(app: App) -> None:
     """The embedded Postgres killed: searches go on, and the folder is followed soon again."""
     postmasters = app.programs("postgres")
-    for process in postmasters:
-        process.kill()
+    kill_all(postmasters)
     assert names(app.search("cat"))[0] == "cat.png"
     app.add("flower.jpg", "new.jpg")
     eventually(lambda: "new.jpg" in app.photos(), within=60)
@@ -161,9 +159,7 @@ def test_a_photo_that_kills_the_decoder_is_given_up(new_app: NewApp) -> None:
     assert all("crashed the decoder" in reason for reason in reasons.values())
     assert app.process is not None
     mine = psutil.Process(app.process.pid).children(recursive=True)
-    assert not [
-        child for child in mine if child.status() == psutil.STATUS_ZOMBIE
-    ]
+    assert psutil.STATUS_ZOMBIE not in of_each(mine, psutil.Process.status)
     little_memory.unlink()
     assert app.http.post("/status/retry").status_code == 202
     app.finds(*FEW, "memory.png", within=100)

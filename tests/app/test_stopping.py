@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.harness import App, NewApp, copy_code, eventually
+from tests.processes import of_each
 
 SOON = 3
 MAIN = ("main.py",)
@@ -66,10 +67,10 @@ def makes_postgres(app: App) -> bool:
 def loads_model(app: App) -> bool:
     """Whether a worker has begun to load PyTorch."""
     assert app.process
-    for child in psutil.Process(app.process.pid).children():
-        with contextlib.suppress(psutil.Error):
-            if any("torch" in file.path for file in child.memory_maps()):
-                return True
+    children = psutil.Process(app.process.pid).children()
+    for maps in of_each(children, psutil.Process.memory_maps):
+        if any("torch" in file.path for file in maps):
+            return True
     return False
 
 

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.harness import App, NewApp, eventually
+from tests.processes import kill_all, of_each
 from tests.texts import RenderedText, render_texts
 
 LOWEST = 19
@@ -60,7 +61,8 @@ def text_on(app: App, name: str) -> Any:
 
 def readers(app: App) -> list[psutil.Process]:
     """The processes that read words: there is none before it has to."""
-    return [one for one in app.children() if one.nice() == LOWEST]
+    priorities = of_each(app.children(), lambda one: (one.nice(), one))
+    return [one for priority, one in priorities if priority == LOWEST]
 
 
 def test_words_are_read_though_it_was_killed(
@@ -113,8 +115,7 @@ def test_what_comes_is_found_by_meaning_first(app: App, tmp_path: Path) -> None:
 
 def test_a_reader_that_is_killed_is_replaced(app: App, tmp_path: Path) -> None:
     """Nobody misses it: searches go on, and so does the reading."""
-    for reader in readers(app):
-        reader.kill()
+    kill_all(readers(app))
     [one] = render_texts(tmp_path, seed=9, count=1)
     (tmp_path / one.name).rename(app.img / f"last-{one.name}")
     eventually(lambda: text_on(app, f"last-{one.name}"), within=120)

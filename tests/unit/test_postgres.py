@@ -25,6 +25,7 @@ from tests.postgres_starts import (
     processes_in,
     starts,
 )
+from tests.processes import kill_all
 
 
 @pytest.fixture
@@ -32,8 +33,7 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "data"
     folder.mkdir()
     yield folder
-    for process in processes_in(folder / "postgres"):
-        process.kill()
+    kill_all(processes_in(folder / "postgres"))
 
 
 @pytest.fixture(scope="module")
@@ -318,8 +318,7 @@ def test_a_killed_server_is_started_again(good: Path) -> None:
         killed = sorted(
             processes_in(good), key=lambda process: process.create_time()
         )
-        for process in killed[:count]:
-            process.kill()
+        kill_all(killed[:count])
 
         def is_back(before: list[psutil.Process] = killed) -> bool:
             postgres.keep_running()

@@ -183,9 +183,12 @@ def test_a_worker_that_was_killed_is_replaced(new_pool: NewPool) -> None:
 
 AT_WORK = """
 import os, time
-with open({file!r}, "a") as file:
-    print(os.getpid(), file=file)
-time.sleep(1)
+with open({file!r}, "a+") as file:
+    print(os.getpid(), file=file, flush=True)
+    file.seek(0)
+    tries = len(file.readlines())
+if tries <= {killed}:
+    time.sleep(60)
 """
 
 
@@ -197,7 +200,7 @@ def test_workers_killed_by_others_are_no_tries(
     file.touch()
     pool = new_pool()
     with ThreadPoolExecutor() as callers:
-        job = AT_WORK.format(file=str(file))
+        job = AT_WORK.format(file=str(file), killed=5)
         done = callers.submit(pool.run, exec, job, tries=1)
         for number in range(5):
             eventually(lambda n=number: len(file.read_text().split()) > n)  # type: ignore[misc]
