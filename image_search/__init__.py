@@ -68,6 +68,7 @@ Each room imports only from lower floors:
               dates, metadata
               placeholder
               files, guests, memory
+              text_encoder, last_layer
               keys, forwarded
               in_flight, reasons, quiet, pulse
               png, boxes, orientation

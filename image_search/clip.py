@@ -1,4 +1,6 @@
-"""An image, or a text, becomes a unit vector: by CLIP or another dual encoder.
+"""An image, or a text, becomes a unit vector.
+
+By CLIP, or another dual encoder.
 
 Radford et al., 2021,
 https://arxiv.org/abs/2103.00020
@@ -7,10 +9,7 @@ https://arxiv.org/abs/2103.00020
 import bisect
 import contextlib
 import functools
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -26,6 +25,7 @@ from image_search.hardware import (
     devices_here,
     return_freed_memory,
 )
+from image_search.last_layer import compute_class_alone
 from image_search.model_config import Unloaded, digest_of_weights, dimension_of
 from image_search.model_files import load_part
 from image_search.model_input import ModelInput
@@ -38,9 +38,6 @@ from image_search.settings import Settings, StartupError
 # that CocoIndex 0.3 can't look through.
 Embedding = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
 Half = Literal["text", "image"]
-
-QUERIES_KEPT = 4096
-SURELY_READ = 60  # characters: every model has room for as many tokens
 
 
 class Tower(NamedTuple):
@@ -192,9 +189,16 @@ class DualEncoder:
     @functools.cached_property
     def batch_size(self) -> int:
         """How many images at once: a guess, until it is measured."""
-        device = self.devices[0]
-        patch_size = getattr(self.config.vision_config, "patch_size", 1)
-        return best_batch_size(device, self.image_size, patch_size)
+        return best_batch_size(self.devices[0], self._patches)
+
+    @property
+    def _patches(self) -> int:
+        """Of one image, as it is cut; each pixel where it is not."""
+        vision = self.config.vision_config
+        patch_size = getattr(vision, "patch_size", 1)
+        square = (self.image_size // patch_size) ** 2
+        # NaFlex models cut any image into so many.
+        return int(getattr(vision, "num_patches", square))
 
     def load_processor(self) -> Any:
         """Its transformers processor; raises StartupError."""
@@ -217,6 +221,7 @@ def load_tower(encoder: DualEncoder, half: Half) -> Tower:
     with contextlib.suppress(AttributeError):
         delattr(model, other_half)
     model.requires_grad_(False)  # noqa: FBT003, torch's; nothing is trained here
+    compute_class_alone(model)
     if device == "cpu":
         pack(model)
     tower = Tower(model.to(device).eval(), encoder.load_processor())
@@ -236,63 +241,6 @@ def embed_images(
 def embed_text(encoder: DualEncoder, text: str) -> Embedding:
     """Embed a description; what is too long for the model is cut off."""
     return load_tower(encoder, "text").embed_text(text)
-
-
-class TextEncoder:
-    """Embeds descriptions, each once, in a thread of its own.
-
-    OpenMP takes up to twice as long once a second thread calls PyTorch.
-    """
-
-    def __init__(self, encoder: DualEncoder) -> None:
-        self.encoder = encoder
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="text-encoder")
-        # By text; the one that was asked for last comes last.
-        self._known: OrderedDict[str, Embedding] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def embed(self, text: str) -> Embedding:
-        """A vector of shape (d,); waits for the model if the text is a new one."""
-        vector = self._recall(text)
-        if vector is not None:
-            return vector
-        return self._thread.submit(self._embed, text).result()
-
-    def knows(self, text: str) -> bool:
-        """Whether a text costs no model."""
-        return text in self._known
-
-    def unread(self, text: str) -> str:
-        """The end of a text that the model has no room for, or ""."""
-        if len(text) <= SURELY_READ:
-            return ""
-        tower = self.tower()
-        # A tokenizer serves one thread at a time.
-        return self._thread.submit(tower.unread, text).result()
-
-    def _embed(self, text: str) -> Embedding:
-        vector = self._recall(text)  # somebody else may have asked meanwhile
-        if vector is None:
-            vector = embed_text(self.encoder, text)
-            with self._lock:
-                self._known[text] = vector
-                if len(self._known) > QUERIES_KEPT:
-                    self._known.popitem(last=False)
-        return vector
-
-    def _recall(self, text: str) -> Embedding | None:
-        with self._lock:
-            vector = self._known.get(text)
-            if vector is not None:
-                self._known.move_to_end(text)
-            return vector
-
-    def tower(self) -> Tower:
-        """The text tower, loaded if need be; raises StartupError."""
-        return self._thread.submit(load_tower, self.encoder, "text").result()
-
-    def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 def l2_normalize(vector: Any) -> Embedding:

@@ -7,7 +7,7 @@ import hashlib
 import os
 
 from image_search.cache import FACTS_VERSION, EmbeddingCache, Known
-from image_search.clip import DualEncoder, Embedding, TextEncoder
+from image_search.clip import DualEncoder, Embedding
 from image_search.dates import NOT_TOLD
 from image_search.device_batch import (
     import_libraries,
@@ -31,6 +31,7 @@ from image_search.pipeline import Pipeline
 from image_search.pulse import Pulse
 from image_search.reasons import OutOfMemory, PhotoError
 from image_search.settings import Settings
+from image_search.text_encoder import TextEncoder
 from image_search.thumbnails import ThumbnailCache, version_of
 from image_search.towers import TowerJobs, Towers
 from image_search.workers import TRIES, WorkerError, WorkerPool

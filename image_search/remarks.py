@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from image_search.clip import SURELY_READ, Embedding
+from image_search.clip import Embedding
 from image_search.embedding import Embedder
 from image_search.filters import READABLE, Condition, Filter
 from image_search.floor import Floor
@@ -16,6 +16,7 @@ from image_search.hits import Hit, SearchResponse, hit_of, least_score
 from image_search.names import NameIndex, folders_called, similar_folders
 from image_search.store import Query, Store
 from image_search.store_errors import StoreRefuses
+from image_search.text_encoder import SURELY_READ
 
 # Photos of a name that are returned, and that are
 # looked at where filters hold.

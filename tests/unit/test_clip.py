@@ -1,9 +1,8 @@
 """Images and words become vectors of one space, by any dual encoder."""
 
-import asyncio
 import pickle
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -13,7 +12,6 @@ from transformers import BertConfig, BertModel, CLIPConfig
 
 from image_search.clip import (
     DualEncoder,
-    TextEncoder,
     embed_images,
     embed_text,
     l2_normalize,
@@ -38,13 +36,6 @@ SAMPLES = ["cat.png", "rocket.jpg", "raccoon.webp"]
 @pytest.fixture(scope="module")
 def encoder(tiny_clip: Path) -> DualEncoder:
     return DualEncoder("tiny", tiny_clip)
-
-
-@pytest.fixture
-def text_encoder(encoder: DualEncoder) -> Iterator[TextEncoder]:
-    text_encoder = TextEncoder(encoder)
-    yield text_encoder
-    text_encoder.close()
 
 
 def sample(name: str, side: int) -> Pixels:
@@ -137,29 +128,6 @@ def test_a_vector_is_scaled_to_length_1() -> None:
 
 
 # --- Words ----------------------------------------------------------------------
-
-
-def test_a_query_asked_again_costs_no_model(text_encoder: TextEncoder) -> None:
-    """The vector of a text is kept, and is the same however often it is asked for."""
-    assert not text_encoder.knows("a query of its own")
-    first = text_encoder.embed("a query of its own")
-    assert text_encoder.knows("a query of its own")
-    assert text_encoder.embed("a query of its own") is first
-    assert np.array_equal(
-        first, embed_text(text_encoder.encoder, "a query of its own")
-    )
-
-
-def test_queries_may_be_asked_at_once(text_encoder: TextEncoder) -> None:
-    """Queries from many threads each get the vector of their own words."""
-    texts = [f"query {number}" for number in range(20)]
-
-    async def ask_all() -> list[np.ndarray]:
-        asked = (asyncio.to_thread(text_encoder.embed, text) for text in texts)
-        return list(await asyncio.gather(*asked))
-
-    for text, vector in zip(texts, asyncio.run(ask_all()), strict=True):
-        assert np.array_equal(vector, embed_text(text_encoder.encoder, text))
 
 
 @pytest.mark.parametrize("save", [save_tiny_siglip, save_tiny_siglip2])
@@ -324,22 +292,3 @@ def test_a_model_that_cannot_be_loaded_says_so(
         assert message.startswith("CLIP_MODEL=a name ")
         assert "Set CLIP_MODEL to " in message
         assert "\n" not in message
-
-
-def test_what_is_too_long_is_told(text_encoder: TextEncoder) -> None:
-    """The words that a model has no room for are known: those before are what it read."""
-    tower = text_encoder.tower()
-    most = tower.model.config.text_config.max_position_embeddings
-    words = [f"word{number}" for number in range(2 * most)]
-    unread = text_encoder.unread(" ".join(words))
-    left = unread.split()
-    assert 0 < len(left) < len(words)
-    assert words[-len(left) :] == left
-    read = " ".join(words[: -len(left)])
-    assert text_encoder.unread(read) == ""
-    assert text_encoder.unread("a dog on a beach") == ""
-    np.testing.assert_allclose(
-        text_encoder.embed(f"{read} {left[0]}"),
-        text_encoder.embed(" ".join(words)),
-        atol=1e-6,
-    )

@@ -13,6 +13,7 @@ from image_search.hardware import (
     best_hardware,
     choose_hardware,
 )
+from tests.models import save_tiny_siglip2
 
 
 @pytest.fixture(scope="module")
@@ -59,29 +60,40 @@ def test_the_hardware_is_this_machines(encoder: DualEncoder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "side", "patch", "expected"),
+    ("device", "patches", "expected"),
     [
-        ("cuda", 224, 14, 64),
-        ("cuda", 224, 32, 64),
-        ("cuda", 512, 16, GPU_BATCH),
-        ("mps", 224, 32, GPU_BATCH),
-        ("cpu", 224, 14, 1),
-        ("cpu", 224, 16, 1),
-        ("cpu", 224, 32, 10),
-        ("cpu", 256, 32, 8),
-        ("cpu", 384, 16, 1),
+        ("cuda", 256, 64),
+        ("cuda", 49, 64),
+        ("cuda", 1024, GPU_BATCH),
+        ("mps", 49, GPU_BATCH),
+        ("cpu", 256, 4),
+        ("cpu", 196, 5),
+        ("cpu", 49, 20),
+        ("cpu", 64, 16),
+        ("cpu", 576, 1),
     ],
 )
 def test_batches_are_for_what_gains_by_them(
-    device: str, side: int, patch: int, expected: int
+    device: str, patches: int, expected: int
 ) -> None:
-    """A GPU is given 64 images at once if they are small, a CPU as many as make 512 patches."""
-    assert best_batch_size(device, side, patch) == expected
+    """A GPU is given 64 images at once if they are small, a CPU as many as make 1,024 patches."""
+    assert best_batch_size(device, patches) == expected
 
 
 def test_a_model_has_the_batch_size_of_its_patches(
     encoder: DualEncoder,
 ) -> None:
-    """The tiny model, which cuts images of 32 pixels into 16 patches, takes 32."""
+    """The tiny model, which cuts images of 32 pixels into 16 patches, takes 64."""
     device, _ = choose_hardware()
-    assert encoder.batch_size == best_batch_size(device, 32, 8) == 32
+    assert encoder.batch_size == best_batch_size(device, 16) == 64
+
+
+def test_a_model_of_any_shape_has_that_of_its_most_patches(
+    tmp_path: Path,
+) -> None:
+    """SigLIP 2's NaFlex model cuts each image into as many patches, large or small."""
+    save_tiny_siglip2(tmp_path)
+    encoder = DualEncoder("naflex", tmp_path)
+    patches = encoder.config.vision_config.num_patches
+    device, _ = choose_hardware()
+    assert encoder.batch_size == best_batch_size(device, patches)

@@ -1,0 +1,63 @@
+"""A text is embedded once, whichever threads ask, and what no model reads is told."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from image_search.clip import DualEncoder
+from image_search.text_encoder import TextEncoder
+
+
+@pytest.fixture
+def text_encoder(tiny_clip: Path) -> Iterator[TextEncoder]:
+    text_encoder = TextEncoder(DualEncoder("tiny", tiny_clip))
+    yield text_encoder
+    text_encoder.close()
+
+
+def test_a_query_asked_again_costs_no_model(text_encoder: TextEncoder) -> None:
+    """The vector of a text is kept, and is the same however often it is asked for."""
+    assert not text_encoder.knows("a query of its own")
+    first = text_encoder.embed("a query of its own")
+    assert text_encoder.knows("a query of its own")
+    assert text_encoder.embed("a query of its own") is first
+    assert np.array_equal(
+        first,
+        text_encoder.encoder.tower("text").embed_text("a query of its own"),
+    )
+
+
+def test_queries_may_be_asked_at_once(text_encoder: TextEncoder) -> None:
+    """Queries from many threads each get the vector of their own words."""
+    texts = [f"query {number}" for number in range(20)]
+
+    async def ask_all() -> list[np.ndarray]:
+        asked = (asyncio.to_thread(text_encoder.embed, text) for text in texts)
+        return list(await asyncio.gather(*asked))
+
+    for text, vector in zip(texts, asyncio.run(ask_all()), strict=True):
+        assert np.array_equal(
+            vector, text_encoder.encoder.tower("text").embed_text(text)
+        )
+
+
+def test_what_is_too_long_is_told(text_encoder: TextEncoder) -> None:
+    """The words that a model has no room for are known: those before are what it read."""
+    tower = text_encoder.tower()
+    most = tower.model.config.text_config.max_position_embeddings
+    words = [f"word{number}" for number in range(2 * most)]
+    unread = text_encoder.unread(" ".join(words))
+    left = unread.split()
+    assert 0 < len(left) < len(words)
+    assert words[-len(left) :] == left
+    read = " ".join(words[: -len(left)])
+    assert text_encoder.unread(read) == ""
+    assert text_encoder.unread("a dog on a beach") == ""
+    np.testing.assert_allclose(
+        text_encoder.embed(f"{read} {left[0]}"),
+        text_encoder.embed(" ".join(words)),
+        atol=1e-6,
+    )
