@@ -386,7 +386,7 @@ TheSearches = Annotated[SearchTurns, Depends(get_searches)]
 @app.get("/search", response_model=SearchResponse)
 async def search(
     request: Request, query: Annotated[Search, Query()], searches: TheSearches
-) -> SearchResponse | Response:
+) -> Response:
     """Find photos by words, by photos of the folder, or both, best first."""
     with SEARCH_SECONDS.time():
         answer = await searches.search(request, query)
@@ -401,7 +401,7 @@ async def search(
 )
 async def search_by_photo(
     request: Request, query: Annotated[Search, Query()], searches: TheSearches
-) -> SearchResponse | Response:
+) -> Response:
     """Find photos like the one that is sent: as the form field `image`, or the body."""
     async with uploads.receive(request) as photo:
         with SEARCH_SECONDS.time():

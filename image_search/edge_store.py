@@ -41,6 +41,7 @@ class EdgeStore(Store):
     """A shard that is opened when it is first asked, and made if need be."""
 
     name = "Qdrant Edge"
+    holds_gil = True
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from image_search.hits import Hit, SearchResponse
 from image_search.question import Search
 from image_search.spreadsheet import csv_answer
 
+JSON = "application/json"
 COLUMNS = (
     "filename",
     "score",
@@ -26,10 +27,11 @@ COLUMNS = (
 
 def as_asked(
     request: Request, query: Search, answer: SearchResponse
-) -> SearchResponse | Response:
+) -> Response:
     """An answer in the format that was asked for."""
     if query.format == "json":
-        return answer
+        # FastAPI would see whether it is an answer once more.
+        return Response(answer.model_dump_json(), media_type=JSON)
     table = csv_answer("photos", COLUMNS, rows(answer))
     if answer.more:
         following = _following(request, answer.next_offset)

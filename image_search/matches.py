@@ -22,7 +22,7 @@ def matches_of(
     found: Matches = {}
     for kind in asked.kinds:
         text = _text_at(kind, payload)
-        if not asked.may_be_in(folded(text)):
+        if not text or not asked.may_be_in(folded(text)):
             continue
         there = _words_in(kind, text)
         same = [one for one in asked.words if _has(kind, there, one)]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -127,14 +128,14 @@ class Search(Filters):
         " where it goes on.",
     )
 
-    @property
+    @cached_property
     def meaning(self) -> str | None:
         """The words that a model is to understand, if any."""
         if not self.q or MEANING not in self.in_.split(","):
             return None
         return without_quotes(self.q)
 
-    @property
+    @cached_property
     def asked_words(self) -> AskedWords:
         """The words that are to be found as they are."""
         return AskedWords.of(self.q or "", self.in_.split(","))

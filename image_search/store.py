@@ -56,6 +56,7 @@ class Store(ABC):
 
     name: str  # for a person
     address = ""  # the setting that says where it is, for a message
+    holds_gil = False  # no other thread runs while it answers
     _is_in_order = False  # each point has a sort key
 
     @abstractmethod

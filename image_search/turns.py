@@ -20,12 +20,15 @@ from image_search.hits import SearchResponse
 from image_search.question import Search
 from image_search.search import MODEL_SECONDS, Searcher
 from image_search.search_errors import SearchError
+from image_search.text_encoder import SURELY_READ
 
 STORE_THREADS = 8
 # Searches that may ask the store or wait for it; each takes it some milliseconds.
 MOST_SEARCHES = 512
 # New texts that may wait for the model, which takes some 20 to 100 ms for each.
 MOST_TEXTS = 128
+# Photos that a short search looks at.
+FEW = 100
 
 
 class TooManySearches(SearchError):
@@ -65,7 +68,8 @@ class SearchTurns:
     """Has each search wait for its turn: first for the model, then for the store.
 
     A search whose words are known does not wait for the model. One with many new
-    words gets a turn for each, so that others need not wait for all of them.
+    words gets a turn for each, so that others need not wait for all of them. A short
+    one is answered by the event loop where a thread would be of no use.
     """
 
     def __init__(self, searcher: Searcher) -> None:
@@ -82,6 +86,8 @@ class SearchTurns:
 
         Whoever hangs up leaves the queue: then it raises SearcherGone.
         """
+        if photo is None and self._is_short(query):
+            return self._search(query, None, time.perf_counter())
         client = request.client.host if request.client else ""
         async with _until_hung_up(request):
             return await self.answer(query, client, photo)
@@ -97,6 +103,8 @@ class SearchTurns:
         with self._searches.take(network):
             began = time.perf_counter()
             await self._embed_new_texts(query, network)
+            if photo is None and self._is_short(query):
+                return self._search(query, None, began)
             search = functools.partial(self._search, query, photo, began)
             return await to_thread.run_sync(search, limiter=turn)
 
@@ -110,18 +118,40 @@ class SearchTurns:
             MODEL_SECONDS.observe(time.perf_counter() - began)
         return self.searcher.find(query, vector, is_sent=photo is not None)
 
+    def _is_short(self, query: Search) -> bool:
+        """Whether a thread would be of no use: a store in this process holds the GIL.
+
+        And nothing else is waited for.
+        """
+        is_deep = query.offset + query.limit > FEW or query.around is not None
+        return (
+            self.searcher.store.holds_gil
+            and not is_deep
+            and not query.fold
+            and query.sort == "score"
+            # A longer one is looked at by the model's tokenizer.
+            and len(query.q or "") <= SURELY_READ
+            and not self._new_texts(query)
+        )
+
     async def _embed_new_texts(self, query: Search, network: str) -> None:
         """Have the model embed what it has not embedded yet, one by one."""
-        embedder = self.searcher.embedder
-        texts = {*query.minus, query.meaning or ""} - {""}
-        new = [text for text in texts if not embedder.knows_query(text)]
+        new = self._new_texts(query)
         if not new:
             return
         with self._texts.take(network, len(new)):
             for text in new:
                 await to_thread.run_sync(
-                    embedder.embed_query, text, limiter=self._model_turn
+                    self.searcher.embedder.embed_query,
+                    text,
+                    limiter=self._model_turn,
                 )
+
+    def _new_texts(self, query: Search) -> list[str]:
+        """What the model has not embedded yet."""
+        texts = {*query.minus, query.meaning or ""} - {""}
+        knows = self.searcher.embedder.knows_query
+        return [text for text in texts if not knows(text)]
 
 
 @contextlib.asynccontextmanager

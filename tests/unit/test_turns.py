@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from starlette.types import Message
 
 from image_search.question import Search
 from image_search.search import Searcher
+from image_search.store import Query
 from image_search.turns import (
     MOST_TEXTS,
     SearcherGone,
@@ -202,3 +203,71 @@ def test_a_photo_that_is_sent_is_searched_by(new_turns: NewTurns) -> None:
             assert found.results
 
     asyncio.run(scenario())
+
+
+class WatchedStore(MemoryStore):
+    """Knows which threads asked it."""
+
+    def __init__(self, *, holds_gil: bool) -> None:
+        super().__init__()
+        self.holds_gil = holds_gil
+        self.threads: set[int] = set()
+
+    def query_all(self, queries: Sequence[Query]) -> Sequence[Sequence[Any]]:
+        self.threads.add(threading.get_ident())
+        return super().query_all(queries)
+
+    def _query(self, query: Query) -> Sequence[Any]:
+        self.threads.add(threading.get_ident())
+        return super()._query(query)
+
+
+SHORT = {"q": "known"}
+LONGER: list[dict[str, Any]] = [
+    SHORT | {"limit": 100, "offset": 1},
+    SHORT | {"fold": True},
+    SHORT | {"sort": "newest"},
+    SHORT | {"around": "a.jpg"},
+    {"q": "long " * 20},
+]
+
+
+@pytest.mark.parametrize(
+    "query", [SHORT, {"q": "new"}, {}, {"like": ["a.jpg"]}]
+)
+@pytest.mark.parametrize("holds_gil", [False, True])
+def test_where_no_other_thread_runs_none_is_asked(
+    embedder: SlowEmbedder, query: dict[str, Any], *, holds_gil: bool
+) -> None:
+    """A store in this process is asked at once, one on a server by a thread that waits."""
+    embedder.may_go_on.release()
+    answer, is_here = asked_here(embedder, query, holds_gil=holds_gil)
+    assert answer.results or query.get("like")
+    assert is_here is holds_gil
+
+
+@pytest.mark.parametrize("query", LONGER)
+def test_what_takes_longer_has_a_thread(
+    embedder: SlowEmbedder, query: dict[str, Any]
+) -> None:
+    """Others are answered while many photos are looked at."""
+    embedder.may_go_on.release(2)
+    answer, is_here = asked_here(embedder, query, holds_gil=True)
+    assert answer.results or query.get("offset")
+    assert not is_here
+
+
+def asked_here(
+    embedder: Any, query: dict[str, Any], *, holds_gil: bool
+) -> tuple[Any, bool]:
+    """What is answered, and whether it was in the event loop's own thread."""
+    store = WatchedStore(holds_gil=holds_gil)
+    store.put("a.jpg", np.eye(3, dtype=np.float32)[0])
+    embedder.unread = lambda _: ""
+    turns = SearchTurns(Searcher(embedder, store))
+
+    async def scenario() -> Any:
+        return await ask(turns, Client(), **query)
+
+    answer = asyncio.run(scenario())
+    return answer, store.threads == {threading.get_ident()}
