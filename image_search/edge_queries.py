@@ -1,12 +1,11 @@
 """What a store is asked for, as Qdrant Edge says it."""
 
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
 import qdrant_edge as edge
 
-from image_search.filters import EVERYTHING, Dialect, Filter, in_terms_of
+from image_search.filters import EVERYTHING, Dialect, Filter, Id, in_terms_of
 from image_search.points import BY_BEGINNINGS, PAYLOAD_INDEXES
 from image_search.store import VECTOR_NAME, Query
 
@@ -82,5 +81,5 @@ def in_edges_terms(where: Filter) -> Any:
     return in_terms_of(dialect, where)
 
 
-def _has_id(ids: Iterable[str]) -> edge.HasIdCondition:
-    return edge.HasIdCondition({uuid.UUID(id) for id in ids})
+def _has_id(ids: Iterable[Id]) -> edge.HasIdCondition:
+    return edge.HasIdCondition({*ids})

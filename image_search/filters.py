@@ -56,11 +56,15 @@ class Either:
     conditions: tuple[Condition, ...]
 
 
+# A point's, as its store has it: a UUID, or the text of one. Both have one order.
+Id = Any
+
+
 @dataclass(frozen=True)
 class HasId:
     """A point is one of these, by their ids."""
 
-    ids: tuple[str, ...]
+    ids: tuple[Id, ...]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from image_search.asked_words import AskedWords, has_digit
+from image_search.filters import Id
 
 # By which the first ranks differ little from each other.
 RANKS = 60
@@ -37,8 +38,8 @@ COMMON = 0.1
 class Strengths(NamedTuple):
     """What photos are worth by their words, by their ids."""
 
-    of_photos: dict[str, float]
-    partly: frozenset[str]  # these have some words alone, and no number
+    of_photos: dict[Id, float]
+    partly: frozenset[Id]  # these have some words alone, and no number
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Weights:
         return share**2 * sum(map(self._weight, words)) / telling
 
     def strengths(
-        self, words: Mapping[str, Collection[str]], sure: Collection[str]
+        self, words: Mapping[Id, Collection[str]], sure: Collection[Id]
     ) -> "Strengths":
         """What photos are worth, by the words that each has; those by chance left out.
 
@@ -110,16 +111,16 @@ def _telling(word: str) -> float:
 class Fused:
     """Photos by their ids, in their order; which of them more by meaning."""
 
-    ids: list[str]
-    by_meaning: frozenset[str]
+    ids: list[Id]
+    by_meaning: frozenset[Id]
 
 
 def fuse(
-    nearest: Sequence[str],
-    strengths: Mapping[str, float],
-    scores: Mapping[str, float],
+    nearest: Sequence[Id],
+    strengths: Mapping[Id, float],
+    scores: Mapping[Id, float],
     *,
-    partly: Collection[str] = (),
+    partly: Collection[Id] = (),
     is_all: bool,
 ) -> Fused:
     """Put photos in order that are nearest, and those with words.
@@ -150,9 +151,7 @@ def fuse(
     return Fused(ids, frozenset(more))
 
 
-def _put_before(
-    first: str, others: Collection[str], ids: list[str]
-) -> list[str]:
+def _put_before(first: Id, others: Collection[Id], ids: list[Id]) -> list[Id]:
     """Have one of some ids come before others of them."""
     at = ids.index(first)
     before = ids[:at]

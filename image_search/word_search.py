@@ -11,7 +11,7 @@ from typing import Any
 
 from image_search.asked_words import AskedWords, has_digit
 from image_search.clip import Embedding
-from image_search.filters import READABLE, Filter, HasId
+from image_search.filters import READABLE, Filter, HasId, Id
 from image_search.fusion import COMMON, Strengths, Weights, fuse
 from image_search.hits import least_score
 from image_search.matches import Matches, matches_of
@@ -30,7 +30,7 @@ NOTHING = AskedWords(())
 NO_WEIGHTS = Weights({})
 
 # Of photos, by their ids, the best first: their scores.
-Ranks = dict[str, float]
+Ranks = dict[Id, float]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Part:
 
     where: Filter
     length: int | None = None  # None: all that there are
-    ids: tuple[str, ...] | None = None
+    ids: tuple[Id, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Results:
     kept: int = 0  # so many are there, whatever their score is
     asked: AskedWords = NOTHING
     weights: Weights = NO_WEIGHTS
-    near: frozenset[str] = frozenset()  # ids: of the best by meaning
-    by_meaning: frozenset[str] = frozenset()  # ids: more than by words
+    near: frozenset[Id] = frozenset()  # ids: of the best by meaning
+    by_meaning: frozenset[Id] = frozenset()  # ids: more than by words
 
     def points(
         self, start: int, count: int, *, with_vectors: bool = False
@@ -93,7 +93,7 @@ class Results:
         """
         found = matches_of(point.payload, self.asked, self.weights.is_enough)
         why = [*found]
-        id = str(point.id)
+        id = point.id
         if is_like_it is None:
             return why, found
         if not found or id in self.by_meaning:
@@ -117,7 +117,7 @@ class Results:
         ids = part.ids[start : start + count]
         are_they = Filter((HasId(ids),))
         points = self.store.search(self.vector, len(ids), are_they, **options)
-        known = {str(point.id): point for point in points}
+        known = {point.id: point for point in points}
         return [known[id] for id in ids if id in known]
 
 
@@ -207,7 +207,7 @@ class WordSearch:
             by_meaning=fused.by_meaning,
         )
 
-    def _others(self, known: tuple[str, ...], where: Filter) -> Part:
+    def _others(self, known: tuple[Id, ...], where: Filter) -> Part:
         """What comes after those that are known one by one."""
         if self.needs_words:
             where = where & self.asked.has_all()
@@ -254,7 +254,7 @@ class WordSearch:
             for word, ids in lists.items()
         }
         weights = Weights.of(photos, indexed)
-        words: dict[str, list[str]] = {}
+        words: dict[Id, list[str]] = {}
         for word, ids in found.by_word.items():
             for id in ids if len(ids) <= RARE else ():
                 words.setdefault(id, []).append(word)
@@ -266,7 +266,7 @@ class WordSearch:
         self,
         where: Filter,
         phrase: Ranks,
-        strengths: Mapping[str, float],
+        strengths: Mapping[Id, float],
     ) -> tuple[Ranks, Ranks]:
         """The best by meaning, and the scores of those with words."""
         if self.vector is None:
@@ -289,10 +289,10 @@ class Found:
     phrase: Ranks
     every: Ranks  # these have all words
     by_word: Mapping[str, Ranks]  # without one, if only one is asked for
-    written: set[str]  # one of the numbers is, and not in its name alone
+    written: set[Id]  # one of the numbers is, and not in its name alone
 
 
 def _ranks_of(found: Sequence[Any]) -> Ranks:
     """Ties are in the order of ids, so that pages join up."""
-    scores = [(-one.score, str(one.id)) for one in found]
+    scores = [(-one.score, one.id) for one in found]
     return {id: -score for score, id in sorted(scores)}

@@ -214,7 +214,7 @@ def _meets(payload: dict[str, Any], one: Part) -> bool:
         case Either(conditions):
             return any(_meets(payload, some) for some in conditions)
         case HasId(ids):
-            return str(point_id(payload["filename"])) in ids
+            return point_id(payload["filename"]) in ids
     if words := one.has_word or one.phrase:
         return _has(payload, one.field, words)
     return _is_so(payload, one)
