@@ -176,6 +176,10 @@ class Embedder:
         """Embed a description, in the photos' space; one asked again costs no model."""
         return self.text.embed(text)
 
+    async def prepare_query(self, text: str) -> None:
+        """Have the model embed a description that it does not know yet."""
+        await self.text.prepare(text)
+
     def knows_query(self, text: str) -> bool:
         """Whether a description costs no model: it was asked for before."""
         return self.text.knows(text)

@@ -1,5 +1,6 @@
 """Descriptions become vectors, each once, whichever threads ask."""
 
+import asyncio
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -49,6 +50,10 @@ class TextEncoder:
         if vector is not None:
             return vector
         return self._thread.submit(self._embed, text).result()
+
+    async def prepare(self, text: str) -> None:
+        """Have the model embed a text, so that `embed` need not wait for it."""
+        await asyncio.wrap_future(self._thread.submit(self._embed, text))
 
     def knows(self, text: str) -> bool:
         """Whether a text costs no model."""

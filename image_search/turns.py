@@ -74,7 +74,7 @@ class SearchTurns:
 
     def __init__(self, searcher: Searcher) -> None:
         self.searcher = searcher
-        self._model_turn = anyio.CapacityLimiter(1)
+        self._model_turn = asyncio.Lock()
         self._store_turn = anyio.CapacityLimiter(STORE_THREADS)
         self._texts = Places(MOST_TEXTS)
         self._searches = Places(MOST_SEARCHES)
@@ -141,11 +141,8 @@ class SearchTurns:
             return
         with self._texts.take(network, len(new)):
             for text in new:
-                await to_thread.run_sync(
-                    self.searcher.embedder.embed_query,
-                    text,
-                    limiter=self._model_turn,
-                )
+                async with self._model_turn:
+                    await self.searcher.embedder.prepare_query(text)
 
     def _new_texts(self, query: Search) -> list[str]:
         """What the model has not embedded yet."""

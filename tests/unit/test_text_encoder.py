@@ -30,6 +30,16 @@ def test_a_query_asked_again_costs_no_model(text_encoder: TextEncoder) -> None:
     )
 
 
+def test_a_text_that_was_prepared_costs_no_model(
+    text_encoder: TextEncoder,
+) -> None:
+    """It is known once it was waited for, and is what it would have been."""
+    asyncio.run(text_encoder.prepare("in a while"))
+    assert text_encoder.knows("in a while")
+    expected = text_encoder.encoder.tower("text").embed_text("in a while")
+    assert np.array_equal(text_encoder.embed("in a while"), expected)
+
+
 def test_queries_may_be_asked_at_once(text_encoder: TextEncoder) -> None:
     """Queries from many threads each get the vector of their own words."""
     texts = [f"query {number}" for number in range(20)]

@@ -35,6 +35,9 @@ class SlowEmbedder:
     def knows_query(self, text: str) -> bool:
         return text in self.known
 
+    async def prepare_query(self, text: str) -> None:
+        await asyncio.to_thread(self.embed_query, text)
+
     def embed_query(self, text: str) -> Any:
         if text not in self.known:
             self.asked.append(text)
