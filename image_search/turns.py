@@ -86,9 +86,9 @@ class SearchTurns:
 
         Whoever hangs up leaves the queue: then it raises SearcherGone.
         """
-        if photo is None and self._is_short(query):
-            return self._search(query, None, time.perf_counter())
         client = request.client.host if request.client else ""
+        if photo is None and self._is_short(query):
+            return await self.answer(query, client)  # before they could hang up
         async with _until_hung_up(request):
             return await self.answer(query, client, photo)
         raise SearcherGone
@@ -104,6 +104,8 @@ class SearchTurns:
             began = time.perf_counter()
             await self._embed_new_texts(query, network)
             if photo is None and self._is_short(query):
+                # Whoever asks at the same time is counted first.
+                await asyncio.sleep(0)
                 return self._search(query, None, began)
             search = functools.partial(self._search, query, photo, began)
             return await to_thread.run_sync(search, limiter=turn)

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from image_search.question import Search
 from image_search.search import Searcher
 from image_search.store import Query
 from image_search.turns import (
+    MOST_SEARCHES,
     MOST_TEXTS,
     SearcherGone,
     SearchTurns,
@@ -258,6 +259,25 @@ def test_what_takes_longer_has_a_thread(
     answer, is_here = asked_here(embedder, query, holds_gil=True)
     assert answer.results or query.get("offset")
     assert not is_here
+
+
+def test_of_one_network_not_all_are_answered_at_once(
+    embedder: SlowEmbedder,
+) -> None:
+    """However short their searches are, others find room beside them."""
+    store = WatchedStore(holds_gil=True)
+    store.put("a.jpg", np.eye(3, dtype=np.float32)[0])
+    turns = SearchTurns(Searcher(cast("Any", embedder), store))
+
+    async def scenario() -> None:
+        many = [ask(turns, Client(), **SHORT) for _ in range(MOST_SEARCHES)]
+        other = ask(turns, Client("192.168.9.8"), **SHORT)
+        answers = await asyncio.gather(*many, return_exceptions=True)
+        refused = [one for one in answers if isinstance(one, TooManySearches)]
+        assert len(refused) == MOST_SEARCHES // 2
+        assert (await other).results
+
+    asyncio.run(scenario())
 
 
 def asked_here(
