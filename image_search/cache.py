@@ -30,6 +30,8 @@ class Known:
     facts: Facts | None = None
     thumbhash: str | None = None  # a picture of it in some 25 bytes, in base64
     is_damaged: bool = False  # though it is shown
+    # There is a vector of when photos were seen in another way.
+    has_earlier_vector: bool = False
 
 
 class EmbeddingCache:
@@ -70,15 +72,20 @@ class EmbeddingCache:
                 (SELECT vector FROM vectors WHERE (model, photo) = (?, ?)),
                 (SELECT facts FROM headers WHERE (version, photo) = (?, ?)),
                 (SELECT thumbhash FROM thumbhashes WHERE photo = ?),
-                EXISTS (SELECT 1 FROM damaged WHERE photo = ?)
+                EXISTS (SELECT 1 FROM damaged WHERE photo = ?),
+                EXISTS (SELECT 1 FROM vectors WHERE (model, photo) = (?, ?))
         """
-        values = self.space, digest, FACTS_VERSION, *3 * (digest,)
-        ((vector, facts, thumbhash, is_damaged),) = self._execute(ask, *values)
+        now = self.space, digest, FACTS_VERSION, *3 * (digest,)
+        earlier = self.earlier_space, digest
+        [(vector, facts, thumbhash, is_damaged, has_earlier)] = self._execute(
+            ask, *now, *earlier
+        )
         return Known(
             None if vector is None else np.frombuffer(vector, np.float32),
             None if facts is None else _read_facts(facts),
             thumbhash,
             bool(is_damaged),
+            bool(has_earlier),
         )
 
     def keep(
@@ -116,16 +123,6 @@ class EmbeddingCache:
                     database.execute(change, values)
 
         self._run(write)
-
-    def has_earlier_vector(self, digest: bytes) -> bool:
-        """Whether there is one of when photos were seen in another way."""
-        key = self.earlier_space, digest
-        return bool(
-            self._execute(
-                "SELECT 1 FROM vectors WHERE (model, photo) = (?, ?)",
-                *key,
-            )
-        )
 
     def keep_earlier_vector(self, digest: bytes) -> None:
         """Take it for one of now: this photo is seen as it was."""

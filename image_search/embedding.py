@@ -214,7 +214,7 @@ class Embedder:
         self, digest: bytes, content: bytes, known: Known
     ) -> Known:
         """With the vector that the version before computed, if it saw the same."""
-        if not await asyncio.to_thread(self.cache.has_earlier_vector, digest):
+        if not known.has_earlier_vector:
             return known
         look = functools.partial(
             self.decode_pool.run, looks_as_before, content, tries=1
