@@ -60,23 +60,34 @@ class JpegServer:
         self.codec = codec
         self.most = most
         self._waiting: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
-        self._places = threading.BoundedSemaphore(most)
+        self._places = threading.Semaphore(most)
         self._next: Waiting | None = None  # there was no room for it in a batch
 
     def serve(self, name: str, number: int) -> None:
-        """Answer at an address; never returns."""
+        """Answer at an address; returns never, and raises what the codec does."""
+        with self.listen(name, number):
+            while True:
+                self.decode_waiting()
+
+    def listen(self, name: str, number: int) -> socket.socket:
+        """Take requests at an address, as long as what is returned is open."""
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(address(name, number))
         listener.listen(socket.SOMAXCONN)
         threading.Thread(
             target=self._accept, args=(listener,), daemon=True
         ).start()
-        while True:
-            self.decode_waiting()
+        return listener
+
+    def put(self, request: Request) -> "Future[Pixels | None]":
+        """Have a request wait for the next batch."""
+        answer: Future[Pixels | None] = Future()
+        self._waiting.put((request, answer))
+        return answer
 
     def decode_waiting(self) -> None:
         """Wait for a request, and answer it with all others that wait."""
-        batch = self._batch()
+        batch = self.next_batch()
         # What hangs may let no other thread run: the system ends it then.
         signal.setitimer(signal.ITIMER_REAL, BATCH_SECONDS)
         try:
@@ -86,7 +97,12 @@ class JpegServer:
         for (_, answer), pixels in zip(batch, answers, strict=True):
             answer.set_result(pixels)
 
-    def _batch(self) -> list[Waiting]:
+    def waiting(self) -> int:
+        """How many requests are in no batch yet."""
+        return self._waiting.qsize() + (self._next is not None)
+
+    def next_batch(self) -> list[Waiting]:
+        """Wait for a request; it, and what else waits, as far as there is memory."""
         batch = [self._next or self._waiting.get()]
         self._next = None
         room = BATCH_PIXELS - batch[0][0].pixels
@@ -101,11 +117,12 @@ class JpegServer:
         return batch
 
     def _accept(self, listener: socket.socket) -> None:
-        while True:
-            asking, _ = listener.accept()
-            threading.Thread(
-                target=self._answer, args=(asking,), daemon=True
-            ).start()
+        with contextlib.suppress(OSError):  # it was closed
+            while True:
+                asking, _ = listener.accept()
+                threading.Thread(
+                    target=self._answer, args=(asking,), daemon=True
+                ).start()
 
     def _answer(self, asking: socket.socket) -> None:
         with asking, contextlib.suppress(OSError):
@@ -117,7 +134,7 @@ class JpegServer:
             try:
                 asking.settimeout(ASKING_SECONDS)
                 asking.sendall(READY)
-                pixels = self._ask(Request.receive(asking))
+                pixels = self.put(Request.receive(asking)).result()
                 if pixels is None:
                     asking.sendall(REFUSAL)
                     return
@@ -125,8 +142,3 @@ class JpegServer:
                 asking.sendall(pixels.data.cast("B"))
             finally:
                 self._places.release()
-
-    def _ask(self, request: Request) -> Pixels | None:
-        answer: Future[Pixels | None] = Future()
-        self._waiting.put((request, answer))
-        return answer.result()
