@@ -85,8 +85,8 @@ class JpegDecoders:
             return
         if not is_installed():
             logger.info(
-                "The cores decode all JPEGs. To have %s help them, install the"
-                " extra: pip install 'image-search[gpu]'",
+                "The cores decode all JPEGs. To have %s help them: pip install"
+                " 'nvidia-nvimgcodec-cu13[nvjpeg]'",
                 ", ".join(ours),
             )
             return
