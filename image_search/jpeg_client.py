@@ -34,7 +34,7 @@ from image_search.plain_jpeg import PlainJpeg, read_plain
 
 # As in colour, which lies no lower.
 Pixels = np.ndarray[tuple[Any, ...], np.dtype[np.uint8]]
-# That a decoder may take for each step: a photo that is sent has 10 seconds in all.
+# That a decoder may be silent: a photo that is sent has 10 seconds for all of it.
 SECONDS = 5.0
 
 
@@ -59,11 +59,10 @@ def decode_elsewhere(
     request = _request(plain, size) if plain else None
     if request is None or _is_deadly(content, Path(notes)):
         return None
-    with contextlib.ExitStack() as stack:
-        decoder = _connect(name, seconds)
-        if decoder is None:
-            return None
-        stack.enter_context(decoder)
+    decoder = _connect(name, seconds)
+    if decoder is None:
+        return None
+    with decoder:
         try:
             pixels = _ask(decoder, request)
         except OSError:
@@ -93,7 +92,7 @@ def _connect(name: str, seconds: float) -> socket.socket | None:
             is_ours = is_of_our_user(decoder)
             if is_ours and receive(decoder, len(READY)) == READY:
                 return decoder
-        except OSError:  # nobody is there
+        except OSError:  # nobody is there, or it hangs
             pass
         decoder.close()
     return None
@@ -115,7 +114,7 @@ def _ask(decoder: socket.socket, request: Request) -> Pixels | None:
 def _may_end_early(pixels: Pixels) -> bool:
     """Whether the last row is of one colour, as where a scan ends too early.
 
-    What is missing then looks as it does elsewhere in the app.
+    What a GPU makes of the missing part nobody tells; Pillow makes it grey.
     """
     last = pixels[-1]
     return bool((last == last[0]).all())

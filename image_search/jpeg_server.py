@@ -27,7 +27,7 @@ from image_search.jpeg_messages import (
 )
 
 BATCH_PIXELS = 2 * MOST_PIXELS
-# As one half of the workers waits for it, the other decodes.
+# Requests at a time: while half of the workers wait for a GPU, the others decode.
 MOST_WAITING = max(4, (os.cpu_count() or 1) // 2)
 BATCH_SECONDS = 20.0  # after which the system ends it: it hangs
 ASKING_SECONDS = 10.0  # that a worker may take to send a photo
