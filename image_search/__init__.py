@@ -37,6 +37,7 @@ Each room imports only from lower floors:
               proxies, running_app
               question, towers, device_batch
               qdrant_nodes, drive, text_reader
+              jpeg_decoders
     floor 3   photos, looks
               thumbnails, batches, pipeline
               batch_sizes, devices
@@ -45,11 +46,12 @@ Each room imports only from lower floors:
               key_file, own_places
               starting_servers, pixel_values
               buckets, served_photos, drive_api
+              jpeg_server
     floor 2   decode, settings, folding
               workers
               fusion, matches, model_input
               drive_entries, drive_errors
-              status_fields
+              status_fields, jpeg_codec
     floor 1   streamed, pillow_photo
               colour, repair, sequence
               bmp, raw, headers
@@ -61,6 +63,7 @@ Each room imports only from lower floors:
               spreadsheet, remote_files
               text_pieces, text_status
               embedded_photo, packing
+              jpeg_client
     floor 0   bucket_addresses
               patterns, hardware
               stopping, name_words
@@ -79,11 +82,13 @@ Each room imports only from lower floors:
               programs, model_config
               text_lines, text_model
               store_errors, search_errors
-              grouped_writes
+              grouped_writes, plain_jpeg
+              jpeg_messages
 
 A photo of the folder:
     sources -> CocoIndex -> embedding
     -> photos -> decode (in a worker)
+    -> jpeg_client -> jpeg_server (with a GPU)
     -> towers -> clip (in another)
     -> store
 One of a bucket: photo_buckets

@@ -15,8 +15,10 @@ from PIL import Image
 from image_search import bmp, raw, repair, sequence, streamed
 from image_search.cicp import Colours
 from image_search.colour import to_srgb_on_white
+from image_search.jpeg_client import decode_elsewhere
 from image_search.orientation import turn, upright_size
 from image_search.pillow_photo import (
+    DecodeElsewhere,
     PillowPhoto,
     colours_in_boxes,
     orientation_of,
@@ -101,17 +103,24 @@ def read_size(content: bytes, limits: Limits) -> tuple[int, int]:
     return upright_size(opened.size, opened.orientation)
 
 
-def decode(content: bytes, at_least: int | None, limits: Limits) -> Decoded:
+def decode(
+    content: bytes,
+    at_least: int | None,
+    limits: Limits,
+    elsewhere: DecodeElsewhere = decode_elsewhere,
+) -> Decoded:
     """Decode a photo (or its first frame): upright, RGB, on white, in sRGB.
 
     With `at_least` it may come out smaller, which is quicker, but with no side under
-    so many pixels. Raises PhotoError.
+    so many pixels. `elsewhere`: asked first for a JPEG's pixels. Raises PhotoError.
     """
     if repair.ends_in_zeros(content):
         return _decode_damaged(content, at_least, limits)
     try:
         with _decoder_errors(content):
             opened = open_photo(content, at_least, limits)
+            if isinstance(opened, PillowPhoto):
+                opened.decode_elsewhere = elsewhere
             return _seen(*_load(opened, at_least, limits))
     except Undecodable as failure:
         try:

@@ -16,6 +16,7 @@ from image_search.device_batch import (
 )
 from image_search.embedded_photo import EmbeddedPhoto
 from image_search.in_flight import rows_for
+from image_search.jpeg_decoders import JpegDecoders
 from image_search.listing import STAND_IN
 from image_search.looks import PREPROCESSING, READERS, looks_as_before
 from image_search.photos import (
@@ -70,12 +71,14 @@ class Embedder:
         thumbnails: ThumbnailCache,
         decode_pool: WorkerPool,
         towers: Towers,
+        jpeg_decoders: JpegDecoders | None = None,
     ) -> None:
         self.encoder = encoder
         self.cache = cache
         self.thumbnails = thumbnails
         self.decode_pool = decode_pool
         self.towers = towers  # the model's image tower, on each device
+        self.jpeg_decoders = jpeg_decoders
         self.text = TextEncoder(encoder)  # this process holds the text tower
         self.pulse = Pulse()
         self._decoding = asyncio.Semaphore(CORES)
@@ -85,19 +88,20 @@ class Embedder:
     def from_settings(
         cls, settings: Settings, encoder: DualEncoder
     ) -> "Embedder":
+        jpeg_decoders = JpegDecoders(settings.data_dir / "jpeg-notes")
+        variables = DECODER_ENVIRONMENT | jpeg_decoders.environment
         return cls(
             encoder,
             EmbeddingCache(settings.data_dir / "vectors.sqlite", encoder.key),
             ThumbnailCache(settings.thumbnail_folder),
             # Indexing takes all but one, so that requests need not wait.
-            WorkerPool(
-                CORES + 1, DECODE_SECONDS, DECODER_ENVIRONMENT, DECODER_BYTES
-            ),
+            WorkerPool(CORES + 1, DECODE_SECONDS, variables, DECODER_BYTES),
             Towers(
                 encoder,
                 functools.partial(Pipeline, EMBED_SECONDS),
                 TowerJobs(import_libraries, start_images, measured_batch),
             ),
+            jpeg_decoders,
         )
 
     async def embed_photo(self, content: bytes) -> EmbeddedPhoto:
@@ -191,11 +195,15 @@ class Embedder:
     def load_image_tower(self) -> None:
         """Have workers load it; should it fail, the first photo's error says why."""
         self.towers.load()
+        if self.jpeg_decoders:
+            self.jpeg_decoders.start(self.towers.devices)
 
     def end_workers(self) -> None:
         """End them without waiting for their work; from any thread."""
         self.decode_pool.close()
         self.towers.close()
+        if self.jpeg_decoders:
+            self.jpeg_decoders.close()
 
     def close(self) -> None:
         self.end_workers()

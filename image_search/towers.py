@@ -153,6 +153,11 @@ class Towers:
             for done in [threads.submit(one.load) for one in towers]:
                 done.result()
 
+    @property
+    def devices(self) -> list[str]:
+        """Those that are known to be there."""
+        return [one.device for one in self._all]
+
     def images_under_way(self) -> int:
         """How many images all devices together hold, as far as is known."""
         return sum(UNDER_WAY * one.size.most for one in self._all)

@@ -74,10 +74,12 @@ def test_the_benchmark_of_gpus_measures_all_of_it(tiny_clip: Path) -> None:
         "The model alone, batches of 16",
         f"Decoding alone, {os.cpu_count()} cores, {large}",
         f"Decoding, model input, thumbnail, {os.cpu_count()} cores, {small}",
+        f"JPEGs decoded on the cpu, alone, {large}",
         f"End to end, {large}",
         f"End to end, {small}",
     ):
         assert "photos/s" in found[what], run.stdout
+    assert found[f"End to end, {large}{gpu.WITHOUT}"].startswith("as above")
     assert "not measured on a CPU" in found["The batch that suits the device"]
     assert found["From the start until a search is answered"].endswith(" s")
     assert found["Device, precision"].startswith("cpu, ")

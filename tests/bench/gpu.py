@@ -1,9 +1,10 @@
 """How busy the app keeps a GPU: `python -m tests.bench.gpu`, some 8 minutes by its own clock.
 
 It needs this repository and what pip brings, downloads nothing, and asks no hub: the model has the
-true size and random weights, the photos are made. Where there is no CUDA, or with `--device cpu`, it
-measures a smaller model; QUICK=1 makes all of it small, of no meaning. Where a part finds too little
-time left, its row says so.
+true size and random weights, the photos are made. JPEGs are decoded on the GPU by two of the wheels
+that pip brings, nvidia-nvimgcodec-cu13 and nvidia-nvjpeg, which are for CUDA 13, as PyTorch's are.
+Where there is no CUDA, or with `--device cpu`, it measures a smaller model; QUICK=1 makes all of it
+small, of no meaning. Where a part finds too little time left, its row says so.
 
 A machine that reaches no network is brought two things from one that does, with the same Python and
 system:
@@ -63,12 +64,21 @@ LEAST = 1.0 if QUICK else 45.0  # that the app needs to be of any use
 LONGEST = 30.0 if QUICK else 110.0  # that it indexes
 GOAL, GOAL_SEARCH = 0.8, 30  # of the slower part; milliseconds
 NO_TIME = "no time left"
+WITHOUT = ", JPEGs by the cores alone"
+# The app, as if the extra were not installed.
+WITHOUT_LIBRARY = """
+import runpy, sys
+sys.modules["nvidia.nvimgcodec"] = None
+runpy.run_path("main.py", run_name="__main__")
+"""
 
 
 def packages() -> list[str]:
     """What pip has to bring: all that the app needs, and some for its tests."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return [*project["dependencies"], "httpx", "pytest", "tokenizers"]
+    on_gpus = project["optional-dependencies"]["gpu"]
+    tests = "httpx", "pytest", "tokenizers"
+    return [*project["dependencies"], *on_gpus, *tests]
 
 
 def missing() -> list[str]:
@@ -100,6 +110,7 @@ class Clock:
 class Table:
     """What was found, row by row."""
 
+    device: str = "cpu"
     found: dict[str, float] = field(default_factory=dict)  # photos a second
 
     def row(self, what: str, said: str) -> None:
@@ -194,6 +205,31 @@ def measure_decoding(
             table.rate(what, run(SECONDS))
         finally:
             pool.close()
+
+
+def measure_jpegs(
+    table: Table, clock: Clock, size: str, files: list[Path], side: int
+) -> None:
+    """The library for GPUs alone, on the first device, in the batches of the app."""
+    from image_search.workers import WorkerPool
+    from tests.bench.gpu_jobs import jpegs_alone
+
+    device = table.device
+    where = "the GPU" if device.startswith("cuda") else f"the {device}"
+    what = f"JPEGs decoded on {where}, alone, {size}"
+    if not clock.has(2 * SECONDS + 10):
+        table.row(what, NO_TIME)
+        return
+    say(what)
+    pool = WorkerPool(1, 120)
+    paths = [str(file) for file in files]
+    try:
+        rate, unlike = pool.run(jpegs_alone, device, paths, side, SECONDS)
+        table.rate(what, rate, f" ({unlike})")
+    except Exception as error:  # noqa: BLE001, of a library or a driver
+        table.row(what, f"failed: {type(error).__name__}: {error}")
+    finally:
+        pool.close()
 
 
 # --- The app ----------------------------------------------------------------------------
@@ -362,6 +398,8 @@ def measure_app(
     photos: dict[str, list[Path]],
     settings: dict[str, str],
     folder: Path,
+    *,
+    jpegs_on_gpu: bool = True,
 ) -> None:
     """From files to points that searches find, in the app as it is started."""
     from tests.harness import App
@@ -382,7 +420,8 @@ def measure_app(
     }
     try:
         began = time.monotonic()
-        process = app.begin(sys.executable, "main.py")
+        program = ("main.py",) if jpegs_on_gpu else ("-c", WITHOUT_LIBRARY)
+        process = app.begin(sys.executable, *program)
         client = Client(app.port)
         if not wait(clock, 120, lambda: client.get("/search", q=new_text())):
             table.row("The app", f"has not answered; see {app.log}")
@@ -398,12 +437,31 @@ def measure_app(
             f"{said.get('device')}, {said.get('precision')}",
         )
         for size, files in photos.items():
-            index(table, clock, app, size, files)
+            index(table, clock, app, size, files, jpegs_on_gpu=jpegs_on_gpu)
         memory = sum(app.of_each_process(lambda one: one.memory_info().rss))
         table.row("Memory of all processes (RSS)", f"{memory / 1e6:,.0f} MB")
         assert process.poll() is None
     finally:
         app.clear_away()
+
+
+def measure_without(
+    table: Table,
+    clock: Clock,
+    photos: dict[str, list[Path]],
+    settings: dict[str, str],
+    folder: Path,
+) -> None:
+    """The largest photos once more, where JPEGs were decoded on a GPU."""
+    size = next(iter(photos))
+    if not table.device.startswith("cuda"):
+        table.row(f"End to end, {size}{WITHOUT}", "as above: there is no GPU")
+        return
+    ours, other = {size: photos[size]}, folder.with_name(f"{folder.name}-2")
+    try:
+        measure_app(table, clock, ours, settings, other, jpegs_on_gpu=False)
+    finally:
+        shutil.rmtree(other, ignore_errors=True)
 
 
 def indexed(client: Client) -> int:
@@ -412,10 +470,16 @@ def indexed(client: Client) -> int:
 
 
 def index(
-    table: Table, clock: Clock, app: Any, size: str, files: list[Path]
+    table: Table,
+    clock: Clock,
+    app: Any,
+    size: str,
+    files: list[Path],
+    *,
+    jpegs_on_gpu: bool,
 ) -> None:
     """Photos of one size, as many as the time allows."""
-    what = f"End to end, {size}"
+    what = f"End to end, {size}" + ("" if jpegs_on_gpu else WITHOUT)
     if not clock.has(LEAST):
         table.row(what, NO_TIME)
         return
@@ -525,7 +589,7 @@ def measure_all(clock: Clock, device: str | None, folder: Path | None) -> None:
     encoder = DualEncoder(str(folder), folder, None, asked)
     batches = (1, 5, 16) if device == "cpu" else (1, 16, 64, 256)
     run = material.FOLDER / f"gpu-{uuid.uuid4().hex}"
-    table = Table()
+    table = Table("cpu" if device == "cpu" else known["devices"][0])
     print(f"{describe(known, device, folder)}\n\n| | |\n|---|--:|", flush=True)
     try:
         measure_model(table, clock, encoder, batches)
@@ -534,8 +598,10 @@ def measure_all(clock: Clock, device: str | None, folder: Path | None) -> None:
             say(f"photos of {size} are made")
             photos[size] = material.photos(*sides)
             measure_decoding(table, clock, size, photos[size], encoder.view)
+            measure_jpegs(table, clock, size, photos[size], encoder.view[0])
         settings = {"CLIP_MODEL": str(folder), "CLIP_DEVICES": ",".join(asked)}
         measure_app(table, clock, photos, settings, run)
+        measure_without(table, clock, photos, settings, run)
         tell_ratios(table)
     finally:
         shutil.rmtree(run, ignore_errors=True)

@@ -53,6 +53,55 @@ def decode_alone(
     return done, spent
 
 
+def jpegs_alone(
+    device: str, paths: list[str], side: int, seconds: float
+) -> tuple[float, str]:
+    """JPEGs a second that the library for GPUs decodes, and how they differ from Pillow's."""
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    from image_search.jpeg_codec import JpegCodec
+    from image_search.jpeg_messages import MOST_PIXELS, Request
+    from image_search.jpeg_server import MOST_WAITING
+    from image_search.photos import THUMBNAIL_SIZE
+    from image_search.plain_jpeg import read_plain
+
+    at_least = max(2 * side, THUMBNAIL_SIZE)
+    asked, expected = [], []
+    for path in paths:
+        content = Path(path).read_bytes()
+        image: Any = Image.open(io.BytesIO(content))
+        width = image.width
+        image.draft(None, (at_least, at_least))
+        scale = round(width / image.width)
+        plain = read_plain(content, 1, MOST_PIXELS)
+        assert plain
+        asked.append(
+            Request(width, plain.height, scale, plain.bands, plain.content)
+        )
+        expected.append(np.asarray(image).astype(int))
+    codec = JpegCodec(device)
+    found = codec.decode(asked)
+    assert all(one is not None for one in found)
+    unlike = [
+        np.abs(one - other)
+        for one, other in zip(found, expected, strict=True)
+        if one is not None
+    ]
+    mean = np.mean([one.mean() for one in unlike])
+    most = max(one.max() for one in unlike)
+    batch = [asked[one % len(asked)] for one in range(MOST_WAITING)]
+    began, spent, done = time.perf_counter(), 0.0, 0
+    while not done or spent < seconds:
+        codec.decode(batch)
+        done += len(batch)
+        spent = time.perf_counter() - began
+    said = f"levels that differ from Pillow's: {mean:.2f} in the mean, {most} at the most"
+    return done / spent, said
+
+
 def machine() -> dict[str, Any]:
     """What PyTorch tells of it."""
     import torch

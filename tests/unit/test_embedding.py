@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import io
 import os
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ from image_search.device_batch import (
 )
 from image_search.embedded_photo import EmbeddedPhoto
 from image_search.embedding import UPLOAD_SECONDS, Embedder, PhotoAway
+from image_search.jpeg_decoders import DecoderJobs
+from image_search.jpeg_messages import NAME_VARIABLE, address
 from image_search.listing import STAND_IN
 from image_search.photos import (
     THUMBNAIL_SIZE,
@@ -41,6 +44,7 @@ from image_search.settings import Settings
 from image_search.thumbnails import ThumbnailCache, version_of
 from image_search.towers import Runner, TowerJobs, Towers
 from image_search.workers import TRIES, PoolClosed, WorkerError, WorkerPool
+from tests import jpeg_standin
 from tests.harness import PHOTOS, eventually
 
 SIDE = 32
@@ -516,3 +520,39 @@ def test_photos_and_words_meet_in_one_space(
     assert embedder.towers.workers() == []
     with pytest.raises(PoolClosed):
         embed_all(embedder, b"another photo")
+
+
+def test_a_decoder_of_jpegs_is_asked_and_not_needed(
+    tiny_clip: Path, tmp_path: Path
+) -> None:
+    """Workers find the one that was started; what kills it is embedded all the same."""
+    settings = Settings(clip_model=str(tiny_clip), data_dir=tmp_path)
+    encoder = DualEncoder.from_settings(settings)
+    embedder = Embedder.from_settings(settings, encoder)
+    decoders = embedder.jpeg_decoders
+    assert decoders
+    decoders.kind = encoder.devices[0]
+    decoders.jobs = DecoderJobs(jpeg_standin.check, jpeg_standin.serve)
+    with Image.open(PHOTOS / "cat.png") as image:
+        picture = image.convert("RGB").resize((jpeg_standin.CRASHES, 1000))
+    content = encode(picture, "JPEG")
+    try:
+        embedder.load_image_tower()
+        name = decoders.environment[NAME_VARIABLE]
+        eventually(lambda: is_there(name))
+        [made] = embed_all(embedder, content)
+        assert len([*decoders.notes.iterdir()]) == 1
+        seen = read_photo(content, *encoder.view).pixels
+        [expected] = embed_images(encoder, [seen], encoder.model_input)
+        assert made.embedding is not None
+        assert made.embedding @ expected > 0.9999
+    finally:
+        embedder.close()
+    assert decoders.workers() == []
+    assert not decoders.notes.exists()
+
+
+def is_there(name: str) -> bool:
+    """Whether a decoder takes requests."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        return asking.connect_ex(address(name, 0)) == 0
