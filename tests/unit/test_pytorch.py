@@ -17,6 +17,7 @@ import pytest
 
 from image_search.pytorch import VERSION, choose
 from tests.harness import ROOT, environment
+from tests.serving import serving
 
 PYTHON = f"cp{sys.version_info.major}{sys.version_info.minor}"
 WHEEL = f"torch-{VERSION}+cpu-{PYTHON}-{PYTHON}-manylinux_2_28_x86_64.whl"
@@ -32,10 +33,8 @@ class Quiet(SimpleHTTPRequestHandler):
 def index_of(folder: Path) -> Iterator[str]:
     """A package index, which serves the files of a folder."""
     handler = partial(Quiet, directory=folder)
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(HTTPServer(("127.0.0.1", 0), handler)) as address:
+        yield f"http://{address}"
 
 
 @contextmanager
