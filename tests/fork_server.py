@@ -108,7 +108,7 @@ class ForkServer:
         files: Sequence[int],
         *command: str,
     ) -> Forked:
-        """Start a Python program; `files` are its stdin, stdout and stderr."""
+        """Start a program, or -m and a module; `files` are its stdin, stdout and stderr."""
         wanted = {"environment": environment, "command": command}
         with self._asking, self._started:
             self._last = None
@@ -197,10 +197,11 @@ class _Server:
         pid = os.fork()
         if not pid:
             wanted = json.loads(request)
+            self._leave()
             _begin(wanted["environment"], files, [0, 1, 2])
             # Its workers are lent ones.
             sys.executable = str(self.python)
-            _run_program(*wanted["command"])
+            _run(*wanted["command"])
         for file in files:
             os.close(file)
         self.connection.send(json.dumps({"pid": pid}).encode())
@@ -216,14 +217,27 @@ class _Server:
         pid = os.fork()
         if not pid:
             wanted = json.loads(request)
+            borrower.close()
+            self._leave()
             _begin(wanted["environment"], files, wanted["files"])
-            _run_module(*wanted["command"])
+            _run("-m", *wanted["command"])
         for file in files:
             os.close(file)
         self.lent.add(pid)
         self.borrowers[pid] = borrower
         self.selector.register(borrower, selectors.EVENT_READ, pid)
         self._tell(borrower, pid=pid)
+
+    def _leave(self) -> None:
+        """In a fork: close what is the server's, which else would be closed at its end.
+
+        By then the numbers of these files are those of others.
+        """
+        signal.set_wakeup_fd(-1)
+        self.selector.close()
+        sockets = self.connection, self.listener, self.children, self.wakeup
+        for one in (*sockets, *self.borrowers.values()):
+            one.close()
 
     def _take_back(self, pid: int) -> None:
         """The app has killed its child."""
@@ -259,7 +273,6 @@ def _begin(
     environment: dict[str, str], files: list[int], numbers: list[int]
 ) -> None:
     """Make a fork of this process a process of its own, which has these files alone."""
-    signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.setsid()
@@ -274,19 +287,16 @@ def _begin(
     os.environ.update(environment)
 
 
-def _run_program(program: str, *arguments: str) -> NoReturn:
-    """Do what `python PROGRAM` does, and end as it does."""
-    sys.argv[:] = [program, *arguments]
-    sys.path[0] = str(Path(program).absolute().parent)
-    runpy.run_path(program, run_name="__main__")
-    sys.exit()
-
-
-def _run_module(module: str, *arguments: str) -> NoReturn:
-    """Do what `python -m MODULE` does."""
-    sys.argv[:] = [module, *arguments]
-    sys.path[0] = str(ROOT)
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+def _run(program: str, *arguments: str) -> NoReturn:
+    """Do what Python does with a program, or with -m and a module, and end as it does."""
+    if program == "-m":
+        sys.argv[:] = arguments
+        sys.path[0] = str(ROOT)
+        runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv[:] = [program, *arguments]
+        sys.path[0] = str(Path(program).absolute().parent)
+        runpy.run_path(program, run_name="__main__")
     sys.exit()
 
 

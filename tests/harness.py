@@ -195,7 +195,7 @@ class App:
         err: IO[bytes],
         cwd: Path = ROOT,
     ) -> Process:
-        """Run a program of Python's, by a fork if it is of this code."""
+        """Run `python` with a program of this code, by a fork if there are but settings."""
         with Path(os.devnull).open() as nothing:
             if forks := self._fork_server(env, cwd):
                 files = [one.fileno() for one in (nothing, out, err)]
