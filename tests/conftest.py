@@ -16,6 +16,17 @@ from tests.harness import SCRATCH, TINY, App, NewApp, Postgres, free_port
 TESTS = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest makes a folder
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a temporary folder of its own for each run.
+
+    Those that pytest makes lie in one that each run closes to other users at its start: a
+    Postgres of another run, which is such a user, would lose its data amid its work.
+    """
+    if not config.option.basetemp:
+        config.option.basetemp = SCRATCH / "pytest"
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file in one process, which makes once what they share.
