@@ -13,18 +13,30 @@ import pytest
 from tests.clouds import CloudBucket, CloudServer, azure_server, s3_server
 from tests.harness import SCRATCH, TINY, App, NewApp, Postgres, free_port
 
+TESTS = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest makes a folder
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a temporary folder of its own for each run.
+
+    Those that pytest makes lie in one that each run closes to other users at its start: a
+    Postgres of another run, which is such a user, would lose its data amid its work.
+    """
+    if not config.option.basetemp:
+        config.option.basetemp = SCRATCH / "pytest"
+
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file that share an app in one process, which starts it once.
+    """Keep the tests of a file in one process, which makes once what they share.
 
-    The longest test of all comes first.
+    They are handed out in the order of their paths: those of the app come first, of which one
+    may take a minute, and what is left for the end are the small ones of tests/unit.
     """
-    shared = {"app", "live", "locked", "served", "small", "stopped", "team"}
     for item in items:
-        if shared & {*getattr(item, "fixturenames", ())}:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
-    items.sort(key=lambda item: item.path.name != "test_soak.py")
+        file = str(item.path.relative_to(TESTS))
+        item.add_marker(pytest.mark.xdist_group(file))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.clouds import Gate
 from tests.harness import PHOTOS
+from tests.serving import serving
 
 FOLDER = "application/vnd.google-apps.folder"
 SHORTCUT = "application/vnd.google-apps.shortcut"
@@ -183,17 +183,13 @@ class Drive:
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        self.gate = Gate(server.server_address[1])
-        self.url = f"http://127.0.0.1:{self.gate.port}"
-        try:
-            yield self
-        finally:
-            self.gate.close()
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        with serving(server):
+            self.gate = Gate(server.server_address[1])
+            self.url = f"http://127.0.0.1:{self.gate.port}"
+            try:
+                yield self
+            finally:
+                self.gate.close()
 
     def give_token(
         self, request: BaseHTTPRequestHandler, form: dict[str, list[str]]

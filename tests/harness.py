@@ -13,7 +13,8 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from tempfile import TemporaryFile
+from typing import IO, Any, NamedTuple, TypeVar
 
 import httpx
 import psutil
@@ -46,12 +47,14 @@ Hits = list[dict[str, Any]]
 Process = subprocess.Popen[bytes] | Forked
 # Where the very start is tested, or what a process takes: begun as such, it is not forked.
 PROGRAM = sys.executable, "main.py"
+COCOINDEX = Path(sys.executable).with_name("cocoindex")
 SETTINGS = [name.upper() for name in Settings.model_fields]
 
 
 def eventually(condition: Callable[[], T], within: float = 60) -> T:
     """The first true value of a condition; fails with its last value or error at the deadline."""
     deadline = time.monotonic() + within
+    pause = 0.005
     while True:
         try:
             if value := condition():
@@ -61,7 +64,8 @@ def eventually(condition: Callable[[], T], within: float = 60) -> T:
             last = repr(error)
         if time.monotonic() > deadline:
             pytest.fail(f"not within {within} s; at last: {last}")
-        time.sleep(0.1)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.1)
 
 
 def names(hits: Hits) -> list[str]:
@@ -170,27 +174,65 @@ class App:
     def begin(self, *command: str, cwd: Path = ROOT) -> Process:
         """Start it, and do not wait until it answers."""
         with self.log.open("ab") as log:
-            if forks := self._fork_server(*command, cwd=cwd):
-                self.process = forks.start(self.env, log.fileno())
-                return self.process
-            self.process = subprocess.Popen(
-                command or PROGRAM,
-                cwd=cwd,
-                env=self.env,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            if command:  # begun as such, it is not forked
+                self.process = subprocess.Popen(
+                    command,
+                    cwd=cwd,
+                    env=self.env,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            else:
+                self.process = self.fork(PROGRAM, self.env, log, log, cwd)
         return self.process
 
-    def _fork_server(self, *command: str, cwd: Path) -> ForkServer | None:
-        """What starts it sooner, unless it is something else that is started."""
-        if command or cwd != ROOT:
+    def fork(
+        self,
+        program: tuple[str, ...],
+        env: dict[str, str],
+        out: IO[bytes],
+        err: IO[bytes],
+        cwd: Path = ROOT,
+    ) -> Process:
+        """Run `python` with a program of this code, by a fork if there are but settings."""
+        with Path(os.devnull).open() as nothing:
+            if forks := self._fork_server(env, cwd):
+                files = [one.fileno() for one in (nothing, out, err)]
+                return forks.start(env, files, *program[1:])
+            return subprocess.Popen(
+                program,
+                cwd=cwd,
+                env=env,
+                stdin=nothing,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+
+    def run(
+        self, *program: str, **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it to its end, and return what it said."""
+        with TemporaryFile() as out, TemporaryFile() as err:
+            process = self.fork(program, self.env | settings, out, err)
+            try:
+                code = process.wait(120)
+            finally:
+                process.kill()
+            for file in (out, err):
+                file.seek(0)
+            said = out.read().decode(), err.read().decode()
+        return subprocess.CompletedProcess(program, code, *said)
+
+    def _fork_server(self, env: dict[str, str], cwd: Path) -> ForkServer | None:
+        """What starts programs sooner, unless it is other code that is started."""
+        if cwd != ROOT:
             return None
         usual = environment()
         if any(
-            self.env.get(name, "") != usual.get(name, "")
-            for name in {*self.env, *usual} - {*SETTINGS}
+            env.get(name, "") != usual.get(name, "")
+            for name in {*env, *usual} - {*SETTINGS}
         ):
             return None  # variables that Python or PyTorch may read
         return fork_server(**usual)
@@ -245,19 +287,18 @@ class App:
 
     def cli(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run the cocoindex command line on this installation."""
-        cocoindex = Path(sys.executable).with_name("cocoindex")
-        return subprocess.run(
-            [cocoindex, *command], cwd=ROOT, env=self.env, capture_output=True, text=True,
-            timeout=120, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        return self.run(sys.executable, str(COCOINDEX), *command)
 
     def refuses_to_start(self, *wrapper: str) -> str:
         """What `python main.py` says here, on a port of its own, where it can't start."""
-        run = subprocess.run(
-            [*wrapper, sys.executable, "main.py"], cwd=ROOT,
-            env=self.env | {"PORT": str(free_port())}, capture_output=True, text=True,
-            timeout=120, check=False,
-        )  # fmt: skip
+        port = str(free_port())
+        if wrapper:
+            run = subprocess.run(
+                [*wrapper, *PROGRAM], cwd=ROOT, env=self.env | {"PORT": port},
+                capture_output=True, text=True, timeout=120, check=False,
+            )  # fmt: skip
+        else:
+            run = self.run(*PROGRAM, PORT=port)
         assert run.returncode == 3, run.stderr
         assert "Traceback" not in run.stderr, run.stderr
         return run.stderr
@@ -308,9 +349,15 @@ class App:
         assert self.process is not None
         found = psutil.Process(self.process.pid).children()
         started = of_each(found, lambda one: (one.cmdline(), one))
-        return [
+        workers = [
             one for words, one in started if "image_search.workers" in words
         ]
+        return of_each(workers, self._lent)
+
+    def _lent(self, worker: psutil.Process) -> psutil.Process:
+        """That which does its work, if it has borrowed one (tests/borrower.py)."""
+        name, _, pid = worker.name().partition(" ")
+        return psutil.Process(int(pid)) if name == "lent" else worker
 
     def stop(
         self, how: signal.Signals = signal.SIGTERM, within: float = 15

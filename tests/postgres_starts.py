@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -12,6 +14,8 @@ from tests.harness import ROOT, environment
 
 START = """
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from image_search.postgres import EmbeddedPostgres
 from image_search.postgres_programs import PostgresError
@@ -44,7 +48,8 @@ def begin_start(
 
 def starts(folder: Path, *wrapper: str, **variables: str) -> str:
     """Start it and stop it; returns what was logged."""
-    out, err = begin_start(folder, *wrapper, **variables).communicate("\n", 120)
+    with begin_start(folder, *wrapper, **variables) as process:
+        out, err = process.communicate("\n", 120)
     assert "postgresql://" in out, err
     assert not processes_in(folder)
     return err
@@ -75,13 +80,22 @@ def ask(
     ).strip()  # fmt: skip
 
 
+@contextmanager
+def running(folder: Path) -> Iterator[EmbeddedPostgres]:
+    """A Postgres that was started, and is stopped whatever happens: nobody else would."""
+    postgres = EmbeddedPostgres(folder)
+    try:
+        postgres.start()
+        yield postgres
+    finally:
+        postgres.stop()
+
+
 def make_data(folder: Path, sql: str, database: str = "postgres") -> None:
     """Make data in a folder, do something to them, and stop in order."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    postgres = EmbeddedPostgres(folder)
-    postgres.start()
-    ask(postgres, sql, database)
-    postgres.stop()
+    with running(folder) as postgres:
+        ask(postgres, sql, database)
 
 
 def copy(data: Path, data_dir: Path) -> Path:
@@ -91,10 +105,6 @@ def copy(data: Path, data_dir: Path) -> Path:
 
 def is_kept(folder: Path) -> bool:
     """Whether the table is there, with the folder's own data."""
-    postgres = EmbeddedPostgres(folder)
-    postgres.start()
-    tables = ask(
-        postgres, "SELECT count(*) FROM pg_tables WHERE tablename = 'kept'"
-    )
-    postgres.stop()
-    return tables == "1"
+    sql = "SELECT count(*) FROM pg_tables WHERE tablename = 'kept'"
+    with running(folder) as postgres:
+        return ask(postgres, sql) == "1"

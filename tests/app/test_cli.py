@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ from qdrant_client import QdrantClient, models
 
 from image_search.points import PAYLOAD_INDEXES
 from tests.harness import (
-    ROOT,
+    COCOINDEX,
     STARTER,
     App,
     NewApp,
@@ -22,8 +21,6 @@ from tests.harness import (
 )
 from tests.qdrant_standin import QdrantStandIn
 
-COCOINDEX = Path(sys.executable).with_name("cocoindex")
-
 
 def query_by_cocoinsight(app: App, *queries: str) -> list[list[str]]:
     """Start `cocoindex server -ci main`, ask it as CocoInsight does, and stop it.
@@ -31,11 +28,10 @@ def query_by_cocoinsight(app: App, *queries: str) -> list[list[str]]:
     Returns the photos that each query found.
     """
     address = f"127.0.0.1:{free_port()}"
+    program = sys.executable, str(COCOINDEX)
+    command = "server", "-ci", "--address", address, "main"
     with app.log.open("ab") as log:
-        server = subprocess.Popen(
-            [COCOINDEX, "server", "-ci", "--address", address, "main"], cwd=ROOT, env=app.env,
-            stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        server = app.fork((*program, *command), app.env, log, log)
     api = f"http://{address}/cocoindex/api/flows"
     origin = {"Origin": "https://cocoindex.io"}
     flows = eventually(lambda: app.http.get(api, headers=origin))

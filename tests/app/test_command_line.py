@@ -10,18 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import ROOT, App, NewApp, eventually, names
+from tests.harness import App, NewApp, eventually, names
 
 SAMPLES = ("cat.png", "coffee.png", "rocket.jpg")
 
 
 def run(app: App, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the command on an installation."""
-    command = [sys.executable, "-m", "image_search", *words]
-    return subprocess.run(
-        command, cwd=ROOT, env=app.env, capture_output=True, text=True,
-        timeout=120, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    return app.run(sys.executable, "-m", "image_search", *words)
 
 
 def said(app: App, *words: str) -> str:

@@ -258,7 +258,7 @@ def test_a_qdrant_server_answers_the_same(
     assert not (app.data / "edge").exists()
     assert (app.data / "postgres").exists() == (database == "embedded")
     app.stop()
-    eventually(lambda: not app.processes(), within=5)
+    eventually(lambda: not app.processes(), within=15)
     if database == "embedded":
         app.env["QDRANT_URL"] = ""  # back to the embedded store
         app.start().finds(*FEW[1:])
@@ -303,4 +303,4 @@ def test_an_ordinary_user_needs_nothing_more(new_app: NewApp) -> None:
     assert len(users) == 1
     assert 0 not in users
     app.stop()
-    eventually(lambda: not app.processes(), within=5)
+    eventually(lambda: not app.processes(), within=15)

@@ -43,7 +43,7 @@ def first_run(new_app: NewApp) -> tuple[App, Hits]:
     app.finds(*FEW)
     hits = app.search(QUERY)
     app.stop()
-    eventually(lambda: not app.processes(), within=5)
+    eventually(lambda: not app.processes(), within=15)
     for folder in (app.img, app.data):
         copy(folder, folder.with_name(f"{folder.name} as it was"))
     return app, hits
@@ -128,7 +128,7 @@ def test_a_warm_start_embeds_nothing_again(
     assert len(with_model) == 1
     assert stopped.search(QUERY) == hits
     stopped.stop(signal.SIGINT)
-    eventually(lambda: not stopped.processes(), within=5)
+    eventually(lambda: not stopped.processes(), within=15)
     update = stopped.cli("update", "main")
     assert update.returncode == 0, update.stderr
     assert f"{len(FEW)} no change" in update.stdout
@@ -239,7 +239,7 @@ def test_a_damaged_postgres_is_made_anew(stopped: App) -> None:
     assert stopped.log.read_text().count("The embedded Postgres is made") == 1
     assert stopped.status()["last_error"] is None
     stopped.stop()
-    eventually(lambda: not stopped.processes(), within=5)
+    eventually(lambda: not stopped.processes(), within=15)
     stopped.start().finds(*FEW)
     assert stopped.log.read_text().count("The embedded Postgres is made") == 1
     stopped.stop()
@@ -262,7 +262,7 @@ def test_killed_and_moved_it_goes_on(stopped: App) -> None:
     assert vectors_embedded(moved) == 0
     assert "made anew" not in stopped.log.read_text()
     stopped.stop()
-    eventually(lambda: not stopped.processes(), within=5)
+    eventually(lambda: not stopped.processes(), within=15)
     shutil.rmtree(was)
     stopped.data = moved.rename(was)
 
@@ -380,7 +380,7 @@ def test_however_it_ends_nothing_is_lost(new_app: NewApp) -> None:
             app.kill()
             continue
         app.stop(how, within=6)
-        eventually(lambda: not app.processes(), within=3)
+        eventually(lambda: not app.processes(), within=15)
         assert "leaked" not in app.log.read_text()
     app.start().finds(*many)
     assert app.status()["skipped"] == 0

@@ -144,7 +144,7 @@ def test_a_restart_with_an_open_page(app: App) -> None:
     assert every["skipped"] == len(before)
     assert sorted(map(str, before)) == sorted(map(str, every["photos"]))
     app.stop(within=6)
-    eventually(lambda: not app.processes(), within=5)
+    eventually(lambda: not app.processes(), within=15)
     app.start()
     eventually(lambda: app.status()["state"] == "ready")
     assert app.status()["skipped_photos"] == before

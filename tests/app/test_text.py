@@ -129,4 +129,4 @@ def test_it_ends_at_once_amid_a_photo(app: App, tmp_path: Path) -> None:
         (tmp_path / one.name).rename(app.img / f"more-{one.name}")
     eventually(lambda: words(app)["read"] > before)
     app.stop(within=4)
-    eventually(lambda: not app.processes(), within=2)
+    eventually(lambda: not app.processes(), within=15)

@@ -148,7 +148,7 @@ def test_an_installed_command_searches_a_folder(
     finally:
         if app.process:
             app.kill()
-    eventually(lambda: not processes_of(data), within=5)
+    eventually(lambda: not processes_of(data), within=15)
 
 
 def processes_of(data: Path) -> list[int]:

@@ -14,6 +14,7 @@ from image_search.bucket_addresses import BucketAddress
 from image_search.buckets import Bucket
 from tests.clouds import ACCOUNT, CloudBucket
 from tests.harness import eventually
+from tests.serving import serving
 
 PIECE = 64 * 1024
 
@@ -72,15 +73,11 @@ class Door:
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            self.go_on.set()
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        with serving(server) as address:
+            try:
+                yield f"http://{address}"
+            finally:
+                self.go_on.set()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         headers = request.headers

@@ -3,7 +3,6 @@
 import base64
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,6 +14,7 @@ from click.testing import CliRunner, Result
 from image_search.command import main
 from image_search.keys import read_keys
 from tests.harness import ROOT, environment, free_port
+from tests.serving import serving
 
 COMMAND = (
     "from image_search.command import main; main(prog_name='image-search')"
@@ -101,10 +101,8 @@ class Answers(BaseHTTPRequestHandler):
 
 @contextmanager
 def an_app(answers: type[Answers] = Answers) -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), answers) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield str(server.server_port)
-        server.shutdown()
+    with serving(HTTPServer(("127.0.0.1", 0), answers)) as address:
+        yield address.rpartition(":")[2]
 
 
 def test_health_is_what_the_app_says() -> None:

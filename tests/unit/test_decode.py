@@ -587,9 +587,9 @@ def test_of_packed_exif_the_first_counts() -> None:
     packed = b"Raw profile type exif\0\0" + zlib.compress(digits, 9)
     rows = np.zeros((2, 2, 3), np.uint8)
     content = png(2, 8, rows, *[chunk(b"zTXt", packed)] * 2000)
-    began = time.monotonic()
+    began = time.process_time()  # whatever else is at work
     assert decode(content, None, OF_ALL).size == (2, 2)
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,6 +12,7 @@ import pytest
 from image_search.download import NEEDS_STARTER, STARTER, download, is_cached
 from image_search.settings import Settings
 from tests.harness import ROOT, environment
+from tests.serving import serving
 
 DEFAULT = Settings.model_fields["clip_model"].default
 
@@ -47,10 +47,8 @@ class NothingThere(BaseHTTPRequestHandler):
 
 @contextmanager
 def empty_hub() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), NothingThere) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(HTTPServer(("127.0.0.1", 0), NothingThere)) as address:
+        yield f"http://{address}"
 
 
 def test_without_a_hub_the_starter_is_asked_for(tmp_path: Path) -> None:

@@ -244,9 +244,9 @@ def test_no_name_is_slow_to_match(path: Path, pattern: str) -> None:
     """However many stars there are: a name that nearly matches costs no time."""
     add(path, "a" * 240 + ".jpg")
     (path / ".ignore").write_text(pattern)
-    began = time.monotonic()
+    began = time.process_time()  # whatever else is at work
     assert len(found(path)) == 1
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a decoder will take is known before it begins, and is what it takes then."""
 
+import functools
 import io
 import os
 import struct
@@ -22,6 +23,7 @@ TURNED = Image.Exif()
 TURNED[ExifTags.Base.Orientation] = 6
 
 
+@functools.lru_cache(2)
 def picture(mode: str, size: tuple[int, int] = SIZE) -> Image.Image:
     """Squares in soft colours, quick to encode."""
     width, height = size

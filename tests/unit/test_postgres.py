@@ -23,9 +23,14 @@ from tests.postgres_starts import (
     is_kept,
     make_data,
     processes_in,
+    running,
     starts,
 )
 from tests.processes import kill_all
+
+SOON = (
+    15  # also where others are at work; to start takes longer than that nowhere
+)
 
 
 @pytest.fixture
@@ -65,10 +70,8 @@ def set_aside(folder: Path) -> list[Path]:
 
 def test_data_are_kept(data_dir: Path) -> None:
     """What was written is there after a stop and another start; a stop leaves no process."""
-    postgres = EmbeddedPostgres(data_dir / "postgres")
-    postgres.start()
-    ask(postgres, "CREATE TABLE kept AS SELECT 1")
-    postgres.stop()
+    with running(data_dir / "postgres") as postgres:
+        ask(postgres, "CREATE TABLE kept AS SELECT 1")
     assert not processes_in(postgres.folder)
     assert is_kept(postgres.folder)
     assert [path.name for path in data_dir.iterdir()] == ["postgres"]
@@ -259,10 +262,8 @@ def test_the_environment_is_not_believed(good: Path) -> None:
 def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     """Spaces, quotes, commas, or a path too long for a socket: it is reached by its URL."""
     (tmp_path / name).mkdir()
-    postgres = EmbeddedPostgres(tmp_path / name / "postgres")
-    postgres.start()
-    assert ask(postgres, "SELECT 1") == "1"
-    postgres.stop()
+    with running(tmp_path / name / "postgres") as postgres:
+        assert ask(postgres, "SELECT 1") == "1"
 
 
 # --- Whose the files are ----------------------------------------------------------------
@@ -312,22 +313,20 @@ def test_what_a_killed_app_left_is_ended(good: Path, *, is_moved: bool) -> None:
 
 def test_a_killed_server_is_started_again(good: Path) -> None:
     """Its processes killed, all or the first, it is there again, and has what it had."""
-    postgres = EmbeddedPostgres(good)
-    postgres.start()
-    for count in (1, 100):
-        killed = sorted(
-            processes_in(good), key=lambda process: process.create_time()
-        )
-        kill_all(killed[:count])
+    with running(good) as postgres:
+        for count in (1, 100):
+            killed = sorted(
+                processes_in(good), key=lambda process: process.create_time()
+            )
+            kill_all(killed[:count])
 
-        def is_back(before: list[psutil.Process] = killed) -> bool:
-            postgres.keep_running()
-            now = processes_in(good)
-            return bool(now) and not {*now} & {*before}
+            def is_back(before: list[psutil.Process] = killed) -> bool:
+                postgres.keep_running()
+                now = processes_in(good)
+                return bool(now) and not {*now} & {*before}
 
-        eventually(is_back, within=20)
-        assert ask(postgres, "TABLE kept") == "1"
-    postgres.stop()
+            eventually(is_back, within=20)
+            assert ask(postgres, "TABLE kept") == "1"
 
 
 # --- Any moment -------------------------------------------------------------------------
@@ -353,7 +352,7 @@ def test_stopped_at_any_moment_it_leaves_nothing(data_dir: Path) -> None:
         starting.join(number / 8)
         began = time.monotonic()
         postgres.stop()
-        starting.join(10)
-        assert time.monotonic() - began < 2
+        starting.join(60)
+        assert time.monotonic() - began < SOON
         assert not processes_in(postgres.folder)
         assert failed in ([], ["the app is being stopped"])

@@ -61,8 +61,8 @@ def test_what_a_pass_raises_is_raised() -> None:
 
     began = time.monotonic()
     with pytest.raises(ValueError, match="the store is away"):
-        asyncio.run(wait_unless_stuck(fail(), Pulse(), SHORT))
-    assert time.monotonic() - began < 1
+        asyncio.run(wait_unless_stuck(fail(), Pulse(), 60))
+    assert time.monotonic() - began < 20
 
 
 def test_a_large_folder_has_more_time() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from image_search.pytorch import VERSION, choose
 from tests.harness import ROOT, environment
+from tests.serving import serving
 
 PYTHON = f"cp{sys.version_info.major}{sys.version_info.minor}"
 WHEEL = f"torch-{VERSION}+cpu-{PYTHON}-{PYTHON}-manylinux_2_28_x86_64.whl"
@@ -32,10 +33,8 @@ class Quiet(SimpleHTTPRequestHandler):
 def index_of(folder: Path) -> Iterator[str]:
     """A package index, which serves the files of a folder."""
     handler = partial(Quiet, directory=folder)
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(HTTPServer(("127.0.0.1", 0), handler)) as address:
+        yield f"http://{address}"
 
 
 @contextmanager
@@ -116,9 +115,11 @@ def test_elsewhere_pypis_is_the_right_one(
     assert "GB on the disk" in choice.reason
 
 
-def check_fallback(url: str, within: float) -> None:
+def check_fallback(url: str, within: float, seconds: float = 1) -> None:
     began = time.monotonic()
-    choice = choose("Linux", "x86_64", has_nvidia=False, index=url, seconds=1)
+    choice = choose(
+        "Linux", "x86_64", has_nvidia=False, index=url, seconds=seconds
+    )
     assert time.monotonic() - began < within
     assert choice.pip_arguments == PYPI
     assert url in choice.reason
@@ -129,7 +130,7 @@ def test_an_index_that_is_not_there_is_not_waited_for() -> None:
     """Where nobody answers, PyTorch comes from PyPI, at once."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    check_fallback(url, within=0.9)
+    check_fallback(url, within=10, seconds=60)
 
 
 @pytest.mark.parametrize(
@@ -139,13 +140,13 @@ def test_an_index_that_is_not_there_is_not_waited_for() -> None:
 def test_an_index_that_hangs_is_left(says: list[bytes]) -> None:
     """Where an answer doesn't come, or doesn't end, PyTorch comes from PyPI in time."""
     with silent_index(*says) as url:
-        check_fallback(url, within=3)
+        check_fallback(url, within=10)
 
 
 def test_an_index_that_talks_another_language_is_left() -> None:
     """An answer that is no HTTP is none."""
     with silent_index(b"220 mail.example ESMTP\r\n\r\n") as url:
-        check_fallback(url, within=3)
+        check_fallback(url, within=10)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_an_index_without_this_build_is_left(
         (tmp_path / "torch").mkdir()
         (tmp_path / "torch" / offer).touch()
     with index_of(tmp_path) as url:
-        check_fallback(url, within=3)
+        check_fallback(url, within=10)
 
 
 def test_what_is_asked_for_is_installed(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from image_search.qdrant_errors import Server, explain
 from image_search.server_store import ServerStore
 from image_search.store_errors import StoreError, StoreRefuses
 from tests.harness import free_port
+from tests.serving import serving
 
 HERE = Server(
     "qdrant.lan", 6334, is_tls=False, has_key=True, collection="photos"
@@ -45,12 +46,8 @@ def rest() -> Iterator[int]:
     server = http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler
     )
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield server.server_port
 
 
 @pytest.fixture(scope="module")
@@ -114,12 +111,8 @@ def test_http_with_tls_is_said(certificate: tuple[Path, Path]) -> None:
         ("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler
     )
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    said = str(said_by(f"http://127.0.0.1:{server.server_port}"))
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server) as address:
+        said = str(said_by(f"http://{address}"))
     assert "write https:// in QDRANT_URL" in said
 
 

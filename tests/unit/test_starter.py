@@ -30,9 +30,6 @@ from image_search.starter.ingredients import (
 from image_search.starter.text_tower import MiniLM, reflect_to_ones, unit
 from tests.harness import PHOTOS, ROOT, STARTER, environment
 
-# The model is loaded once, in one process.
-pytestmark = pytest.mark.xdist_group("starter")
-
 PACKAGE = ROOT / "image_search" / "starter"
 MODULES = sorted(PACKAGE.glob("*.py"))
 # In float32, since in 16 bits the laws hold less exactly.
