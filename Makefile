@@ -10,8 +10,7 @@ NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix frontend
 
 MINUTES ?= 3
 
-# One more than a small machine has cores: each of them waits for a quarter of its time.
-PYTEST := .venv/bin/pytest --numprocesses=3 --dist=loadgroup
+PYTEST := .venv/bin/pytest --numprocesses=2 --dist=loadgroup
 
 # The model is some 5 % quicker on large pages. The app sets this too, for its children only: glibc
 # reads it when a process starts.

@@ -56,7 +56,7 @@ class Either:
     conditions: tuple[Condition, ...]
 
 
-# A point's, as its store has it: a UUID, or the text of one. Both have one order.
+# A point's, as its store has it: a UUID, the text of one, or a number of others.
 Id = Any
 
 

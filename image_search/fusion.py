@@ -133,7 +133,8 @@ def fuse(
     """
     meaning = {id: 1 / (RANKS + at) for at, id in enumerate(nearest, 1)}
     named = sorted(
-        strengths, key=lambda one: (-strengths[one], -scores.get(one, 0), one)
+        strengths,
+        key=lambda one: (-strengths[one], -scores.get(one, 0), str(one)),
     )
     words = {
         id: WORDS * strengths[id] / (RANKS + at)

@@ -294,5 +294,6 @@ class Found:
 
 def _ranks_of(found: Sequence[Any]) -> Ranks:
     """Ties are in the order of ids, so that pages join up."""
-    scores = [(-one.score, one.id) for one in found]
-    return {id: -score for score, id in sorted(scores)}
+    # As texts: of others' points, which may lie beside ours, some are numbers.
+    ranked = sorted(found, key=lambda one: (-one.score, str(one.id)))
+    return {one.id: one.score for one in ranked}

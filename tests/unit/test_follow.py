@@ -34,11 +34,13 @@ def test_changes_are_followed(world: World) -> None:
         world.write("back.jpg", "back")
         await holds("trips/dog.jpg", "new.jpg", "back.jpg")
         assert index.progress.last_change is not None
+        await asyncio.to_thread(
+            eventually, lambda: index.progress.last_error is None
+        )
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
 
     asyncio.run(scenario())
-    assert index.progress.last_error is None
 
 
 def test_what_nobody_tells_of_is_polled_for(world: World) -> None:
