@@ -229,20 +229,6 @@ def load_tower(encoder: DualEncoder, half: Half) -> Tower:
     return tower
 
 
-def embed_images(
-    encoder: DualEncoder,
-    images: list[Pixels],
-    made_by: ModelInput | None = None,
-) -> list[Embedding]:
-    """Embed RGB images of shape (height, width, 3)."""
-    return load_tower(encoder, "image").embed_images(images, made_by)
-
-
-def embed_text(encoder: DualEncoder, text: str) -> Embedding:
-    """Embed a description; what is too long for the model is cut off."""
-    return load_tower(encoder, "text").embed_text(text)
-
-
 def l2_normalize(vector: Any) -> Embedding:
     """Scale a vector of shape (d,) to length 1."""
     return np.asarray(vector / np.linalg.norm(vector), np.float32)

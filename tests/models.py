@@ -25,6 +25,10 @@ from transformers import (
     SiglipProcessor,
 )
 
+from image_search.clip import DualEncoder, Embedding, load_tower
+from image_search.colour import Pixels
+from image_search.model_input import ModelInput
+
 SMALL = {
     "hidden_size": 32,
     "intermediate_size": 64,
@@ -149,3 +153,17 @@ def _byte_tokenizer() -> PreTrainedTokenizerFast:
         model_input_names=["input_ids"],  # SigLIP attends to its padding
         **specials,
     )
+
+
+def embed_images(
+    encoder: DualEncoder,
+    images: list[Pixels],
+    made_by: ModelInput | None = None,
+) -> list[Embedding]:
+    """Embed RGB images of shape (height, width, 3)."""
+    return load_tower(encoder, "image").embed_images(images, made_by)
+
+
+def embed_text(encoder: DualEncoder, text: str) -> Embedding:
+    """Embed a description; what is too long for the model is cut off."""
+    return load_tower(encoder, "text").embed_text(text)

@@ -10,19 +10,15 @@ import numpy as np
 import pytest
 from transformers import BertConfig, BertModel, CLIPConfig
 
-from image_search.clip import (
-    DualEncoder,
-    embed_images,
-    embed_text,
-    l2_normalize,
-    load_tower,
-)
+from image_search.clip import DualEncoder, l2_normalize, load_tower
 from image_search.colour import Pixels
 from image_search.photos import read_pixels
 from image_search.settings import Settings, StartupError
 from tests.harness import PHOTOS, ROOT, STARTER
 from tests.models import (
     SMALL,
+    embed_images,
+    embed_text,
     save_clip,
     save_tiny_clip,
     save_tiny_siglip,

@@ -18,7 +18,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from image_search.cache import EmbeddingCache
-from image_search.clip import DualEncoder, Embedding, embed_images, embed_text
+from image_search.clip import DualEncoder, Embedding
 from image_search.colour import Pixels
 from image_search.dates import NOT_TOLD, Taken
 from image_search.device_batch import (
@@ -46,6 +46,7 @@ from image_search.towers import Runner, TowerJobs, Towers
 from image_search.workers import TRIES, PoolClosed, WorkerError, WorkerPool
 from tests import jpeg_standin
 from tests.harness import PHOTOS, eventually
+from tests.models import embed_images, embed_text
 
 SIDE = 32
 TAKEN = Taken("2019-05-01T12:00:00", "exif")

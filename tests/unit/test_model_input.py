@@ -10,12 +10,17 @@ import pytest
 import torch
 from PIL import Image
 
-from image_search.clip import DualEncoder, embed_images, load_tower
+from image_search.clip import DualEncoder, load_tower
 from image_search.model_input import Cropped, ModelInput, Patches, Stretched
 from image_search.photos import read_pixels
 from image_search.pixel_values import pixel_values
 from tests.harness import PHOTOS, STARTER
-from tests.models import save_tiny_clip, save_tiny_siglip, save_tiny_siglip2
+from tests.models import (
+    embed_images,
+    save_tiny_clip,
+    save_tiny_siglip,
+    save_tiny_siglip2,
+)
 
 SAVE: dict[str, Callable[[Path], None]] = {
     "clip": save_tiny_clip,

@@ -10,13 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from image_search.clip import (
-    DualEncoder,
-    Embedding,
-    embed_images,
-    embed_text,
-    load_tower,
-)
+from image_search.clip import DualEncoder, Embedding, load_tower
 from image_search.colour import Pixels
 from image_search.starter.__main__ import is_replaceable, replace_folder
 from image_search.starter.ingredients import (
@@ -29,6 +23,7 @@ from image_search.starter.ingredients import (
 )
 from image_search.starter.text_tower import MiniLM, reflect_to_ones, unit
 from tests.harness import PHOTOS, ROOT, STARTER, environment
+from tests.models import embed_images, embed_text
 
 PACKAGE = ROOT / "image_search" / "starter"
 MODULES = sorted(PACKAGE.glob("*.py"))
