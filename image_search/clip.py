@@ -38,6 +38,9 @@ from image_search.settings import Settings, StartupError
 # that CocoIndex 0.3 can't look through.
 Embedding = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
 Half = Literal["text", "image"]
+# A query that comes meanwhile waits for all of them: three times
+# as long as for one.
+TEXTS_AT_ONCE = 8
 
 
 class Tower(NamedTuple):
@@ -67,28 +70,45 @@ class Tower(NamedTuple):
 
     def _embed(self, inputs: Mapping[str, Any]) -> list[Embedding]:
         features = self.model.get_image_features(**inputs).pooler_output
-        vectors = features.float().cpu().numpy()
-        return [l2_normalize(vector) for vector in vectors]
+        return _unit_vectors(features)
 
     def embed_text(self, text: str) -> Embedding:
-        """Embed a description; what is too long for the model is cut off.
+        """Embed a description; what is too long for the model is cut off."""
+        [vector] = self.embed_texts([text])
+        return vector
 
-        As it is: prompts around it, such as "a photo of",
+    @property
+    def texts_at_once(self) -> int:
+        """How many are quicker together than one by one.
+
+        Not those that are padded to full length.
+        """
+        return 1 if self._is_siglip else TEXTS_AT_ONCE
+
+    @property
+    def _is_siglip(self) -> bool:
+        name: str = self.model.config.model_type
+        return name.startswith("siglip")
+
+    def embed_texts(self, texts: list[str]) -> list[Embedding]:
+        """Embed descriptions; what is too long for the model is cut off.
+
+        As they are: prompts around it, such as "a photo of",
         are for names of classes. The starter tells its
         samples apart by 0.27 without them, 0.25 with.
         """
-        config = self.model.config
         # SigLIP was trained on lower-case texts padded to full length.
-        is_siglip = config.model_type.startswith("siglip")
+        is_siglip = self._is_siglip
+        most = self.model.config.text_config.max_position_embeddings
         inputs = self.processor(
-            text=[text.lower() if is_siglip else text],
+            text=[text.lower() if is_siglip else text for text in texts],
             padding="max_length" if is_siglip else True,
-            max_length=config.text_config.max_position_embeddings,
+            max_length=most,
             truncation=True,
             return_tensors="pt",
         ).to(self.model.device)
         features = self.model.get_text_features(**inputs).pooler_output
-        return l2_normalize(features[0].float().cpu().numpy())
+        return _unit_vectors(features)
 
     def unread(self, text: str) -> str:
         """The end of a text that is cut off, from its first whole word on, or ""."""
@@ -227,6 +247,12 @@ def load_tower(encoder: DualEncoder, half: Half) -> Tower:
     tower = Tower(model.to(device).eval(), encoder.load_processor())
     return_freed_memory()
     return tower
+
+
+def _unit_vectors(features: Any) -> list[Embedding]:
+    """Rows of a tensor of shape (n, d), each of length 1."""
+    rows = features.float().cpu().numpy()
+    return [l2_normalize(row) for row in rows]
 
 
 def l2_normalize(vector: Any) -> Embedding:

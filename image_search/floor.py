@@ -102,8 +102,9 @@ class Floor:
             low, high = sorted((photos, self._photos))
             if not photos or high <= low * GROWTH:
                 return
-            for text in (*nonsense(), *EXAMPLES)[len(self._texts) :]:
-                self._texts.append(self.embedder.embed_query(text))
+            if not self._texts:
+                texts = [*nonsense(), *EXAMPLES]
+                self._texts = self.embedder.text.embed_all(texts)
             scores = self._best_scores()
             senseless = scores[: -len(EXAMPLES)]
             deviation = DEVIATIONS * float(np.std(senseless))

@@ -20,7 +20,11 @@ class Tower(Protocol):
 
     model: Any
 
+    texts_at_once: int
+
     def embed_text(self, text: str) -> Vector: ...
+
+    def embed_texts(self, texts: list[str]) -> list[Vector]: ...
 
     def unread(self, text: str) -> str: ...
 
@@ -55,6 +59,16 @@ class TextEncoder:
         """Have the model embed a text, so that `embed` need not wait for it."""
         await asyncio.wrap_future(self._thread.submit(self._embed, text))
 
+    def embed_all(self, texts: list[str]) -> list[Vector]:
+        """A vector for each text, of which none is kept: queries come in between."""
+        size = self.tower().texts_at_once
+        starts = range(0, len(texts), size)
+        vectors: list[Vector] = []
+        for start in starts:
+            some = texts[start : start + size]
+            vectors += self._thread.submit(self._embed_some, some).result()
+        return vectors
+
     def knows(self, text: str) -> bool:
         """Whether a text costs no model."""
         return text in self._known
@@ -76,6 +90,9 @@ class TextEncoder:
                 if len(self._known) > QUERIES_KEPT:
                     self._known.popitem(last=False)
         return vector
+
+    def _embed_some(self, texts: list[str]) -> list[Vector]:
+        return self._loaded().embed_texts(texts)
 
     def _recall(self, text: str) -> Vector | None:
         with self._lock:

@@ -19,6 +19,10 @@ class ChanceEmbedder:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.text = self  # what embeds them
+
+    def embed_all(self, texts: list[str]) -> list[Embedding]:
+        return [*map(self.embed_query, texts)]
 
     def embed_query(self, text: str) -> Embedding:
         self.asked.append(text)

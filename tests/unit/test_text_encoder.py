@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from image_search.clip import DualEncoder
+from image_search.clip import DualEncoder, Embedding
 from image_search.text_encoder import TextEncoder
 
 
@@ -52,6 +52,41 @@ def test_queries_may_be_asked_at_once(text_encoder: TextEncoder) -> None:
         assert np.array_equal(
             vector, text_encoder.encoder.tower("text").embed_text(text)
         )
+
+
+def test_many_texts_are_quicker_together(text_encoder: TextEncoder) -> None:
+    """Each gets the vector that it gets alone, and none is kept."""
+    texts = [
+        f"text {number} {'and more ' * (number % 5)}" for number in range(50)
+    ]
+    vectors = text_encoder.embed_all(texts)
+    assert len(vectors) == len(texts)
+    for text, vector in zip(texts, vectors, strict=True):
+        assert not text_encoder.knows(text)
+        assert vector @ text_encoder.embed(text) > 0.9999
+
+
+def test_a_query_waits_for_few_texts(tiny_clip: Path) -> None:
+    """However many are embedded, the model has few of them at a time."""
+    tower = DualEncoder("tiny", tiny_clip).tower("text")
+    batches: list[int] = []
+
+    class NotingTower:
+        texts_at_once = tower.texts_at_once
+
+        def embed_texts(self, texts: list[str]) -> list[Embedding]:
+            batches.append(len(texts))
+            return tower.embed_texts(texts)
+
+    class Encoder:
+        def tower(self, _: str) -> NotingTower:
+            return NotingTower()
+
+    text_encoder = TextEncoder(Encoder())
+    vectors = text_encoder.embed_all([f"text {one}" for one in range(50)])
+    text_encoder.close()
+    assert len(vectors) == sum(batches) == 50
+    assert max(batches) == tower.texts_at_once < 10
 
 
 def test_what_is_too_long_is_told(text_encoder: TextEncoder) -> None:
