@@ -46,7 +46,7 @@ Each room imports only from lower floors:
               key_file, own_places
               starting_servers, pixel_values
               buckets, served_photos, drive_api
-              jpeg_server
+              jpeg_server, cpu_batch
     floor 2   decode, settings, folding
               workers
               fusion, matches, model_input

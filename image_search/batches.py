@@ -4,6 +4,7 @@ Where that is quicker, and on all devices.
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,26 +13,33 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from image_search.colour import Pixels
+from image_search.hardware import batches_at_once
 from image_search.reasons import OutOfMemory
 from image_search.workers import TRIES, WorkerError
 
 # A vector of shape (d,).
 Vector = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
-# Batches of a device: one is computed, the next is on its way.
-UNDER_WAY = 2
 
 
 class BatchSize(NamedTuple):
     """What a device is given at a time."""
 
     most: int  # images
-    # So many are enough to make up another batch while one is computed.
+    # So many are enough to make up another batch while all that
+    # can be are computed.
     early: int
+    at_once: int = 1  # batches that are computed beside each other
 
     @classmethod
     def of(cls, device: str, most: int) -> "BatchSize":
         """A CPU has the less to gain by a batch, the smaller it is."""
-        return cls(most, most if device == "cpu" else max(1, most // 4))
+        early = most if device == "cpu" else max(1, most // 4)
+        return cls(most, early, batches_at_once(device))
+
+    @property
+    def under_way(self) -> int:
+        """Batches at most: while some are computed the next is on its way."""
+        return self.at_once + 1
 
 
 class Lane(Protocol):
@@ -66,7 +74,7 @@ class Batches:
         if not self._lanes:
             self._lanes = self._ask_for_lanes()
             # Of their own: those of the loop are busy with decoding.
-            most = UNDER_WAY * len(self._lanes)
+            most = sum(lane.size.under_way for lane in self._lanes)
             self._threads = ThreadPoolExecutor(most, "batches")
         mine: asyncio.Future[Vector] = asyncio.Future()
         self._waiting[mine] = image
@@ -87,23 +95,37 @@ class Batches:
         """
         while self._waiting:
             lanes = filter(self._has_room, range(len(self._lanes)))
-            number = min(lanes, key=self._under_way.__getitem__, default=None)
+            number = min(lanes, key=self._load, default=None)
             if number is None:
                 return
-            batch = self._next_batch(self._lanes[number].size.most)
+            batch = self._next_batch(number)
             self._under_way[number] += 1
             task = asyncio.create_task(self._embed(number, batch))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     def _has_room(self, number: int) -> bool:
-        """Whether a lane is idle, or what waits is a batch to come next."""
-        under_way = self._under_way[number]
-        enough = len(self._waiting) >= self._lanes[number].size.early
-        return not under_way or (under_way < UNDER_WAY and enough)
+        """Whether a lane could compute more, or what waits is a batch to come next."""
+        if self._is_idle(number):
+            return True
+        size = self._lanes[number].size
+        enough = len(self._waiting) >= size.early
+        return enough and self._under_way[number] < size.under_way
 
-    def _next_batch(self, most: int) -> dict[asyncio.Future[Vector], Pixels]:
+    def _is_idle(self, number: int) -> bool:
+        """Whether a lane computes less than it could."""
+        return self._load(number) < 1
+
+    def _load(self, number: int) -> float:
+        return self._under_way[number] / self._lanes[number].size.at_once
+
+    def _next_batch(self, number: int) -> dict[asyncio.Future[Vector], Pixels]:
         """Take out the images that have waited longest."""
+        size = self._lanes[number].size
+        most = size.most
+        if self._is_idle(number):
+            # None of what computes beside it will find nothing left.
+            most = min(most, math.ceil(len(self._waiting) / size.at_once))
         chosen = [*self._waiting][:most]
         return {one: self._waiting.pop(one) for one in chosen}
 

@@ -1,7 +1,7 @@
-"""A batch of images on its way through the model: in steps, where a GPU is there.
+"""A batch of images on its way through the model, in steps.
 
-While the GPU computes one batch the next is copied to it, and made what the model
-takes; so it has something to do at any time.
+While a GPU computes one batch the next is copied to it, and made what the model
+takes; so it has something to do at any time. A CPU has one for each core.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ import numpy as np
 
 from image_search.batch_sizes import SIZES, best_size, images_of_noise
 from image_search.colour import Pixels
+from image_search.cpu_batch import CpuBatch
 from image_search.model_input import ModelInput
 from image_search.pixel_values import pixel_values
 from image_search.reasons import OutOfMemory
@@ -42,14 +43,17 @@ def import_libraries() -> None:
 
 def start_images(
     encoder: Encoder, images: list[Pixels], made_by: ModelInput | None
-) -> "list[Vector] | DeviceBatch":
-    """Embed images; on a CUDA device what comes back is only made ready for it.
+) -> "list[Vector] | DeviceBatch | CpuBatch":
+    """Embed images; on a CPU and a CUDA device what comes back is only made ready.
 
     `made_by`: what made them what the model looks at, if anything did. Raises
     StartupError, and OutOfMemory.
     """
     tower = encoder.tower("image")
-    if tower.model.device.type != "cuda" or made_by is None:
+    kind = tower.model.device.type
+    if kind == "cpu":
+        return CpuBatch(tower, images, made_by)
+    if kind != "cuda" or made_by is None:
         with device_errors():
             vectors: list[Vector] = tower.embed_images(images, made_by)
         return vectors

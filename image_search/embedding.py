@@ -98,7 +98,7 @@ class Embedder:
             WorkerPool(CORES + 1, DECODE_SECONDS, variables, DECODER_BYTES),
             Towers(
                 encoder,
-                functools.partial(Pipeline, EMBED_SECONDS),
+                functools.partial(Pipeline, EMBED_SECONDS, depth=CORES + 1),
                 TowerJobs(import_libraries, start_images, measured_batch),
             ),
             jpeg_decoders,

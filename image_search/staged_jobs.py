@@ -1,13 +1,12 @@
-"""A worker's jobs, where a device does one while the next is made ready.
+"""A worker's jobs, where a device does some while the next is made ready.
 
-The device is given a job only when it is done with the one before: whatever is
+The device is given a job only when it is done with one before: whatever is
 urgent then goes first, so that it waits for one job and never for two.
 """
 
 import contextlib
 import os
 import pickle
-import queue
 import signal
 import threading
 from abc import ABC, abstractmethod
@@ -25,6 +24,11 @@ RunJob = Callable[[Any], tuple[bool, Any]]
 
 class Staged(ABC):
     """What a job returns whose work a device does by itself: it is ready to begin."""
+
+    @property
+    def at_once(self) -> int:
+        """So many of these the device does beside each other."""
+        return 1
 
     @abstractmethod
     def launch(self) -> None:
@@ -86,15 +90,12 @@ class StagedJobs:
         self._at_work = 0
         self._counting = threading.Lock()
         self._sending = threading.Lock()
-        self._device_is_free = threading.Event()
-        self._device_is_free.set()
-        self._launched: queue.SimpleQueue[tuple[int, Staged]]
-        self._launched = queue.SimpleQueue()
+        self._with_device = 0
+        self._device = threading.Condition()
 
     def serve(self) -> None:
         """Do jobs until the other end of the pipe is gone."""
-        for work in (self._receive, self._collect):
-            threading.Thread(target=work, daemon=True).start()
+        threading.Thread(target=self._receive, daemon=True).start()
         with contextlib.suppress(OSError):  # which `_receive` sees
             self.pipe.send(READY)
         while True:
@@ -115,33 +116,40 @@ class StagedJobs:
         if not succeeded or not isinstance(made, Staged):
             self._answer(job.number, succeeded, made)
             return
-        self._device_is_free.wait()
+        self._wait_for_device(made.at_once)
         while not job.is_urgent and (urgent := self.waiting.get_urgent()):
             self._do(urgent)
-            self._device_is_free.wait()
+            self._wait_for_device(made.at_once)
         try:
             made.launch()
         except Exception as error:  # noqa: BLE001, it is the caller's
             self._answer(job.number, False, error)  # noqa: FBT003
             return
-        self._device_is_free.clear()
-        self._launched.put((job.number, made))
+        self._change_with_device(+1)
+        answers = threading.Thread(
+            target=self._answer_once_done, args=(job.number, made), daemon=True
+        )
+        answers.start()
 
-    def _collect(self) -> None:
-        """Answer what the device is done with."""
-        while True:
-            number, staged = self._launched.get()
+    def _wait_for_device(self, at_once: int) -> None:
+        with self._device:
+            self._device.wait_for(lambda: self._with_device < at_once)
+
+    def _change_with_device(self, more: int) -> None:
+        with self._device:
+            self._with_device += more
+            self._device.notify()
+
+    def _answer_once_done(self, number: int, staged: Staged) -> None:
+        try:
             try:
-                try:
-                    staged.wait()
-                finally:
-                    self._device_is_free.set()
-                answer = True, staged.result()
-            except Exception as error:  # noqa: BLE001, it is the caller's
-                answer = False, error
-            self._answer(number, *answer)
-            # Not kept until the next one: it holds memory of the device.
-            del staged, answer
+                staged.wait()
+            finally:
+                self._change_with_device(-1)
+            answer = True, staged.result()
+        except Exception as error:  # noqa: BLE001, it is the caller's
+            answer = False, error
+        self._answer(number, *answer)
 
     def _answer(self, number: int, succeeded: bool, answer: Any) -> None:  # noqa: FBT001
         self._count(-1)

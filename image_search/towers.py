@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from image_search.batches import UNDER_WAY, Batches, BatchSize, Vector
+from image_search.batches import Batches, BatchSize, Vector
 from image_search.colour import Pixels
 from image_search.settings import StartupError
 from image_search.workers import TRIES, PoolUnavailable, WorkerError
@@ -160,7 +160,7 @@ class Towers:
 
     def images_under_way(self) -> int:
         """How many images all devices together hold, as far as is known."""
-        return sum(UNDER_WAY * one.size.most for one in self._all)
+        return sum(one.size.under_way * one.size.most for one in self._all)
 
     @property
     def failure(self) -> str:

@@ -56,10 +56,17 @@ def arrive(folder: str, name: str) -> str:
 class Batch(Staged):
     """Some work, by a name; what comes of it is that name."""
 
-    def __init__(self, folder: Path, name: str, result: Any = None) -> None:
+    def __init__(
+        self, folder: Path, name: str, result: Any = None, at_once: int = 1
+    ) -> None:
+        self._at_once = at_once
         self.folder, self.name = folder, name
         self._result = name if result is None else result
         note(folder, f"ready {name}")
+
+    @property
+    def at_once(self) -> int:
+        return self._at_once
 
     def launch(self) -> None:
         note(self.folder, f"begins {self.name}")
@@ -85,6 +92,11 @@ class Broken(Batch):
 def begin(folder: Path, name: str) -> Batch:
     """A job whose work the device does."""
     return Batch(folder, name)
+
+
+def begin_beside(folder: Path, name: str) -> Batch:
+    """One of two that the device does beside each other."""
+    return Batch(folder, name, at_once=2)
 
 
 def begin_broken(folder: Path, name: str) -> Batch:

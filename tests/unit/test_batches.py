@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from image_search.batches import UNDER_WAY, Batches, BatchSize, Vector
+from image_search.batches import Batches, BatchSize, Vector
 from image_search.colour import Pixels
 from image_search.reasons import OutOfMemory
 from image_search.workers import TRIES, WorkerError
@@ -103,7 +103,36 @@ def test_a_device_has_two_batches_under_way() -> None:
 
     colours = [*range(40)]
     assert embed(Batches(lambda: lanes), colours, look) == colours
-    assert [lane.most_at_once for lane in lanes] == [UNDER_WAY, UNDER_WAY]
+    assert [lane.most_at_once for lane in lanes] == [2, 2]
+
+
+def test_a_cpu_has_a_batch_on_each_core_and_one_to_come() -> None:
+    """The one to come is a full one, and there is no other."""
+    lane = Lane(BatchSize(4, 4, at_once=3), is_held=True)
+
+    def look() -> None:
+        eventually(lambda: len(lane.batches) == 4)
+        lane.may_go.set()
+
+    colours = [*range(40)]
+    assert embed(Batches(lambda: [lane]), colours, look) == colours
+    assert lane.most_at_once == 4
+    # They came one by one, and found three cores idle.
+    assert sorted(lane.batches[:4]) == [[0], [1], [2], [3, 4, 5, 6]]
+
+
+def test_cores_share_what_is_left() -> None:
+    """The first that is done leaves something for the others."""
+    lane = Lane(BatchSize(8, 8, at_once=2), is_held=True)
+
+    def look() -> None:
+        eventually(lambda: len(lane.batches) == 2)
+        lane.may_go.set()
+
+    # Too few to be a batch to come, once two of them are computed.
+    colours = [*range(8)]
+    assert embed(Batches(lambda: [lane]), colours, look) == colours
+    assert sorted(map(len, lane.batches)) == [1, 1, 1, 2, 3]
 
 
 def test_a_small_batch_waits_while_one_is_under_way() -> None:

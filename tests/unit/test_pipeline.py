@@ -1,5 +1,6 @@
 """Of a worker's two jobs one is done while the next is made ready; neither harms the other."""
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +16,7 @@ from image_search.workers import PoolClosed, PoolUnavailable, WorkerError
 from tests.fake_device import (
     Arriving,
     begin,
+    begin_beside,
     begin_broken,
     events,
     let_go,
@@ -35,8 +37,8 @@ def new_pipeline() -> Iterator[NewPipeline]:
     """Make pipelines, which are closed in the end."""
     made = []
 
-    def make(seconds: float = 60) -> Pipeline:
-        made.append(Pipeline(seconds))
+    def make(seconds: float = 60, **options: int) -> Pipeline:
+        made.append(Pipeline(seconds, **options))
         return made[-1]
 
     yield make
@@ -120,6 +122,28 @@ def test_no_more_are_under_way_than_two(submit: Submit, tmp_path: Path) -> None:
     submit(begin, Arriving(tmp_path / "urgent"), urgent=True)
     wait_for(tmp_path, "comes urgent")
     assert "comes c" not in events(tmp_path)
+
+
+def test_a_device_may_do_two_beside_each_other(
+    new_pipeline: NewPipeline, tmp_path: Path
+) -> None:
+    """A third is made ready meanwhile, and begun once either of both is done."""
+    pipeline = new_pipeline(depth=3)
+    run = functools.partial(pipeline.run, begin_beside, tmp_path)
+    with ThreadPoolExecutor() as threads:
+        made = []
+        for name in ("a", "b"):
+            made.append(threads.submit(run, name))
+            wait_for(tmp_path, f"begins {name}")
+        made.append(threads.submit(run, "c"))
+        wait_for(tmp_path, "ready c")
+        assert "begins c" not in events(tmp_path)
+        let_go(tmp_path, "b")
+        wait_for(tmp_path, "begins c")
+        assert made[1].result(60) == "b"
+        assert "done a" not in events(tmp_path)
+        let_go(tmp_path)
+        assert [one.result(60) for one in made] == ["a", "b", "c"]
 
 
 # --- What is urgent ---------------------------------------------------------------

@@ -10,12 +10,7 @@ import pytest
 
 from image_search.batches import BatchSize
 from image_search.clip import DualEncoder
-from image_search.device_batch import (
-    DeviceBatch,
-    Streams,
-    measured_batch,
-    start_images,
-)
+from image_search.device_batch import DeviceBatch, Streams, measured_batch
 from image_search.pipeline import Pipeline
 from image_search.reasons import OutOfMemory
 from image_search.towers import TowerJobs, Towers
@@ -227,13 +222,12 @@ class HostStreams(Streams):
 
 def test_a_staged_batch_is_what_the_model_makes(tiny_clip: Path) -> None:
     """In steps a batch gets the vectors that it gets at once, each of length 1."""
-    encoder = DualEncoder("tiny", tiny_clip)
+    encoder = DualEncoder("tiny", tiny_clip).on("cpu")
     made_by = encoder.model_input
     assert made_by is not None
     chance = np.random.default_rng(1)
     images = [*chance.integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)]
-    expected = start_images(encoder, images, made_by)
-    assert isinstance(expected, list)
+    expected = encoder.tower("image").embed_images(images, made_by)
     streams = HostStreams()
     batch = DeviceBatch(encoder.tower("image"), images, made_by, streams)
     assert streams.told == ["copies"]
