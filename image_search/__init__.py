@@ -83,7 +83,7 @@ Each room imports only from lower floors:
               text_lines, text_model
               store_errors, search_errors
               grouped_writes, plain_jpeg
-              jpeg_messages
+              jpeg_messages, garbage
 
 A photo of the folder:
     sources -> CocoIndex -> embedding

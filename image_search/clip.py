@@ -19,6 +19,7 @@ from PIL import Image
 
 from image_search.colour import Pixels
 from image_search.devices import choose_devices
+from image_search.garbage import all_stays
 from image_search.hardware import (
     best_batch_size,
     choose_hardware,
@@ -231,6 +232,7 @@ class DualEncoder:
 
 
 @functools.cache  # a process holds one half of one model
+@all_stays()
 def load_tower(encoder: DualEncoder, half: Half) -> Tower:
     """Load one half of a model: no process needs both. Raises StartupError."""
     device, dtype = encoder.hardware()

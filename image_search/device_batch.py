@@ -18,6 +18,7 @@ import numpy as np
 from image_search.batch_sizes import SIZES, best_size, images_of_noise
 from image_search.colour import Pixels
 from image_search.cpu_batch import CpuBatch
+from image_search.garbage import all_stays
 from image_search.model_input import ModelInput
 from image_search.pixel_values import pixel_values
 from image_search.reasons import OutOfMemory
@@ -35,6 +36,7 @@ class Encoder(Protocol):
     def tower(self, half: Any) -> Any: ...
 
 
+@all_stays()
 def import_libraries() -> None:
     """Load what takes seconds, and needs nothing to be known yet."""
     importlib.import_module("torch")
