@@ -7,12 +7,11 @@ https://arxiv.org/abs/2103.00020
 """
 
 import bisect
-import contextlib
 import functools
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -28,7 +27,7 @@ from image_search.hardware import (
 )
 from image_search.last_layer import compute_class_alone
 from image_search.model_config import Unloaded, digest_of_weights, dimension_of
-from image_search.model_files import load_part
+from image_search.model_files import Half, load_half, load_part
 from image_search.model_input import ModelInput
 from image_search.packing import pack
 from image_search.pixel_values import pixel_values
@@ -38,7 +37,6 @@ from image_search.settings import Settings, StartupError
 # since CocoIndex reads it: numpy's alias NDArray is, from numpy 2.5 on, of a kind
 # that CocoIndex 0.3 can't look through.
 Embedding = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
-Half = Literal["text", "image"]
 # A query that comes meanwhile waits for all of them: three times
 # as long as for one.
 TEXTS_AT_ONCE = 8
@@ -227,8 +225,16 @@ class DualEncoder:
 
     def load(self, auto_class: str, **options: Any) -> Any:
         """Load a part with a transformers Auto class; raises StartupError."""
-        place = str(self.folder or self.name)
-        return load_part(auto_class, self.name, place, **options)
+        return load_part(auto_class, self.name, self._place, **options)
+
+    def load_half(self, half: Half, dtype: Any) -> Any:
+        """Load its model without the other half; raises StartupError."""
+        name, place = self.name, self._place
+        return load_half(half, self.config, name, place, dtype=dtype)
+
+    @property
+    def _place(self) -> str:
+        return str(self.folder or self.name)
 
 
 @functools.cache  # a process holds one half of one model
@@ -236,12 +242,7 @@ class DualEncoder:
 def load_tower(encoder: DualEncoder, half: Half) -> Tower:
     """Load one half of a model: no process needs both. Raises StartupError."""
     device, dtype = encoder.hardware()
-    _ = encoder.config  # says so where it is no dual encoder
-    model = encoder.load("AutoModel", dtype=dtype)
-    other_half = "vision_model" if half == "text" else "text_model"
-    # A model whose halves go by other names is kept whole.
-    with contextlib.suppress(AttributeError):
-        delattr(model, other_half)
+    model = encoder.load_half(half, dtype)
     model.requires_grad_(False)  # noqa: FBT003, torch's; nothing is trained here
     compute_class_alone(model)
     if device == "cpu":
