@@ -67,6 +67,15 @@ def wait_until_ready(client: Client) -> None:
         time.sleep(0.2)
 
 
+def wait_until_indexed(client: Client, number: int) -> None:
+    """Until so many photos are there.
+
+    Asked seldom while many are left: the answers would cost what is measured.
+    """
+    while left := max(0, number - client.get("/status")["indexed"]):
+        time.sleep(0.05 + 2 * left / number)
+
+
 def add_photos(
     app: App, number: int, width: int = 4000, height: int = 3000
 ) -> None:

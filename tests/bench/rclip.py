@@ -19,7 +19,13 @@ from typing import NamedTuple
 
 import torch
 
-from tests.bench.apps import Client, add_photos, installation, new_text
+from tests.bench.apps import (
+    Client,
+    add_photos,
+    installation,
+    new_text,
+    wait_until_indexed,
+)
 from tests.bench.indexing import cpu_seconds
 from tests.bench.material import FOLDER, OF_RCLIP, QUICK, model
 from tests.bench.table import Row, row, say
@@ -114,9 +120,7 @@ def index_here(app: App, precision: str) -> Indexed:
     number = number_of_photos(app.img)
     began = time.perf_counter()
     app.start()
-    client = Client(app)
-    while client.get("/status")["indexed"] < number:
-        time.sleep(0.1)
+    wait_until_indexed(Client(app), number)
     seconds = time.perf_counter() - began
     cpu = sum(cpu_seconds(app).values())
     client = Client(app)
