@@ -1,5 +1,6 @@
 """Vectors and facts by what is in a photo: one moved or copied costs no model."""
 
+import functools
 import json
 import sqlite3
 import threading
@@ -56,13 +57,24 @@ class EmbeddingCache:
             (reader, photo, text, PRIMARY KEY (reader, photo)) WITHOUT ROWID;
     """
 
-    def __init__(self, file: Path, model: str) -> None:
-        """`model` names the space of the vectors."""
+    def __init__(self, file: Path, model: Callable[[], str]) -> None:
+        """`model` names the space of the vectors, which may take a second."""
         self.file = file
-        self.space = f"{model}/{PREPROCESSING}"
-        self.earlier_space = f"{model}/{PREPROCESSING - 1}"
+        self._model = model
         self._database: sqlite3.Connection | None = None
         self._lock = threading.Lock()
+
+    @functools.cached_property
+    def space(self) -> str:
+        return f"{self._model()}/{PREPROCESSING}"
+
+    @functools.cached_property
+    def earlier_space(self) -> str:
+        return f"{self._model()}/{PREPROCESSING - 1}"
+
+    def exists(self) -> bool:
+        """Whether there is a database, with anything in it or not."""
+        return self.file.exists()
 
     def known(self, digest: bytes) -> Known:
         """What is known of the photo with this SHA-256."""
@@ -150,7 +162,7 @@ class EmbeddingCache:
 
         Raises OSError or sqlite3.Error.
         """
-        if not self.file.exists():
+        if not self.exists():
             return False
         ask = "SELECT 1 FROM vectors WHERE model = ? LIMIT 1"
         return bool(self._execute(ask, self.space))

@@ -88,11 +88,12 @@ class Embedder:
     def from_settings(
         cls, settings: Settings, encoder: DualEncoder
     ) -> "Embedder":
+        vectors = settings.data_dir / "vectors.sqlite"
         jpeg_decoders = JpegDecoders(settings.data_dir / "jpeg-notes")
         variables = DECODER_ENVIRONMENT | jpeg_decoders.environment
         return cls(
             encoder,
-            EmbeddingCache(settings.data_dir / "vectors.sqlite", encoder.key),
+            EmbeddingCache(vectors, lambda: encoder.key),
             ThumbnailCache(settings.thumbnail_folder),
             # Indexing takes all but one, so that requests need not wait.
             WorkerPool(CORES + 1, DECODE_SECONDS, variables, DECODER_BYTES),

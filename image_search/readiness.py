@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
+from collections.abc import Awaitable
 
 from image_search.embedding import Embedder
 from image_search.flows import PlaceFlows
@@ -26,13 +27,18 @@ async def load_model(embedder: Embedder, role: str) -> asyncio.Task[None]:
     The image half is there once what is returned is done; a process that only
     searches loads it when a photo is sent.
     """
-    loading = asyncio.create_task(_load_image_tower(embedder, role))
+    # Meanwhile: the name of the vectors' space is a digest of all weights.
+    naming = asyncio.create_task(asyncio.to_thread(_name_of, embedder))
+    loading = asyncio.create_task(_load_image_tower(embedder, role, naming))
     if role != "index":
         await asyncio.to_thread(embedder.embed_query, "")
+    await naming
     return loading
 
 
-async def _load_image_tower(embedder: Embedder, role: str) -> None:
+async def _load_image_tower(
+    embedder: Embedder, role: str, naming: Awaitable[str]
+) -> None:
     """Load it at once where all photos are new, else once the start is over.
 
     A folder that was indexed before may have nothing for it to do. A photo that comes
@@ -40,9 +46,15 @@ async def _load_image_tower(embedder: Embedder, role: str) -> None:
     """
     if role == "search":
         return
+    if embedder.cache.exists():
+        await naming
     if await asyncio.to_thread(_has_indexed, embedder):
         await asyncio.sleep(IDLE_SECONDS)
     await asyncio.to_thread(embedder.load_image_tower)
+
+
+def _name_of(embedder: Embedder) -> str:
+    return embedder.encoder.key
 
 
 def _has_indexed(embedder: Embedder) -> bool:

@@ -36,7 +36,7 @@ def write_known_photos(folder: Path, data: Path, number: int) -> None:
     Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY)
     photo = buffer.getvalue()
     encoder = DualEncoder(str(STARTER), STARTER)
-    cache = EmbeddingCache(data / "vectors.sqlite", encoder.key)
+    cache = EmbeddingCache(data / "vectors.sqlite", lambda: encoder.key)
     facts = Facts(SIZE[1], SIZE[0])
     for one in range(number):
         content = photo + f"{one}".encode()

@@ -32,7 +32,9 @@ def vector_of(*numbers: float) -> Vector:
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Iterator[EmbeddingCache]:
-    cache = EmbeddingCache(tmp_path / "data" / "vectors.sqlite", "model")
+    cache = EmbeddingCache(
+        tmp_path / "data" / "vectors.sqlite", lambda: "model"
+    )
     yield cache
     cache.close()
 
@@ -42,7 +44,7 @@ def another(
     cache: EmbeddingCache, model: str = "model"
 ) -> Iterator[EmbeddingCache]:
     """The cache as another start of the app finds it, perhaps with another model."""
-    second = EmbeddingCache(cache.file, model)
+    second = EmbeddingCache(cache.file, lambda: model)
     yield second
     second.close()
 
@@ -171,13 +173,13 @@ def test_a_database_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     """Where DATA_DIR can't be written to, the start is told, and nothing is deleted."""
     in_the_way = tmp_path / "data"
     in_the_way.write_text("not a folder")
-    cache = EmbeddingCache(in_the_way / "vectors.sqlite", "model")
+    cache = EmbeddingCache(in_the_way / "vectors.sqlite", lambda: "model")
     with pytest.raises(OSError, match="data"):
         cache.open()
     folder = tmp_path / "vectors.sqlite"
     folder.mkdir()
     with pytest.raises(sqlite3.OperationalError):
-        EmbeddingCache(folder, "model").open()
+        EmbeddingCache(folder, lambda: "model").open()
     assert in_the_way.read_text() == "not a folder"
     assert folder.is_dir()
 

@@ -121,7 +121,7 @@ def new_embedder(tmp_path: Path) -> Iterator[NewEmbedder]:
         )
         jobs = TowerJobs(import_libraries, start_images, measured_batch)
         towers = Towers(encoder, lambda: image_pool, jobs)
-        cache = EmbeddingCache(tmp_path / "vectors.sqlite", "model")
+        cache = EmbeddingCache(tmp_path / "vectors.sqlite", lambda: "model")
         thumbnails = ThumbnailCache(tmp_path / "thumbs")
         embedders.append(
             Embedder(encoder, cache, thumbnails, decode_pool, towers)

@@ -1,10 +1,12 @@
 """A process loads of the model what its role needs."""
 
 import asyncio
+import threading
 
 import pytest
 
 from image_search.readiness import IDLE_SECONDS, load_model
+from tests.harness import eventually
 from tests.unit.virtual_time import VirtualLoop
 
 
@@ -14,8 +16,24 @@ class Cache:
     def __init__(self, *, is_filled: bool) -> None:
         self.is_filled = is_filled
 
+    def exists(self) -> bool:
+        return self.is_filled
+
     def has_vectors(self) -> bool:
         return self.is_filled
+
+
+class Encoder:
+    """Has a name, once a test lets it be known."""
+
+    def __init__(self) -> None:
+        self.is_known = threading.Event()
+        self.is_known.set()
+
+    @property
+    def key(self) -> str:
+        assert self.is_known.wait(60)
+        return "model"
 
 
 class Embedder:
@@ -23,6 +41,7 @@ class Embedder:
 
     def __init__(self, *, has_indexed: bool = False) -> None:
         self.loaded: list[str] = []
+        self.encoder = Encoder()
         self.cache = Cache(is_filled=has_indexed)
 
     def load_image_tower(self) -> None:
@@ -60,3 +79,19 @@ def test_photos_that_wait_are_served_first(*, has_indexed: bool) -> None:
         waited = runner.get_loop().time()
     assert "image" in embedder.loaded
     assert (waited >= IDLE_SECONDS) == has_indexed
+
+
+def test_a_new_folder_waits_for_no_name() -> None:
+    """Both halves are loaded while all weights are read for the name of the model."""
+    embedder = Embedder()
+    embedder.encoder.is_known.clear()
+
+    async def run() -> None:
+        loading = asyncio.create_task(load_model(embedder, "all"))  # type: ignore[arg-type]
+        both = {"image", "text"}
+        await asyncio.to_thread(eventually, lambda: {*embedder.loaded} == both)
+        assert not loading.done()
+        embedder.encoder.is_known.set()
+        await (await loading)
+
+    asyncio.run(run())

@@ -95,7 +95,7 @@ class World:
     def go_on_until(self, condition: Callable[[], Any]) -> None:
         """Have a queue of a new process read until something is so."""
         file = self.data / "vectors.sqlite"
-        cache = EmbeddingCache(file, "model")
+        cache = EmbeddingCache(file, lambda: "model")
         embedder = SimpleNamespace(
             cache=cache, thumbnails=self.thumbnails, pulse=self.pulse
         )
