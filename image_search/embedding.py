@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import functools
 import hashlib
-import os
 
 from image_search.cache import FACTS_VERSION, EmbeddingCache, Known
 from image_search.clip import DualEncoder, Embedding
@@ -15,6 +14,7 @@ from image_search.device_batch import (
     start_images,
 )
 from image_search.embedded_photo import EmbeddedPhoto
+from image_search.hardware import usable_cores
 from image_search.in_flight import rows_for
 from image_search.jpeg_decoders import JpegDecoders
 from image_search.listing import STAND_IN
@@ -47,7 +47,7 @@ DECODER_BYTES = 3 * 2**30
 EMBED_SECONDS = 600
 # Bytes whose hash takes no longer than to have another thread make it.
 HASHED_AT_ONCE = 2**18
-CORES = os.cpu_count() or 1
+CORES = usable_cores()
 # The threads that numpy's BLAS starts, which no decoder needs, spin for a while.
 # Only in the workers that decode: some builds of PyTorch use a BLAS of this name.
 DECODER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "VIPS_CONCURRENCY": "1"}

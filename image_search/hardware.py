@@ -2,6 +2,9 @@
 
 import contextlib
 import ctypes
+import math
+import os
+from pathlib import Path
 from typing import Any
 
 GPU_BATCH = 16  # images
@@ -11,6 +14,8 @@ CUDA_BATCH_PATCHES = 64 * 256
 CUDA_BATCH = 64
 # For one core, which is no quicker by more: a product of as many rows fills its caches.
 CPU_BATCH_PATCHES = 512
+# Of the container that this runs in (cgroups, version 2).
+CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 # Any of these computes in bfloat16; by the names of torch.cpu.get_capabilities.
 CPU_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16", "arm_bf16"}
 
@@ -88,7 +93,20 @@ def batches_at_once(device: str) -> int:
         return 1
     import torch
 
-    return torch.get_num_threads()
+    return min(torch.get_num_threads(), usable_cores())
+
+
+def usable_cores(limit: Path = CPU_LIMIT) -> int:
+    """The cores of this machine, or as many as a container may use of them.
+
+    `limit`: Linux' file of that, a quota and a period in microseconds.
+    """
+    number = os.cpu_count() or 1
+    # No such file, or "max".
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = map(int, limit.read_text().split())
+        number = min(number, math.ceil(quota / period))
+    return max(1, number)
 
 
 def return_freed_memory() -> None:

@@ -11,6 +11,7 @@ import torch
 from image_search.clip import DualEncoder
 from image_search.colour import Pixels
 from image_search.cpu_batch import CpuBatch, Vector, cores
+from image_search.hardware import batches_at_once
 from image_search.model_input import ModelInput
 from tests.harness import eventually
 
@@ -61,7 +62,7 @@ def launch(tower: HeldTower) -> NewBatch:
 
 def test_each_core_has_a_batch(tower: HeldTower, launch: NewBatch) -> None:
     """As many are computed at a time as there are cores, and each takes one alone."""
-    number = torch.get_num_threads()
+    number = cores().number
     batches = [launch(10 * one + 1, 10 * one + 2) for one in range(number)]
     assert {one.at_once for one in batches} == {number}
     eventually(lambda: len(tower.cores) == number)
@@ -76,7 +77,7 @@ def test_a_single_image_has_all_cores(
     tower: HeldTower, launch: NewBatch
 ) -> None:
     """But beside another one, of which it would take something away."""
-    number = torch.get_num_threads()
+    number = cores().number
     first = launch(1)
     eventually(lambda: tower.cores == [number])
     second = launch(2)
@@ -125,7 +126,7 @@ def test_cores_compute_what_they_would_together(tiny_clip: Path) -> None:
         assert np.linalg.norm(vector) == pytest.approx(1)
 
 
-def test_there_are_the_cores_that_pytorch_uses() -> None:
-    """One thread for each, and all batches of a process share them."""
-    assert cores().number == torch.get_num_threads()
+def test_all_batches_of_a_process_share_its_cores() -> None:
+    """There is a thread for each, however many batches there are."""
+    assert cores().number == batches_at_once("cpu")
     assert cores() is cores()

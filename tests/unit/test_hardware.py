@@ -1,5 +1,6 @@
 """What the machine computes with: the best device, precision and batch size it has."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from image_search.clip import DualEncoder, load_tower
 from image_search.hardware import (
     CPU_BFLOAT16,
     GPU_BATCH,
+    batches_at_once,
     best_batch_size,
     best_hardware,
     choose_hardware,
+    usable_cores,
 )
 from tests.models import save_tiny_siglip2
 
@@ -97,3 +100,38 @@ def test_a_model_of_any_shape_has_that_of_its_most_patches(
     patches = encoder.config.vision_config.num_patches
     device, _ = choose_hardware()
     assert encoder.batch_size == best_batch_size(device, patches)
+
+
+@pytest.mark.parametrize(
+    ("told", "share"),
+    [
+        ("max 100000", 1),
+        ("50000 100000", 0),  # half a core is one
+        ("100000 100000", 0),
+        ("6400000 100000", 1),
+        ("", 1),
+        (None, 1),
+    ],
+)
+def test_a_container_has_the_cores_of_its_limit(
+    told: str | None, share: int, tmp_path: Path
+) -> None:
+    """All of the machine's, where there is no limit, or one above them; one at least."""
+    limit = tmp_path / "cpu.max"
+    if told is not None:
+        limit.write_text(told)
+    cores = os.cpu_count() or 1
+    assert usable_cores(limit) == max(1, share * cores)
+
+
+def test_a_part_of_a_core_is_a_core(tmp_path: Path) -> None:
+    """Who has a core and a half gets two threads, or what the machine has."""
+    limit = tmp_path / "cpu.max"
+    limit.write_text("150000 100000")
+    assert usable_cores(limit) == min(2, os.cpu_count() or 1)
+
+
+def test_a_cpu_computes_a_batch_on_each_core() -> None:
+    """Of those that PyTorch uses; any other device computes one batch at a time."""
+    assert batches_at_once("cuda:0") == batches_at_once("mps") == 1
+    assert 1 <= batches_at_once("cpu") <= torch.get_num_threads()
