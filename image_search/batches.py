@@ -106,15 +106,11 @@ class Batches:
 
     def _has_room(self, number: int) -> bool:
         """Whether a lane could compute more, or what waits is a batch to come next."""
-        if self._is_idle(number):
+        if self._load(number) < 1:
             return True
         size = self._lanes[number].size
         enough = len(self._waiting) >= size.early
         return enough and self._under_way[number] < size.under_way
-
-    def _is_idle(self, number: int) -> bool:
-        """Whether a lane computes less than it could."""
-        return self._load(number) < 1
 
     def _load(self, number: int) -> float:
         return self._under_way[number] / self._lanes[number].size.at_once
@@ -122,11 +118,9 @@ class Batches:
     def _next_batch(self, number: int) -> dict[asyncio.Future[Vector], Pixels]:
         """Take out the images that have waited longest."""
         size = self._lanes[number].size
-        most = size.most
-        if self._is_idle(number):
-            # None of what computes beside it will find nothing left.
-            most = min(most, math.ceil(len(self._waiting) / size.at_once))
-        chosen = [*self._waiting][:most]
+        # What is left is for all that compute beside each other.
+        share = math.ceil(len(self._waiting) / size.at_once)
+        chosen = [*self._waiting][: min(size.most, share)]
         return {one: self._waiting.pop(one) for one in chosen}
 
     async def _embed(
