@@ -25,8 +25,8 @@ class BatchSize(NamedTuple):
     """What a device is given at a time."""
 
     most: int  # images
-    # So many are enough to make up another batch while all that
-    # can be are computed.
+    # So many are enough to make up the batch to come, while
+    # others are computed.
     early: int
     at_once: int = 1  # batches that are computed beside each other
 

@@ -12,7 +12,8 @@ GPU_BATCH = 16  # images
 # 64, and 2,233 in those of 256. For smaller models no more are decoded in time.
 CUDA_BATCH_PATCHES = 64 * 256
 CUDA_BATCH = 64
-# For one core, which is no quicker by more: a product of as many rows fills its caches.
+# For one core, which is hardly quicker by more: ViT-L/14's images take 3 % less by four
+# than by two in float32, and no less in bfloat16.
 CPU_BATCH_PATCHES = 512
 # Of the container that this runs in (cgroups, version 2).
 CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
