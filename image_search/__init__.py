@@ -63,6 +63,7 @@ Each room imports only from lower floors:
               spreadsheet, remote_files
               text_pieces, text_status
               embedded_photo, packing
+              attention
               jpeg_client
     floor 0   bucket_addresses
               patterns, hardware
@@ -72,6 +73,7 @@ Each room imports only from lower floors:
               placeholder
               files, guests, memory
               text_encoder, last_layer
+              reports
               keys, forwarded
               in_flight, reasons, quiet, pulse
               png, boxes, orientation

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from image_search.attention import use_two_products
 from image_search.colour import Pixels
 from image_search.devices import choose_devices
 from image_search.garbage import all_stays
@@ -241,12 +242,16 @@ class DualEncoder:
 @all_stays()
 def load_tower(encoder: DualEncoder, half: Half) -> Tower:
     """Load one half of a model: no process needs both. Raises StartupError."""
+    import torch
+
     device, dtype = encoder.hardware()
     model = encoder.load_half(half, dtype)
     model.requires_grad_(False)  # noqa: FBT003, torch's; nothing is trained here
     compute_class_alone(model)
     if device == "cpu":
         pack(model)
+        if dtype == torch.bfloat16:
+            use_two_products(model)
     tower = Tower(model.to(device).eval(), encoder.load_processor())
     return_freed_memory()
     return tower

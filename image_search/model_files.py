@@ -2,9 +2,9 @@
 
 import contextlib
 import copy
-from collections.abc import Iterator
 from typing import Any, Literal
 
+from image_search.reports import without_reports
 from image_search.settings import StartupError, logger
 
 Half = Literal["text", "image"]
@@ -46,7 +46,8 @@ def _load_without(
     part: Any = getattr(lean, f"{other}_config", None)
     if isinstance(getattr(part, "num_hidden_layers", None), int):
         part.num_hidden_layers = 0
-    with _no_report():
+    # Such as a list of the weights that are left out.
+    with without_reports():
         model, told = load_part(
             "AutoModel",
             name,
@@ -65,20 +66,6 @@ def _load_without(
             missing[0],
         )
     return model
-
-
-@contextlib.contextmanager
-def _no_report() -> Iterator[None]:
-    """Keep transformers from listing the weights that are left out."""
-    import transformers
-
-    log: Any = transformers.utils.logging
-    before = log.get_verbosity()
-    log.set_verbosity_error()
-    try:
-        yield
-    finally:
-        log.set_verbosity(before)
 
 
 def load_part(auto_class: str, name: str, place: str, **options: Any) -> Any:

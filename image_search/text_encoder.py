@@ -92,7 +92,19 @@ class TextEncoder:
         return vector
 
     def _embed_some(self, texts: list[str]) -> list[Vector]:
-        return self._loaded().embed_texts(texts)
+        """Nobody waits for these, and cores that share a product wait for one another.
+
+        While photos are embedded beside it that takes as much again.
+        """
+        import torch
+
+        tower = self._loaded()
+        cores = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return tower.embed_texts(texts)
+        finally:
+            torch.set_num_threads(cores)
 
     def _recall(self, text: str) -> Vector | None:
         with self._lock:

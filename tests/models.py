@@ -9,6 +9,11 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.processors import TemplateProcessing
 from transformers import (
+    BertConfig,
+    BlipConfig,
+    BlipModel,
+    ChineseCLIPConfig,
+    ChineseCLIPModel,
     CLIPConfig,
     CLIPImageProcessor,
     CLIPModel,
@@ -23,6 +28,9 @@ from transformers import (
     SiglipImageProcessorPil,
     SiglipModel,
     SiglipProcessor,
+    VisionTextDualEncoderConfig,
+    VisionTextDualEncoderModel,
+    ViTConfig,
 )
 
 from image_search.clip import DualEncoder, Embedding, load_tower
@@ -35,6 +43,11 @@ SMALL = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
 }
+TEXT: dict[str, Any] = SMALL | {
+    "vocab_size": 100,
+    "max_position_embeddings": 64,
+}
+VISION: dict[str, Any] = SMALL | {"image_size": 32, "patch_size": 8}
 
 
 def save_tiny_clip(folder: Path, dimension: int = 24, seed: int = 0) -> None:
@@ -123,6 +136,33 @@ def save_tiny_siglip2(folder: Path) -> None:
     Siglip2Model(config).save_pretrained(folder)
     images = Siglip2ImageProcessorPil(patch_size=16, max_num_patches=256)
     Siglip2Processor(images, _byte_tokenizer()).save_pretrained(folder)
+
+
+def save_tiny_blip(folder: Path) -> None:
+    """Save a BlipModel without its processor; images 32 x 32, vectors of shape (24,)."""
+    torch.manual_seed(0)
+    BlipModel(
+        BlipConfig(text_config=TEXT, vision_config=VISION, projection_dim=24)
+    ).save_pretrained(folder)
+
+
+def save_tiny_chinese_clip(folder: Path) -> None:
+    """Save a ChineseCLIPModel without its processor; as BLIP above."""
+    torch.manual_seed(0)
+    ChineseCLIPModel(
+        ChineseCLIPConfig(
+            text_config=TEXT, vision_config=VISION, projection_dim=24
+        )
+    ).save_pretrained(folder)
+
+
+def save_tiny_pair(folder: Path) -> None:
+    """Save a dual encoder of two other models, without a processor; as BLIP above."""
+    config = VisionTextDualEncoderConfig.from_vision_text_configs(
+        ViTConfig(**VISION), BertConfig(**TEXT), projection_dim=24
+    )
+    torch.manual_seed(0)
+    VisionTextDualEncoderModel(config).save_pretrained(folder)
 
 
 def _siglip_text() -> dict[str, int]:

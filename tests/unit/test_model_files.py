@@ -9,56 +9,21 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import (
-    BertConfig,
-    BlipConfig,
-    BlipModel,
-    ChineseCLIPConfig,
-    ChineseCLIPModel,
-    PreTrainedModel,
-    VisionTextDualEncoderConfig,
-    VisionTextDualEncoderModel,
-    ViTConfig,
-)
 
 from image_search import model_files
 from image_search.clip import DualEncoder
 from image_search.model_files import Half, load_half, load_part
 from image_search.settings import StartupError
 from tests.models import (
-    SMALL,
+    save_tiny_blip,
+    save_tiny_chinese_clip,
     save_tiny_clip,
+    save_tiny_pair,
     save_tiny_siglip,
     save_tiny_siglip2,
 )
 
-TEXT: dict[str, Any] = SMALL | {
-    "vocab_size": 100,
-    "max_position_embeddings": 64,
-}
-VISION: dict[str, Any] = SMALL | {"image_size": 32, "patch_size": 8}
 HALVES: tuple[Half, ...] = ("text", "image")
-
-
-def blip() -> PreTrainedModel:
-    return BlipModel(
-        BlipConfig(text_config=TEXT, vision_config=VISION, projection_dim=24)
-    )
-
-
-def chinese_clip() -> PreTrainedModel:
-    return ChineseCLIPModel(
-        ChineseCLIPConfig(
-            text_config=TEXT, vision_config=VISION, projection_dim=24
-        )
-    )
-
-
-def of_two_others() -> PreTrainedModel:
-    config = VisionTextDualEncoderConfig.from_vision_text_configs(
-        ViTConfig(**VISION), BertConfig(**TEXT), projection_dim=24
-    )
-    return VisionTextDualEncoderModel(config)
 
 
 def halves_of(folder: Path) -> list[Any]:
@@ -71,13 +36,14 @@ def numbers(model: Any) -> int:
     return sum(part.numel() for part in model.parameters())
 
 
-@pytest.mark.parametrize("new_model", [blip, chinese_clip, of_two_others])
+@pytest.mark.parametrize(
+    "save", [save_tiny_blip, save_tiny_chinese_clip, save_tiny_pair]
+)
 def test_a_half_is_what_the_whole_model_is(
-    new_model: Callable[[], PreTrainedModel], tmp_path: Path
+    save: Callable[[Path], None], tmp_path: Path
 ) -> None:
     """Words and images get the same vectors, and the other half's layers are not there."""
-    torch.manual_seed(0)
-    new_model().save_pretrained(tmp_path)
+    save(tmp_path)
     whole = load_part("AutoModel", "tiny", str(tmp_path)).eval()
     text, image = (half.eval() for half in halves_of(tmp_path))
     words = {"input_ids": torch.arange(5, 15)[None]}
