@@ -24,15 +24,6 @@ from image_search.hardware import batches_at_once
 from image_search.model_input import ModelInput
 from image_search.staged_jobs import Staged
 
-# For the process that computes. glibc gives what is free
-# back to the system at once, above all that of a thread, so
-# that each batch would get its memory anew, page by page: a
-# hundredth of its time. The last two are bytes.
-ENVIRONMENT = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(2**25),
-    "MALLOC_TRIM_THRESHOLD_": str(2**28),
-}
 # A vector of shape (d,).
 Vector = np.ndarray[tuple[Any, ...], np.dtype[np.float32]]
 

@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import functools
 import hashlib
-from typing import Any
 
 from image_search.cache import FACTS_VERSION, EmbeddingCache, Known
 from image_search.clip import DualEncoder, Embedding
-from image_search.cpu_batch import ENVIRONMENT
 from image_search.dates import NOT_TOLD
 from image_search.device_batch import (
     import_libraries,
@@ -101,9 +99,7 @@ class Embedder:
             WorkerPool(CORES + 1, DECODE_SECONDS, variables, DECODER_BYTES),
             Towers(
                 encoder,
-                functools.partial(
-                    Pipeline, EMBED_SECONDS, CORES + 1, environment=ENVIRONMENT
-                ),
+                functools.partial(Pipeline, EMBED_SECONDS, depth=CORES + 1),
                 TowerJobs(import_libraries, start_images, measured_batch),
             ),
             jpeg_decoders,
@@ -275,8 +271,8 @@ class Embedder:
                     self.decode_pool.run, read_thumbhash, content, tries=1
                 )
                 made: str = await asyncio.to_thread(look)
-                keep = self.cache.keep
-                await asyncio.to_thread(keep, digest, thumbhash=made)
+                keep = functools.partial(self.cache.keep, thumbhash=made)
+                await asyncio.to_thread(keep, digest)
                 return made
         return None
 
@@ -286,14 +282,16 @@ class Embedder:
         version = version_of(digest.hex())
         self.thumbnails.forget(version)
         self.thumbnails.put(version, THUMBNAIL_SIZE, reading.thumbnail)
-        known: dict[str, Any] = {
-            "vector": vector,
-            "facts": reading.facts,
-            "thumbhash": reading.thumbhash,
-            "is_damaged": reading.is_damaged,
-        }
-        self.cache.keep(digest, **known)
-        return Known(**known)
+        facts, thumbhash = reading.facts, reading.thumbhash
+        is_damaged = reading.is_damaged
+        self.cache.keep(
+            digest,
+            vector=vector,
+            facts=facts,
+            thumbhash=thumbhash,
+            is_damaged=is_damaged,
+        )
+        return Known(vector, facts, thumbhash, is_damaged)
 
 
 def _digest(content: bytes) -> bytes:

@@ -8,7 +8,7 @@ import itertools
 import pickle
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -75,18 +75,10 @@ class Pipeline:
     """Runs jobs in one worker, first come first served, started when there is work."""
 
     def __init__(
-        self,
-        seconds: float,
-        depth: int = DEPTH,
-        niceness: int = NICENESS,
-        environment: Mapping[str, str] | None = None,
+        self, seconds: float, depth: int = DEPTH, niceness: int = NICENESS
     ) -> None:
-        """`seconds`: how long a job may take before its worker is killed.
-
-        `environment`: variables that the worker has, besides this process's.
-        """
+        """`seconds`: how long a job may take before its worker is killed."""
         self.seconds = seconds
-        self.environment = environment or {}
         self.niceness = niceness
         self.failure = (
             f"it crashed the decoder, or took {seconds:g} s, three times"
@@ -161,11 +153,7 @@ class Pipeline:
     def _start(self) -> "_Worker":
         try:
             process = WorkerProcess.start(
-                self.seconds,
-                self.environment,
-                None,
-                self.niceness,
-                "staged",
+                self.seconds, {}, None, self.niceness, "staged"
             )
         except OSError as error:
             raise self._unavailable(

@@ -1,10 +1,7 @@
 """A core computes a batch by itself, beside the other cores, and a single image has them all."""
 
-import platform
-import resource
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +10,9 @@ import torch
 
 from image_search.clip import DualEncoder
 from image_search.colour import Pixels
-from image_search.cpu_batch import ENVIRONMENT, CpuBatch, Vector, cores
+from image_search.cpu_batch import CpuBatch, Vector, cores
 from image_search.hardware import batches_at_once
 from image_search.model_input import ModelInput
-from image_search.pipeline import Pipeline
 from tests.harness import eventually
 
 NewBatch = Callable[..., CpuBatch]
@@ -128,35 +124,6 @@ def test_cores_compute_what_they_would_together(tiny_clip: Path) -> None:
     for vector, other in zip(vectors, expected, strict=True):
         assert vector @ other > 0.9999
         assert np.linalg.norm(vector) == pytest.approx(1)
-
-
-def page_faults() -> int:
-    """How often the system gave memory to what computes the same again and again."""
-
-    def compute() -> None:
-        """With as much as a model's layers take, 16 MB in all."""
-        for one in [torch.ones(2**18) for _ in range(16)]:
-            assert one[-1] == 1
-
-    def count() -> int:
-        compute()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        for _ in range(10):
-            compute()
-        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-
-    with ThreadPoolExecutor(1) as threads:
-        return threads.submit(count).result()
-
-
-@pytest.mark.skipif(
-    platform.libc_ver()[0] != "glibc", reason="another one keeps memory"
-)
-def test_memory_is_used_again() -> None:
-    """It is not given back to the system after each batch, to be asked for anew."""
-    pipeline = Pipeline(60, environment=ENVIRONMENT)
-    assert pipeline.run(page_faults) < 100
-    pipeline.close()
 
 
 def test_all_batches_of_a_process_share_its_cores() -> None:

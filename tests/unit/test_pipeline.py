@@ -37,7 +37,7 @@ def new_pipeline() -> Iterator[NewPipeline]:
     """Make pipelines, which are closed in the end."""
     made = []
 
-    def make(seconds: float = 60, **options: Any) -> Pipeline:
+    def make(seconds: float = 60, **options: int) -> Pipeline:
         made.append(Pipeline(seconds, **options))
         return made[-1]
 
@@ -67,15 +67,6 @@ def submit(pipeline: Pipeline, tmp_path: Path) -> Iterator[Submit]:
 
 def wait_for(folder: Path, event: str) -> None:
     eventually(lambda: event in events(folder))
-
-
-def test_a_worker_has_the_variables_that_it_is_given(
-    new_pipeline: NewPipeline,
-) -> None:
-    """Besides those of this process."""
-    pipeline = new_pipeline(environment={"OF_ITS_OWN": "yes"})
-    assert pipeline.run(os.getenv, "OF_ITS_OWN") == "yes"
-    assert pipeline.run(os.getenv, "PATH") == os.environ["PATH"]
 
 
 # --- Two under way ----------------------------------------------------------------
