@@ -4,7 +4,8 @@ PyTorch's own goes through the scores block by block, so
 that they are never in memory all at once. That is of use
 for texts of thousands of tokens; an image has some
 hundreds. It computes in float32 between its products, and
-takes half as long again, or twice as long.
+takes half as long again, or twice as long. Measured on a
+CPU with AVX512-BF16 and no AMX.
 """
 
 from typing import Any
