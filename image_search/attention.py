@@ -13,8 +13,7 @@ from typing import Any
 from image_search.reports import without_reports
 
 NAME = "two_products"
-# What an image's attention is told, which changes nothing
-# where it is none.
+# What an image's layers ask for, which is nothing.
 OPTIONS = {"dropout", "is_causal"}
 
 
@@ -45,7 +44,7 @@ def _two_products(
     key: Any,
     value: Any,
     attention_mask: Any,
-    scaling: float,
+    scaling: float | None = None,
     **options: Any,
 ) -> tuple[Any, None]:
     """As transformers asks for it.
@@ -55,7 +54,8 @@ def _two_products(
     """
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-    if attention_mask is not None or not _is_plain(layer, options):
+    is_usual = scaling is not None and query.shape[1] == key.shape[1]
+    if not (is_usual and _sees_all(layer, attention_mask, options)):
         # Such as images of fewer patches than others have.
         return sdpa_attention_forward(
             layer,
@@ -71,8 +71,9 @@ def _two_products(
     return seen.transpose(1, 2), None
 
 
-def _is_plain(layer: Any, options: dict[str, Any]) -> bool:
+def _sees_all(layer: Any, mask: Any, options: dict[str, Any]) -> bool:
     """Whether each token looks at all others, and nothing is added."""
-    if layer.is_causal or not {*options} <= OPTIONS:
+    # As transformers has it, a layer that does not say so looks back alone.
+    if mask is not None or getattr(layer, "is_causal", True):
         return False
-    return not any(options.values())
+    return {*options} <= OPTIONS and not any(options.values())

@@ -92,9 +92,10 @@ class TextEncoder:
         return vector
 
     def _embed_some(self, texts: list[str]) -> list[Vector]:
-        """Nobody waits for these, and cores that share a product wait for one another.
+        """Embed texts that nobody waits for, on one core.
 
-        While photos are embedded beside it that takes as much again.
+        Beside photos that are embedded, cores that share a product wait for one
+        another, and take twice the CPU time.
         """
         import torch
 

@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from transformers import AttentionInterface
 
-from image_search.attention import use_two_products
+from image_search.attention import NAME, use_two_products
 from image_search.clip import DualEncoder, load_tower
 from tests.models import (
     save_tiny_blip,
@@ -128,6 +130,37 @@ def test_it_is_for_a_cpus_bfloat16(
         torch.randn(1, 17, 32, dtype=dtype), None
     )
     assert bool(calls) == (dtype == torch.float32)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(
+    ("layer", "heads", "options"),
+    [
+        ({}, 4, {}),
+        ({"is_causal": True}, 4, {}),
+        ({"is_causal": False}, 4, {"is_causal": True}),
+        ({"is_causal": False}, 4, {"scaling": None}),
+        ({"is_causal": False}, 4, {"attention_mask": torch.eye(9).bool()}),
+        ({"is_causal": False}, 4, {"position_bias": torch.randn(1, 4, 9, 9)}),
+        ({"is_causal": False, "num_key_value_groups": 2}, 2, {}),
+        ({"is_causal": False}, 4, {}),
+    ],
+)
+def test_a_layer_gets_what_it_asks_for(
+    layer: dict[str, Any], heads: int, options: dict[str, Any], tmp_path: Path
+) -> None:
+    """As from transformers, also where that is more than an image's layers need."""
+    use_two_products(loaded(save_tiny_clip, tmp_path))
+    query = torch.randn(2, 4, 9, 8)
+    key, value = torch.randn(2, 2, heads, 9, 8)
+    asked = {"attention_mask": None, "scaling": 0.3} | options
+    found, expected = (
+        AttentionInterface()[name](
+            SimpleNamespace(**layer), query, key, value, **asked
+        )[0]
+        for name in (NAME, "sdpa")
+    )
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_model_is_told_of_without_a_word(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from image_search.clip import DualEncoder, Embedding
 from image_search.text_encoder import TextEncoder
@@ -87,6 +88,33 @@ def test_a_query_waits_for_few_texts(tiny_clip: Path) -> None:
     text_encoder.close()
     assert len(vectors) == sum(batches) == 50
     assert max(batches) == tower.texts_at_once < 10
+
+
+def test_texts_that_nobody_waits_for_have_one_core() -> None:
+    """A query has all of them, before these and after."""
+    cores: list[int] = []
+
+    class NotingTower:
+        texts_at_once = 8
+
+        def embed_texts(self, texts: list[str]) -> list[Embedding]:
+            cores.append(torch.get_num_threads())
+            return [np.ones(1, np.float32) for _ in texts]
+
+        def embed_text(self, text: str) -> Embedding:
+            return self.embed_texts([text])[0]
+
+    class Encoder:
+        def tower(self, _: str) -> NotingTower:
+            return NotingTower()
+
+    text_encoder = TextEncoder(Encoder())
+    text_encoder.embed("before")
+    text_encoder.embed_all([f"text {one}" for one in range(9)])
+    text_encoder.embed("after")
+    text_encoder.close()
+    all_cores = torch.get_num_threads()
+    assert cores == [all_cores, 1, 1, all_cores]
 
 
 def test_what_is_too_long_is_told(text_encoder: TextEncoder) -> None:
